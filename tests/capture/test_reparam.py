@@ -153,3 +153,30 @@ def test_parametrization_of_ones_own_that_standardizes():
 
     conv = parametrize.register_parametrization(nn.Conv1d(4, 4, 3), "weight", Standardized())
     exact(nn.Sequential(conv, nn.Tanh()), (4, 9), "[conv 4 kernel=3 reparam=standardized reparam_eps=1e-8, tanh]")
+
+
+class InPart(nn.Module):
+    """As BEiT and Swin V2 have it: keys have no bias."""
+
+    def __init__(self, attends: bool, zeros):
+        super().__init__()
+        self.qkv, self.out, self.attends, self.zeros = nn.Linear(8, 24, bias=False), nn.Linear(8, 8), attends, zeros
+        self.q_bias, self.v_bias = nn.Parameter(torch.zeros(8)), nn.Parameter(torch.zeros(8))
+        self.register_buffer("k_bias", torch.zeros(8))
+
+    def forward(self, x):
+        y = F.linear(x, self.qkv.weight, torch.cat([self.q_bias, self.zeros(self), self.v_bias]))
+        if not self.attends:
+            return self.out(y.tanh()[..., :8])
+        q, k, v = y.unflatten(-1, (3, 2, 4)).permute(2, 0, 3, 1, 4)
+        return self.out(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))
+
+
+@pytest.mark.parametrize("zeros", [lambda m: m.k_bias, lambda m: torch.zeros_like(m.v_bias)])
+@pytest.mark.parametrize(("attends", "line"), [(True, "attention 2 bias=qvo"), (False, "linear 24 bias=qv")])
+def test_a_bias_of_queries_and_values_alone(attends, line, zeros):
+    module = InPart(attends, zeros)
+    assert line in read(module, (5, 8)).text
+    comparison = checked(module, (5, 8))
+    assert comparison.equal
+    assert comparison.checked.startswith("outputs equal"), comparison.checked

@@ -273,7 +273,8 @@ def _attention(node: Node, left: Iterator[str], theirs: Held) -> dict[str, torch
     rows = node.rows
 
     def part(letter: str, key: str) -> torch.Tensor:
-        return theirs.weights[node.weights[f"{letter}.{key}"]][rows[letter]]
+        held = theirs.weights[node.weights[f"{letter}.{key}"]]
+        return held[[row % len(held) for row in rows[letter]]]  # a bias may be that of its third alone
 
     state: dict[str, torch.Tensor] = {}
     final = "out_proj.bias" if "out_proj.bias" in node.weights else "out_proj.weight"

@@ -16,9 +16,14 @@ def linear(reader: Reader, call: Call, a: Any) -> Given:
     out = call.outs[0]
     features = a.weight.shape[0]
     if _own(reader, a.weight) and a.weight.name not in reader.graph.turned:
-        whole = a.bias is None or _own(reader, a.bias)
         x = reader.out(a.input)
         shape = out.sizes or (features,)
+        thirds = _thirds(reader, a.bias)
+        if thirds:
+            keys = {"features": features, "bias": "".join(thirds)}
+            weights = {"weight": a.weight, **{f"{letter}_bias": one for letter, one in thirds.items()}}
+            return reader.weighted("linear", [x], shape, keys, weights)
+        whole = a.bias is None or _own(reader, a.bias)
         keys = {"features": features, "bias": whole and a.bias is not None}
         made = reader.weighted("linear", [x], shape, keys, {"weight": a.weight, "bias": a.bias if whole else None})
         return made if whole else reader.add("add", [made, reader.out(a.bias)], shape)
@@ -36,6 +41,32 @@ def linear(reader: Reader, call: Call, a: Any) -> Given:
     product = reader.add("matmul", [x, turned], (*x.sizes[:-1], features))
     product = reader.reshaped(product, out.sizes)
     return product if a.bias is None else reader.add("add", [product, reader.out(a.bias)], out.sizes)
+
+
+def _thirds(reader: Reader, bias: Value | None) -> dict[str, Value]:
+    """The parts of a bias of queries, keys and values side by side that are learned, by letter, where the others are 0."""
+    call = bias.call if bias is not None else None
+    if call is None or call.name not in _SIDE_BY_SIDE or not isinstance(call.args[0], list):
+        return {}
+    parts = call.args[0]
+    if len(parts) != 3 or any(not isinstance(one, Value) or one.shape != parts[0].shape for one in parts):
+        return {}
+    learned = {letter: one for letter, one in zip("qkv", parts) if _own(reader, one)}
+    return learned if len(learned) + sum(map(_is_zero, parts)) == 3 else {}
+
+
+def _is_zero(value: Value) -> bool:
+    """Whether it is a row of zeros, which no data decides."""
+    if value.of_data or value.source == PARAMETER:
+        return False
+    if value.call is not None and value.call.name in ("zeros_like", "new_zeros"):
+        return True
+    table = value.table() if value.table is not None else None
+    return isinstance(table, list) and not any(table)
+
+
+# Calls that put tensors side by side, along their first axis unless they say which.
+_SIDE_BY_SIDE = ("cat", "concat", "concatenate")
 
 
 @reads("addmm", "input mat1 mat2 beta=1 alpha=1")

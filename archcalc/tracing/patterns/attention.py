@@ -137,6 +137,17 @@ class _Heads(NamedTuple):
         """The features of the map in the order of heads."""
         return [self.first + head * self.step + feature for head in range(self.heads) for feature in range(size)]
 
+    def bias(self, size: int) -> str | bool | None:
+        """The name of its bias in the map; False where it has none, None where parts of it have."""
+        letters = self.linear.keys["bias"]
+        if not isinstance(letters, str):
+            return "bias" if letters else False
+        third = self.linear.sizes[-1] // 3
+        thirds = {"qkv"[row // third] for row in self.rows(size)}
+        if len(thirds) > 1:
+            return None
+        return f"{letter}_bias" if (letter := thirds.pop()) in letters else False
+
 
 def _heads(out: Out, positions: int, heads: int) -> _Heads | None:
     view = climb(out, _NORMS)
@@ -290,9 +301,10 @@ def _made(
             return None
         keys["kv"] = sources[1]
         inputs.append(sources[1])
-    letters = "".join(
-        letter for letter, linear in zip("qkvo", (*(part.linear for part in parts), projection)) if linear.keys["bias"]
-    )
+    biases = [part.bias(size) for part in parts]
+    if None in biases:
+        return None
+    letters = "".join(letter for letter, bias in zip("qkvo", (*biases, projection.keys["bias"])) if bias)
     keys["bias"] = True if letters == "qkvo" else letters or False
     added = core.added
     windows = [causal_window(_without_ones(one.out)) for one in added]
@@ -318,19 +330,20 @@ def _made(
         return None
     made = Node("attention", projection.sizes, projection.scope, inputs, dict(keys))
     made.place = projection.place
-    made.weights = _weights(parts, projection)
+    made.weights = _weights(parts, size, projection)
     made.rows = {letter: part.rows(size) for letter, part in zip("qkv", parts)}
     outer = core.last.scope
     made.scope = outer if outer is not None else projection.scope
     return made
 
 
-def _weights(parts: tuple[_Heads, _Heads, _Heads], projection: Node) -> dict[str, str]:
+def _weights(parts: tuple[_Heads, _Heads, _Heads], size: int, projection: Node) -> dict[str, str]:
     """The module's own names, one for each of its parameters."""
     names: dict[str, str] = {}
     for letter, part in zip("qkv", parts):
-        for key, name in part.linear.weights.items():
-            names[f"{letter}.{key}"] = name
+        names[f"{letter}.weight"] = part.linear.weights["weight"]
+        if bias := part.bias(size):
+            names[f"{letter}.bias"] = part.linear.weights[str(bias)]
         if part.view.norm is not None:
             names |= {f"{letter}.norm.{key}": name for key, name in part.view.norm.weights.items()}
     return names | {f"out_proj.{key}": name for key, name in projection.weights.items()}
