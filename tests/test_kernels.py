@@ -53,7 +53,32 @@ def test_every_share_is_one_that_some_kernel_has():
     assert set(shares) == used & set(shares)
     plain = {name for name in used if not name.endswith("backward")}
     assert plain - set(shares) == set(), "a kernel that nothing is known of"
-    assert all(0 < one < 2.5 for one in shares.values())
+    assert all(0 < one <= 1 for one in shares.values())
+
+
+@pytest.mark.parametrize("device", [*efficiency()["devices"], "l4"])
+def test_no_kernel_passes_the_peak_rates(device):
+    kernels = Kernels(find(device), "fp16")
+    assert 0 < kernels._computing <= 1
+    assert 0 < kernels._moving <= 1
+    for name in ("gpt2", "mobilenetv2", "resnet50"):
+        for one in operations(load_graph(f"specs/{name}.yaml", batch=8), "fp16"):
+            for backward in (False, True):
+                at_peak = kernel(one, find(device), "fp16", "", backward)
+                seconds, computing, moving, _ = kernels.time(one, backward)
+                assert computing >= at_peak.computing
+                assert moving >= at_peak.moving
+                assert seconds >= max(at_peak.computing, at_peak.moving)
+
+
+def test_convolutions_without_matrix_units_multiply_less(tmp_path):
+    path = tmp_path / "net.yaml"
+    path.write_text("model: net\ninput: [8, 8, 8]\nlayers: [conv 8 kernel=3, conv 8 kernel=3, conv 8 kernel=1]\n")
+    v100 = find("v100")
+    _, three, one = (each for each in operations(load_graph(str(path)), "fp32") if each.m)
+    for work, fewer in ((three, 2.25), (one, 1)):
+        plain, tensor = (kernel(work, v100, dtype).computing * v100.peaks[dtype] for dtype in ("fp32", "fp16"))
+        assert tensor / plain == pytest.approx(fewer)
 
 
 def test_the_file_knows_shipped_cards_and_says_where_it_is_from():

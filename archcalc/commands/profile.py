@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -96,6 +97,11 @@ def command(asked: _Asked) -> int:
     report = "profile" if other is None else "profile_comparison"
     forms.module(report, asked.format)  # measuring takes a while, so check the format first
     known = None
+    if asked.save_device and not os.path.exists(asked.save_device):
+        raise RequestError(
+            f"--save-device adds layers to a device file, and there is no {asked.save_device}: "
+            f"write it first with `archcalc calibrate -o {asked.save_device}`"
+        )
     if asked.save_device:
         if other is not None:
             raise RequestError("--save-device saves the layers of one network: leave out --compare")

@@ -45,6 +45,9 @@ _PLAIN = "matrix product"
 _ROWS, _COLUMNS, _NARROW, _PART = 128, 128, 32, 512
 # Without the matrix units, kernels and what they reach are others.
 _PLAIN_TYPES = ("fp32", "fp64")
+# There most convolutions are 3 × 3, and multiply 16 numbers instead of 36 for 2 × 2 outputs. Source: Lavin and Gray 2016,
+# Fast algorithms for convolutional neural networks.
+_WINOGRAD, _FEWER = "convolution", 36 / 16
 
 
 class Kernel(NamedTuple):
@@ -84,6 +87,8 @@ def kernel(work: Work, device: Device, dtype: str, memory_format: str = "", back
     if not form:
         return Kernel(0.0, (), moving, moving_shares, work.runs, spread)
     flops = work.flops if form in _WHOLE else _computed(work, device.processors)
+    if work.kind == _WINOGRAD and dtype in _PLAIN_TYPES:
+        flops /= _FEWER
     return Kernel(flops * work.runs / device.peaks[dtype], computing_shares, moving, moving_shares, work.runs, spread)
 
 

@@ -36,12 +36,14 @@ from archcalc.prediction.backward import gradients
 from archcalc.prediction.host import started
 from archcalc.prediction.kernels import FILE, SHORTEST, Kernel, kernel
 from archcalc.prediction.model import roofline
-from archcalc.prediction.operations import Operation, Work
+from archcalc.prediction.operations import Work
 from archcalc.prediction.predict import executed, loss_work, step_work
 from archcalc.running import Running
 
 # What is reached where no measurement says otherwise, and how strongly the fit is held to it.
 GUESS = {"computing": 0.75, "moving": 0.85}
+# Of what the best card reaches, and of what is reached forward, or with images channels last.
+OTHERS = 0.9
 HELD = 0.1
 # At batches below, cards wait for the program that starts the kernels.
 SMALL = 64
@@ -96,8 +98,8 @@ def running(row: dict[str, str]) -> dict[str, Any]:
     given: dict[str, Any] = {
         "mode": {"infer": "inference"}.get(mode, mode), "device": row["device"], "batch": int(row["batch"])
     }  # fmt: skip
-    if "sharding" in row:
-        return given | {"precision": "autocast-bf16", "optimizer": "adamw"}
+    if "sharding" in row:  # weights, residuals and norms in bf16: FSDP's and MPT's `low_precision_layernorm`
+        return given | {"precision": "mixed-bf16", "optimizer": "adamw"}
     if mode == "train":
         given["optimizer"] = {"adam": "adam"}.get(row.get("optimizer", ""), "momentum")
     if "amp" in said:
@@ -129,15 +131,21 @@ def made(graph: Graph, row: dict[str, str], given: dict[str, Any], group: str) -
     """A row with the kernels of its network."""
     run = how(graph, Running(**given), given["mode"], None)
     device, dtype = find(row["device"]), run.types.computes
-    shards = int(row["gpus"]) if row.get("sharding") else 1
-    works: list[tuple[Work, bool, float]] = [(one, False, 1.0) for one in executed(graph, run)]
-    ahead = [one for one, _, _ in works if isinstance(one, Operation)]
+    is_mpt = "sharding" in row
+    ahead = [one for one in executed(graph, run) if not (is_mpt and one.kind == "dropout")]  # gpt2 has some, MPT none
+    works: list[tuple[Work, bool, float]] = [(one, False, 1.0) for one in ahead]
     count = sum(started(ahead).values())
     if run.trains:
         backward = [one for gradient in gradients(graph, ahead) for one in gradient.kernels]
         works += [(one, True, 1.0) for one in backward]
-        works.append((loss_work(graph, run.types.stores), False, 2.0))
-        works.append((step_work(Costs(graph), run), False, 1 / shards))
+        loss = loss_work(graph, run.types.stores)
+        if is_mpt:  # one kernel reads logits of 16 bits, another writes their gradient in their place
+            size = loss.out_bytes // 2
+            works += [(loss.but(in_bytes=size, out_bytes=written), False, 1.0) for written in (0, size)]
+        else:
+            works.append((loss, False, 2.0))
+        steps = 1 / (int(row["gpus"]) * int(row["grad_accum"])) if is_mpt else 1.0
+        works.append((step_work(Costs(graph), run), False, steps))
         count += sum(started(backward).values())
     kernels = tuple(
         (kernel(one, device, dtype, run.memory_format, back), weight)
@@ -164,53 +172,66 @@ class Fit:
                         self.names.setdefault((side, name), len(self.names))
             for side in GUESS:
                 self.names.setdefault((side, f"on {row.device.name}"), len(self.names))
-        parameters = torch.zeros(len(self.names), dtype=torch.float64, requires_grad=True)
+        guessed = [GUESS[side] if is_of_a_peak(name) else OTHERS for side, name in self.names]
+        guesses = torch.tensor(guessed, dtype=torch.float64).log()
+        # A share is 1 ÷ (1 + e^parameter), so that no share, and no product of some, is above 1.
+        parameters = (torch.exp(-guesses) - 1).log().requires_grad_()
         seconds = torch.tensor([row.seconds for row in rows], dtype=torch.float64)
         parts = self._tensors(rows)
-        optimizer = torch.optim.LBFGS([parameters], max_iter=300, line_search_fn="strong_wolfe")
+        optimizer = torch.optim.LBFGS([parameters], max_iter=300, tolerance_change=1e-6, line_search_fn="strong_wolfe")
 
         def loss() -> torch.Tensor:
             optimizer.zero_grad()
-            off = torch.log(self._seconds(parameters, parts, len(rows)) / seconds)
-            value = (off**2).sum() + HELD * (off**2 + 4e-4).sqrt().sum() + HELD * (parameters**2).sum()
+            shares = -torch.nn.functional.softplus(parameters)
+            off = torch.log(self._seconds(shares, parts, len(rows)) / seconds)
+            value = (off**2).sum() + HELD * (off**2 + 4e-4).sqrt().sum() + HELD * ((shares - guesses) ** 2).sum()
             value.backward()  # type: ignore[no-untyped-call]
             return value
 
         optimizer.step(loss)  # type: ignore[no-untyped-call]
-        self.parameters = parameters.detach()
+        self.shares = -torch.nn.functional.softplus(parameters.detach())
 
     def seconds(self, rows: list[Row]) -> list[float]:
         """What the fit says of rows, which it may not have seen; the card alone, as if the program were never late."""
-        return self._seconds(self.parameters, self._tensors(rows), len(rows)).tolist()  # type: ignore[no-any-return]
+        return self._seconds(self.shares, self._tensors(rows), len(rows)).tolist()  # type: ignore[no-any-return]
 
     def share(self, side: str, name: str) -> float:
-        """The share of a name, without its side's guess."""
-        return math.exp(float(self.parameters[self.names[side, name]])) if (side, name) in self.names else 1.0
+        """The share of a name."""
+        return math.exp(float(self.shares[self.names[side, name]]))
 
     def _tensors(self, rows: list[Row]) -> tuple[torch.Tensor, ...]:
         none = len(self.names)
-        table: list[tuple[int, float, float, float, list[int], list[int]]] = []
+        choices: dict[tuple[int, ...], int] = {}
+        weights: dict[tuple[int, Kernel], float] = defaultdict(float)
         for index, row in enumerate(rows):
             for one, weight in row.kernels:
-                chosen = []
-                for side, names in (("computing", one.computing_shares), ("moving", one.moving_shares)):
-                    found = [self.names.get((side, name), none) for name in (*names, f"on {row.device.name}")]
-                    chosen.append(found + [none] * (5 - len(found)))
-                table.append(
-                    (index, weight * one.computing, weight * one.moving, weight * one.runs * SHORTEST, *chosen)
-                )
+                weights[index, one] += weight
+        table: list[tuple[int, float, float, float, int, int]] = []
+        for (index, one), weight in weights.items():
+            chosen = []
+            for side, names in (("computing", one.computing_shares), ("moving", one.moving_shares)):
+                found = [self.names.get((side, name), none) for name in (*names, f"on {rows[index].device.name}")]
+                chosen.append(choices.setdefault((*found, *[none] * (5 - len(found))), len(choices)))
+            table.append(
+                (index, weight * one.computing, weight * one.moving, weight * one.runs * SHORTEST, chosen[0], chosen[1])
+            )
         columns = list(zip(*table))
         numbers = [torch.tensor(column, dtype=torch.float64) for column in columns[1:4]]
-        return torch.tensor(columns[0]), *numbers, torch.tensor(columns[4]), torch.tensor(columns[5])
+        return torch.tensor(columns[0]), *numbers, torch.tensor([*choices]), *map(torch.tensor, columns[4:])
 
     @staticmethod
-    def _seconds(parameters: torch.Tensor, parts: tuple[torch.Tensor, ...], rows: int) -> torch.Tensor:
-        index, computing, moving, launch, computing_names, moving_names = parts
-        known = torch.cat([parameters, torch.zeros(1, dtype=torch.float64)])
-        computed = computing / GUESS["computing"] * torch.exp(-known[computing_names].sum(1))
-        moved = moving / GUESS["moving"] * torch.exp(-known[moving_names].sum(1))
+    def _seconds(shares: torch.Tensor, parts: tuple[torch.Tensor, ...], rows: int) -> torch.Tensor:
+        index, computing, moving, launch, choices, of_computing, of_moving = parts
+        known = torch.cat([shares, torch.zeros(1, dtype=torch.float64)])
+        slower = torch.exp(-known[choices].sum(1))
+        computed, moved = computing * slower[of_computing], moving * slower[of_moving]
         each = (computed**2 + moved**2 + 1e-30).sqrt() + launch
         return torch.zeros(rows, dtype=torch.float64).index_add(0, index, each)
+
+
+def is_of_a_peak(name: str) -> bool:
+    """Whether a share is of the peak rate itself, rather than of another share."""
+    return not name.startswith("on ") and not name.endswith(("backward", "images"))
 
 
 def left_out(rows: list[Row], of: Callable[[Row], str]) -> dict[int, float]:
@@ -238,7 +259,7 @@ def spreads(rows: list[Row], ratios: dict[int, float]) -> dict[str, float]:
     for row in rows:
         found[row.spread].append(abs(math.log(ratios[id(row)])))
     return {
-        kind: round(math.exp(sorted(off)[int(COVERED * len(off))]), 2)
+        kind: math.ceil(100 * math.exp(sorted(off)[int(COVERED * len(off))])) / 100
         for kind, off in sorted(found.items())
         if len(off) >= ENOUGH
     }
@@ -253,11 +274,7 @@ def document(
     fit: Fit, host: dict[str, float], large: list[Row], families: dict[int, float], cards: dict[int, float]
 ) -> dict[str, Any]:
     """What the program reads: shares, those of cards, how far off networks were that the fit had not seen, and sources."""
-    shares = {
-        name: round(fit.share(side, name) * (GUESS[side] if not name.endswith(("backward", "images")) else 1), 3)
-        for side, name in sorted(fit.names)
-        if not name.startswith("on ")
-    }
+    shares = {name: round(fit.share(side, name), 3) for side, name in sorted(fit.names) if not name.startswith("on ")}
     devices: dict[str, Any] = {}
     for name in sorted({row.device.name for row in large}):
         own = [row for row in large if row.device.name == name]
@@ -286,6 +303,7 @@ def main() -> None:
     parser.add_argument("paths", nargs="+")
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
+    torch.set_num_threads(1)  # the tensors are short: on a busy machine several threads wait for each other
     every = [row for path in options.paths for row in read(path)]
     large = [row for row in every if not row.is_small]
     small = [row for row in every if row.is_small]
@@ -314,6 +332,12 @@ def main() -> None:
     print(f"\nranges: {made['spread']}, of the program's start of a kernel {host}")
     for name, card in made["devices"].items():
         print(f"  {name}: {card}")
+    for what, ratios, ranges in (("family", families, "measured"), ("card", cards, "other")):
+        inside = 0
+        for row in large:
+            own = made["devices"][row.device.name]["spread"] if ranges == "measured" else {}
+            inside += abs(math.log(ratios[id(row)])) <= math.log({**made["spread"][ranges], **own}[row.spread])
+        print(f"  {what} left out: {inside} of {len(large)} in the ranges")
     if options.write:
         with open(FILE, "w", encoding="utf-8") as file:
             file.write(json.dumps(made, indent=1) + "\n")

@@ -92,4 +92,7 @@ def test_a_profile_needs_a_calibration():
     done = run("profile", "specs/net.yaml", "--save-device", "archcalc/devices/t4.json", env=ONE)
     assert done.returncode == 2
     assert "t4 is not calibrated" in done.stderr
-    assert "no such file" in run("profile", "specs/net.yaml", "--save-device", "none.json", env=ONE).stderr
+    done = run("profile", "specs/net.yaml", "--save-device", "none.json", env=ONE)
+    assert done.returncode == 2
+    assert "there is no none.json" in done.stderr
+    assert "archcalc calibrate -o none.json" in " ".join(done.stderr.split())
