@@ -135,6 +135,10 @@ class Slice(Rearranging):
         return expression("{0}[" + before + ", {start}:{end}]", start=int(self.start), end=int(self.end))
 
 
+# So many equal parts at most: each is an output.
+_MOST = 1000
+
+
 @layer("split", first="parts", aliases=("chunk",), family="shape")
 class Split(FeatureAxis, Rearranging):
     """Parts of an axis, as outputs NAME.0, NAME.1, ...: equal ones, or of given sizes. Source: torch.chunk, torch.split."""
@@ -144,7 +148,7 @@ class Split(FeatureAxis, Rearranging):
     does = "cuts"
     hands_on = False
 
-    parts: int | None = arg(Whole, "number of equal parts", default=None, min=1, max=1000, aliases=("chunks",))
+    parts: int | None = arg(Whole, "number of equal parts", default=None, min=1, max=_MOST, aliases=("chunks",))
     sizes: tuple[int, ...] | None = arg(
         Size,
         "the size of each part instead, e.g. 3x7; -1 for what is left",
@@ -177,13 +181,13 @@ class Split(FeatureAxis, Rearranging):
             )
         if self.parts is not None:
             if size % self.parts:
-                near = divisors_near(size, plain(self.parts))
+                near = divisors_near(size, plain(self.parts), lambda parts: 1 < parts <= _MOST)
                 raise ShapeError(
                     "SHP108",
                     f"{self.parts} parts do not divide the {size} of axis {axis} in {x}",
                     "parts",
                     "`sizes=` takes unequal parts",
-                    changes=[Change({"parts": parts}) for parts in near if parts > 1],
+                    changes=[Change({"parts": parts}) for parts in near],
                 )
             return (size // self.parts,) * plain(self.parts)
         assert self.sizes is not None

@@ -19,7 +19,7 @@ from archcalc.layers.saved import INPUT, NOTHING, Saved, Saving
 from archcalc.layers.strides import Strides, are_rows, contiguous, iterated
 from archcalc.layers.tensor import Shape, Tensor, Want
 from archcalc.quantity import plain, product
-from archcalc.terms import work
+from archcalc.terms import called, repeated, work
 
 
 @layer(
@@ -105,7 +105,9 @@ class Linear(Reparametrized):
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """One addition an output element for the bias."""
         if isinstance(self.bias, str):
-            return work(y.elements // 3 * len(self.bias), f"output element of {', '.join(self.bias)}", ("bias", 1))
+            third = y.elements // called(3, "parts", y.elements)
+            each = repeated(third, len(self.bias), "biases")
+            return work(each, f"output element of {', '.join(self.bias)}", ("bias", 1))
         return work(y.elements, "output element", ("bias", 1)) if self.bias else 0
 
     def copied(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, ...]:
