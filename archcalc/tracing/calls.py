@@ -142,6 +142,7 @@ class Run:
     Attributes:
         calls: in order; inputs, outputs: values; macs: of all of it.
         across: the calls that set samples against each other, once two runs were lined up: outputs are what these read.
+        packed: whether sequences were packed, which all run at the length of the longest here.
     """
 
     def __init__(self) -> None:
@@ -150,3 +151,4 @@ class Run:
         self.outputs: list[tuple[str, Value]] = []
         self.across: list[Call] = []
         self.macs = 0
+        self.packed = False

@@ -112,7 +112,7 @@ def called(scope: Scope) -> str:
 
 def snake(kind: str) -> str:
     """`basic_block` for `BasicBlock`."""
-    parts = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", kind).lower().split("_")
+    parts = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z](?!\d))", "_", kind).lower().split("_")
     text = ""
     for part in parts:  # ConvNeXt is one word
         text += part if len(part) < 3 or not text or len(text) < 3 else f"_{part}"

@@ -53,7 +53,7 @@ def tell(name: str, run: Run, numbers: Mapping[str, int], comments: Sequence[str
         raise RequestError(f"{name!r} gives no tensor that depends on its input")
     operations.load()
     graph, proof, reader = _proved(name, run, dict(numbers))
-    remarks, notes = _remarks(graph), _notes(graph)
+    remarks, notes = _remarks(graph), _notes(graph, run)
     text, network, order, is_flat = _text(graph, proof, [*comments, *remarks, *notes])
     costs = Costs(network)
     reached = {one for node in graph.nodes for one in node.weights.values()} | reader.declared
@@ -132,9 +132,11 @@ def _remarks(graph: Graph) -> list[str]:
     return found
 
 
-def _notes(graph: Graph) -> list[str]:
-    """Numbers that decide values, and that have to come from the source as weights have."""
+def _notes(graph: Graph, run: Run) -> list[str]:
+    """Numbers that decide values, and that have to come from the source as weights have; what holds for some data alone."""
     found = []
+    if run.packed:
+        found.append("Sequences are packed: in the spec all of them are as long as the longest.")
     weights = sum(1 for node in graph.nodes if node.op != "constant" and node.holds is not None)
     if weights:
         what = "1 convolution are" if weights == 1 else f"{weights} convolutions are"

@@ -230,6 +230,41 @@ def test_training_has_what_only_training_does():
     assert "drop" not in plain.text.replace("dropout 0.1", "")
 
 
+def test_arguments_go_by_their_names():
+    """Shapes, parts and factors, as functions and methods of PyTorch call them."""
+
+    def forward(m, x):
+        x = torch.flatten(x, start_dim=1, end_dim=2).unflatten(dim=1, sizes=(8, 12))
+        a, b = x.chunk(chunks=2, dim=1)
+        c, d = torch.split(a, split_size_or_sections=2, dim=1)
+        x = torch.cat([c.expand(size=c.shape), d, b.squeeze(dim=0)], dim=1)
+        x = torch.unsqueeze(x, dim=0).squeeze(0).swapaxes(axis0=2, axis1=3)
+        x = F.pixel_unshuffle(F.pixel_shuffle(x, upscale_factor=2), downscale_factor=2)
+        return torch.max(m.c(x), other=x).flip(dims=(3,)).requires_grad_()
+
+    reading = read(Of(forward, c=nn.Conv2d(8, 8, 1)), (8, 12, 10))
+    assert reading.comparison.equal
+    assert not reading.comparison.declared, list(reading.comparison.lines("net"))
+
+
+def test_a_vector_beside_one_number_for_each_row():
+    """Distances to rows of a table, of positions that were joined with the samples, as codebooks have them."""
+
+    def forward(m, x):
+        flat = x.reshape(-1, 16)
+        return (flat.pow(2).sum(1, keepdim=True) + m.t.weight.pow(2).sum(1) - 2 * flat @ m.t.weight.t()).argmin(1)
+
+    reading = read(Of(forward, t=nn.Embedding(24, 16)), (12, 16))
+    assert reading.comparison.equal
+    assert not reading.comparison.declared, list(reading.comparison.lines("net"))
+
+
+def test_a_truth_is_a_factor():
+    reading = read(Of(lambda m, x: m.l(x) * True + x * False, l=nn.Linear(16, 16)), TOKENS)
+    assert reading.comparison.equal
+    assert not reading.comparison.declared
+
+
 def test_a_difference_is_told():
     reading = read(nn.Linear(16, 4), TOKENS)
     reading.comparison.params = 1, 2
@@ -294,3 +329,16 @@ def test_steps_of_a_recurrent_module_are_counted_as_pytorch_does(module, steps):
 def test_a_transposed_convolution_of_other_channels_is_refused():
     with pytest.raises(RequestError, match="has 8 input channels, not 3"):
         read(nn.ConvTranspose2d(8, 4, 3), (3, 5, 5))
+
+
+def test_a_loop_over_experts_is_told_what_to_write():
+    def forward(m, x):
+        chosen = m.gate(x).argmax(-1)
+        for index, expert in enumerate(m.experts):
+            if (chosen == index).any():
+                x = x + expert(x)
+        return x
+
+    module = Of(forward, gate=nn.Linear(16, 4), experts=nn.ModuleList(nn.Linear(16, 16) for _ in range(4)))
+    with pytest.raises(RequestError, match=r"`experts` is a mixture of experts.*experts: 4"):
+        read(module, TOKENS)

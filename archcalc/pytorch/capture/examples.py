@@ -70,7 +70,9 @@ def examples(
         return known, False
     if len(needed) > 1:
         each = " ".join(f"--input {name}=SIZE" for name in needed)
-        raise RequestError(f"forward needs {len(needed)} inputs: {each}, e.g. --input {needed[0]}=3x224x224 or 128:int")
+        raise RequestError(
+            f"forward needs {len(needed)} inputs: {each}, e.g. --input {needed[0]}=3x224x224, 128:int, or :int for one number"
+        )
     return next((one for one in _guesses(module) if runs(one)), next(_guesses(module))), True
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from archcalc.diagnostics import RequestError
-from archcalc.pytorch.capture.building import quiet, told
+from archcalc.pytorch.capture.building import asks_numbers, quiet, told
 from archcalc.pytorch.capture.examples import Example, examples
 from archcalc.pytorch.capture.finding import find
 from archcalc.pytorch.capture.record import record
@@ -70,6 +70,19 @@ def read_module(module: nn.Module, inputs: list[Example], name: str, train: bool
     return Reading(tell(name, first, numbers, comments, "PyTorch"), module, inputs, first)
 
 
+def _advice(module: nn.Module, error: BaseException) -> str:
+    """What to do where a module goes by the numbers of a tensor."""
+    if not asks_numbers(error):
+        return ""
+    for name, part in module.named_modules():
+        if isinstance(part, nn.ModuleList) and len(part) > 1 and "expert" in name.rpartition(".")[2].lower():
+            return (
+                f"; `{name}` is a mixture of experts, each for the tokens that are sent to it: import one of them, "
+                f"and say the mixture as `moe: {{experts: {len(part)}, top_k: ..., layers: [...]}}`"
+            )
+    return "; torch.where in place of a branch, and a mask in place of picking, leave shapes as they are"
+
+
 def runs(module: nn.Module, inputs: list[Example], name: str, train: bool) -> tuple[Run, Run]:
     """A module at two batches. Raises `RequestError` with what it raises."""
     before = module.training
@@ -83,7 +96,7 @@ def runs(module: nn.Module, inputs: list[Example], name: str, train: bool) -> tu
                     given = [(one.name, one.tensor(batch), one.keyword) for one in inputs]
                     done.append(record(module, given, not done).run)
             except (Exception, SystemExit) as error:
-                raise RequestError(f"{name!r} cannot be run: {told(error)}") from None
+                raise RequestError(f"{name!r} cannot be run: {told(error)}{_advice(module, error)}") from None
     finally:
         module.train(before)
         for one, mode in modes.items():

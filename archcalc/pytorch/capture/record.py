@@ -22,6 +22,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from torch.utils.weak import WeakIdKeyDictionary
 
 from archcalc.pytorch.capture.constants import Constants, check_channels, check_rows, tensors
+from archcalc.pytorch.capture.functions import asks_cpu, asks_gradients, name_of
+from archcalc.pytorch.capture.packing import Packing
 from archcalc.pytorch.capture.shapes import RECURRENT, lengthened, normed, shortened, steps_of
 from archcalc.tracing.calls import (
     CONSTANT,
@@ -84,6 +86,7 @@ class Recorder(TorchFunctionMode):
         self.counter = FlopCounterMode(display=False)
         self.counted = self.further = 0
         self.counts = True
+        self.packing = Packing(self._turned)
         for name, parameter in model.named_parameters():
             self._remember(parameter, _value(PARAMETER, parameter, name))
         for name, buffer in model.named_buffers():
@@ -114,6 +117,8 @@ class Recorder(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
+        if asks_gradients(func) or asks_cpu(func, args, kwargs):
+            return args[0]  # nothing is trained here, and PyTorch's counter would watch what is
         if self.inside:
             steps = steps_of(args) if getattr(func, "__name__", "") in RECURRENT else 0
             return self._recurrent(func, args, steps) if steps > 2 else func(*args, **kwargs)
@@ -122,7 +127,10 @@ class Recorder(TorchFunctionMode):
             args, kwargs = self._on_meta(args), self._on_meta(kwargs)
             read = list(tensors((args, kwargs)))
         versions = [one._version for one in read]
-        name = _name(func)
+        name = name_of(func)
+        packed = self.packing.called(name, args)
+        if packed is not None:
+            return packed
         self.inside += 1
         try:
             if name == "embedding" and len(args) > 1 and self.value(args[0]).source == CONSTANT:
@@ -250,11 +258,19 @@ class Recorder(TorchFunctionMode):
         self.scopes.append(Scope(parent, self.names.get(id(module), ""), type(module).__name__))
         if not isinstance(module, _ONE_CALL):
             return None
-        moved = self._on_meta(args) if _is_mixed(list(tensors(args))) else None
+        args = self.packing.unpacked(module, args) or args
+        args = self._on_meta(args) if _is_mixed(list(tensors(args))) else args
         self.inside += 1
-        return moved
+        return args
 
-    def _leave(self, module: nn.Module, args: Any, kwargs: Any, out: Any) -> None:
+    def _turned(self, tensor: torch.Tensor) -> torch.Tensor:
+        self.inside += 1
+        turned = tensor.transpose(0, 1)
+        self.inside -= 1
+        self._note("transpose", (tensor, 0, 1), {}, [turned])
+        return turned
+
+    def _leave(self, module: nn.Module, args: Any, kwargs: Any, out: Any) -> Any:
         self.scopes.pop()
         if isinstance(module, _ONE_CALL):
             self.inside -= 1
@@ -266,10 +282,12 @@ class Recorder(TorchFunctionMode):
                 ]
                 self._note(type(module).__name__, args, kwargs, list(tensors(out)), module)
                 self.scopes = scope
-        elif not self.inside and self.scopes:
+            return self.packing.repacked(module, out)
+        if not self.inside and self.scopes:
             unseen = [one for one in tensors(out) if one not in self.known]
             if unseen:  # made by what does not ask, as a scripted function
                 self._note(type(module).__name__, args, kwargs, unseen, module)
+        return None
 
 
 def _is_mixed(read: list[torch.Tensor]) -> bool:
@@ -277,28 +295,6 @@ def _is_mixed(read: list[torch.Tensor]) -> bool:
     return any(one.device.type == "meta" for one in read) and any(
         one.device.type == "cpu" and one.dim() for one in read
     )
-
-
-def _name(func: Any) -> str:
-    """`add` for `Tensor.__add__`, `add_`, `__iadd__`; `T` for a property."""
-    name: str = getattr(func, "__name__", type(func).__name__)
-    if name == "__get__":
-        return getattr(func.__self__, "__name__", "get")
-    if name.startswith("__"):
-        name = name.strip("_")
-        if name.startswith("i") and name[1:] in (
-            "add",
-            "sub",
-            "mul",
-            "truediv",
-            "matmul",
-            "pow",
-            "floordiv",
-            "and",
-            "or",
-        ):
-            name = name[1:]
-    return name.rstrip("_") or name
 
 
 def _place() -> tuple[str, int]:
@@ -367,7 +363,7 @@ def _called(recorder: Recorder, model: nn.Module, inputs: list[Given]) -> Any:
     counter = recorder.counter if recorder.counts else nullcontext()
     with torch.no_grad(), math, recorder.modules(), counter, recorder:
         out = model(*plain, **named)
-    recorder.run.macs = recorder.total()
+    recorder.run.macs, recorder.run.packed = recorder.total(), recorder.packing.is_used
     recorder.run.outputs = [(name, recorder.value(one)) for name, one in by_name(out)]
     return out
 

@@ -22,7 +22,7 @@ def matmul(reader: Reader, call: Call, a: Any) -> Given:
         raise Beyond("of a vector")
     for value in (first, second):
         inner = value.batch is not None and value.batch >= len(value.shape) - 2
-        if inner and (value is second or None not in value.axes or len(second.shape) > 2):
+        if inner and (value is second or value.batch == len(value.shape) - 1 or len(second.shape) > 2):
             raise Beyond("along the batch")
     x, y = _factor(reader, first, out), _factor(reader, second, out)
     if len(x.sizes) == 1:  # a vector for each sample

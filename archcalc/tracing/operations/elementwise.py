@@ -13,7 +13,7 @@ from archcalc.tracing.operations.registry import Beyond, Given, reads
 def _number(value: Any) -> Any:
     """A number, also one that a constant tensor of one element holds; None for a tensor."""
     if isinstance(value, (int, float)):
-        return value
+        return value * 1  # truths multiply as numbers
     if isinstance(value, Value) and value.count() == 1 and not value.of_data:
         return value.number()
     return None
@@ -33,7 +33,11 @@ def _dropped(value: Any) -> float | None:
 
 def _two(reader: Reader, call: Call, op: str, first: Any, second: Any) -> Out:
     like = call.outs[0]
-    return reader.add(op, [reader.aligned(first, like), reader.aligned(second, like)], like.sizes or (1,))
+    made = [reader.aligned(first, like), reader.aligned(second, like)]
+    rank = len(like.sizes)
+    if not any(one.sizes == like.sizes for one in made):  # a vector goes along the features of a tensor that has them
+        made = [reader.reshaped(one, (1,) * (rank - len(one.sizes)) + one.sizes) for one in made]
+    return reader.add(op, made, like.sizes or (1,))
 
 
 @reads("add radd", "input other alpha=1")

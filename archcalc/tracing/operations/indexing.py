@@ -19,7 +19,7 @@ def getitem(reader: Reader, call: Call, a: Any) -> Given:
     """x[...], one axis after the other."""
     x, dropped = reader.out(a.input), 0
     for axis, one in _by_axis(a.input, a.index):
-        if axis == a.input.batch and _is_each(one):  # each sample at a place of its own
+        if axis == a.input.batch and (_is_each(one) or _is_order(one)):  # each sample at a place of its own
             continue
         place = reader.axis(a.input, axis) - dropped
         x = _taken(reader, x, place, one)
@@ -39,6 +39,18 @@ def _is_each(index: Any) -> bool:
         and index.call.name == "arange"
         and len(index.call.args) == 1
     )
+
+
+def _is_order(index: Any) -> bool:
+    """Whether an index is an order of the samples, as that of their lengths, or goes back from it."""
+    if not isinstance(index, Value) or index.batch != 0 or len(index.shape) != 1 or index.call is None:
+        return False
+    call = index.call
+    if call.name == "argsort" or (call.name == "sort" and index.index == 1):
+        return True
+    if call.name in ("to", "detach", "long"):
+        return _is_order(call.args[0])
+    return call.name == "scatter" and len(call.args) > 2 and _is_order(call.args[2])
 
 
 def _by_axis(value: Value, index: Any) -> list[tuple[int, Any]]:
@@ -157,6 +169,8 @@ def gathered(reader: Reader, x: Out, axis: int, index: Value) -> Out:
 @reads("index_select", "input dim index")
 def index_select(reader: Reader, call: Call, a: Any) -> Given:
     """torch.index_select."""
+    if a.dim % len(a.input.shape) == a.input.batch and _is_order(a.index):
+        return reader.out(a.input)
     return gathered(reader, reader.out(a.input), reader.axis(a.input, a.dim), a.index)
 
 

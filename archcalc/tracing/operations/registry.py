@@ -21,7 +21,7 @@ class Operation:
 
     Attributes:
         function: takes the reader, the call and its arguments.
-        names: of the arguments in order, with their defaults.
+        names: of the arguments in order, with their defaults; `*rest` is what the call's result says as well.
     """
 
     def __init__(self, function: Callable[..., Given], signature: str) -> None:
@@ -45,8 +45,8 @@ class Operation:
             found[many[1:]] = rest[0] if len(rest) == 1 and isinstance(rest[0], (list, tuple)) else rest
         known = {name.lstrip("*") for name in self.names}
         for key, value in call.kwargs.items():
-            name = key if key in known else _SAME.get(key, key)
-            if name not in known and key not in _NEUTRAL and value is not None:
+            name = key if key in known else next((one for one in _SAME.get(key, ()) if one in known), key)
+            if name not in known and key not in _NEUTRAL and value is not None and many != "*rest":
                 raise Beyond(f"with {key}")
             found[name] = value
         for name in fixed:
@@ -77,8 +77,29 @@ _DEFAULTS |= {
     "1e-4": 1e-4,
     "0.75": 0.75,
 }
-# Arguments that go by two names.
-_SAME = {"axis": "dim", "self": "input", "dims": "dim", "keepdims": "keepdim", "negative_slope": "slope"}
+# Arguments that go by two names, and what they may be called here.
+_SAME = {
+    "axis": ("dim",),
+    "axis0": ("dim0",),
+    "axis1": ("dim1",),
+    "chunks": ("parts",),
+    "dims": ("dim", "sizes"),
+    "downscale_factor": ("factor",),
+    "indices_or_sections": ("parts",),
+    "keepdims": ("keepdim",),
+    "mat2": ("other",),
+    "negative_slope": ("slope",),
+    "other": ("sizes", "dim"),
+    "repeats": ("sizes",),
+    "self": ("input",),
+    "size": ("sizes",),
+    "split_size": ("parts",),
+    "split_size_or_sections": ("parts",),
+    "split_sizes": ("parts",),
+    "tensor_indices_or_sections": ("parts",),
+    "upscale_factor": ("factor",),
+    "vec2": ("other",),
+}
 # Arguments that say where and how a result is stored, and none of its values.
 _NEUTRAL = frozenset(
     ("inplace", "out", "dtype", "device", "layout", "memory_format", "training", "non_blocking", "copy", "_stacklevel")
