@@ -33,15 +33,16 @@ class Facts:
 
 def simplify(function: ast.FunctionDef, known: Known, facts: Facts) -> None:
     """Substitute what is known until nothing changes."""
-    known, before = dict(known), ""
-    while before != ast.dump(function):
-        before = ast.dump(function)
+    known, before, now = dict(known), "", ast.dump(function)
+    while before != now:
+        before = now
         function.body = _block(function.body, _Fold(known, facts), function)
         found = next(_copies(function), None)
         if found is not None:
             name, node = found
             known[name] = node.value
             function.body.remove(node)
+        now = ast.dump(function)
     *_, one, last = [ast.Pass(), *function.body]
     if isinstance(one, ast.Assign) and ast.unparse(last) == f"return {ast.unparse(one.targets[0])}":
         function.body[-2:] = [ast.Return(one.value)]
@@ -49,7 +50,8 @@ def simplify(function: ast.FunctionDef, known: Known, facts: Facts) -> None:
 
 def _block(nodes: list[ast.stmt], fold: _Fold, function: ast.FunctionDef) -> list[ast.stmt]:
     left = [one for node in nodes for one in _statement(node, fold, function)]
-    return [node for node in left if not _is_idle(node, function)]
+    read = {one.id for one in ast.walk(function) if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Load)}
+    return [node for node in left if not _is_idle(node, read)]
 
 
 def _statement(node: ast.stmt, fold: _Fold, function: ast.FunctionDef) -> Iterator[ast.stmt]:
@@ -87,14 +89,9 @@ def _copies(function: ast.FunctionDef) -> Iterator[tuple[str, ast.Assign]]:
                 yield name, node
 
 
-def _is_idle(node: ast.stmt, function: ast.FunctionDef) -> bool:
+def _is_idle(node: ast.stmt, read: set[str]) -> bool:
     """Whether it gives a variable that nothing reads."""
-    if not isinstance(node, ast.Assign) or not isinstance(node.targets[0], ast.Name):
-        return False
-    name = node.targets[0].id
-    return not any(
-        isinstance(one, ast.Name) and one.id == name and isinstance(one.ctx, ast.Load) for one in ast.walk(function)
-    )
+    return isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id not in read
 
 
 class _Fold(ast.NodeTransformer):
@@ -106,17 +103,18 @@ class _Fold(ast.NodeTransformer):
 
     def condition(self, node: ast.expr) -> ast.expr:
         """`node` where only its truth matters."""
-        return ast.Constant(True) if ast.unparse(node) in self.facts.truths else node
+        return ast.Constant(True) if self.facts.truths and ast.unparse(node) in self.facts.truths else node
 
     def visit_Name(self, node: ast.Name) -> ast.AST:
         """What a variable or argument stands for."""
-        return copy.deepcopy(self.known.get(node.id, node)) if isinstance(node.ctx, ast.Load) else node
+        known = self.known.get(node.id) if isinstance(node.ctx, ast.Load) else None
+        return node if known is None else copy.deepcopy(known)
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
         """What an option stands for."""
-        if isinstance(node.ctx, ast.Load) and ast.unparse(node) in self.known:
-            return copy.deepcopy(self.known[ast.unparse(node)])
-        return self.generic_visit(node)
+        owner = node.value.id if isinstance(node.value, ast.Name) else ""
+        known = self.known.get(f"{owner}.{node.attr}") if isinstance(node.ctx, ast.Load) else None
+        return self.generic_visit(node) if known is None else copy.deepcopy(known)
 
     def visit_IfExp(self, node: ast.IfExp) -> ast.AST:
         """One side, where the condition is known or both are equal."""

@@ -91,7 +91,7 @@ def trim_function(piece: ast.FunctionDef, callers: Collection[Definition], neede
 
 
 def _is_of(call: ast.Call, function: ast.FunctionDef) -> bool:
-    return ast.unparse(call.func) == function.name
+    return isinstance(call.func, ast.Name) and call.func.id == function.name
 
 
 # -- arguments ------------------------------------------------------------------------------
@@ -128,7 +128,11 @@ def _drop_arguments(function: ast.FunctionDef, called: str, positions: list[int]
 
 
 def _is_call(node: ast.AST, name: str) -> bool:
-    return isinstance(node, ast.Call) and ast.unparse(node.func) == name
+    owner, _, method = name.partition(".")
+    return (
+        isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == method
+        and isinstance(node.func.value, ast.Name) and node.func.value.id == owner
+    )  # fmt: skip
 
 
 def _is_unused(node: ast.stmt, owner: ast.ClassDef) -> bool:

@@ -17,7 +17,7 @@ class Choices:
         self.path = path
 
     def __truediv__(self, name: object) -> Choices:
-        return Choices(self.seed, f"{self.path}/{name}")
+        return type(self)(self.seed, f"{self.path}/{name}")
 
     def random(self, name: object = "") -> Random:
         """The generator of the choice `name`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import gc
 import hashlib
 import multiprocessing
 import os
@@ -25,7 +26,10 @@ from tests.fuzz.shrink import shrunk
 FOLDER = Path(__file__).parent / "regressions"
 _READ = (
     "torch",
-    "huggingface_hub",
+    "torch._dynamo",
+    "torchinfo",
+    "huggingface_hub.hf_api",
+    "tomllib",
     "tests.sources.test_ultralytics",
     "sympy",
     "matplotlib.figure",
@@ -35,7 +39,7 @@ _READ = (
 
 
 # So many cases are met in one process that is forked; how many seeds share a drawn network divides it.
-_TOGETHER = 48
+_TOGETHER = 192
 
 
 def tried(first: int, count: int) -> list[tuple[int, str, Met]]:
@@ -62,6 +66,7 @@ def main() -> int:
     for name in (*_READ, *own):  # what commands import when they need it: here once, for all cases
         with contextlib.suppress(ImportError):
             import_module(name)
+    gc.freeze()  # no collection in a case looks at all of that again
     first = int(time.time()) if given.first is None else given.first
     print(f"first seed {first}", flush=True)
     told = Told()
@@ -117,7 +122,7 @@ class Told:
             if self.wrong[fault] == 1:
                 print(_keep(seed, met.wrong), flush=True)
         if (done := sum(self.commands.values())) % 1_000 == 0:
-            print(f"{done:,} cases", flush=True)
+            print(f"{done:,} cases, the last of seed {seed}", flush=True)
 
     def text(self) -> str:
         """The sums, and what failed how often."""

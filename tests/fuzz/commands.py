@@ -9,18 +9,23 @@ import click
 
 from archcalc.cli import COMMANDS
 from archcalc.layers.base import REGISTRY
+from archcalc.running import FIELDS
+from archcalc.running.kinds import Words
 from tests.draw.choices import Choices
 from tests.outcome import NUMBERS
 
 # Those that need PyTorch.
 TORCH = ("verify", "profile", "calibrate")
-# How often each command is drawn: those that read no spec have little to meet, those that run PyTorch take long.
+# How often each command is drawn: those that read no file of the case have little to meet, those that run PyTorch and
+# the one that reads all shipped specs take long.
 _RARE = {
+    "specs": 0.02,
+    "devices": 0.1,
     "layers": 0.1,
     "schema": 0.1,
     "layer": 0.2,
     "rule": 0.2,
-    "verify": 0.2,
+    "verify": 0.1,
     "profile": 0.02,
     "calibrate": 0.01,
     "lint": 2.0,
@@ -63,8 +68,19 @@ _VALUES = {
     "arguments": ("width=2", "size=-1", "size=9", "x"),
     "scales": ("n", "x", "z"),
     "against": ("spec.yaml", "config.json", "net.py:Net", "hf:org/x", "saved.json"),
+    "time": ("1ms", "0.01", "2s"),
+    "interval": ("0.1", "2"),
+    "share": ("0.5", "0.9"),
+    "offload": ("optimizer", "gradients", "activations"),
+    "lora_on": ("conv*", "attention", "n1", "*"),
+    "columns": ("id,output,params", "macs", "%"),
+    "compare": ("a100", "h100,t4", "./device.json"),
+    "limit": ("10%", "x"),
     "freeze": ("conv*", "block1", "*", "[", "linear1"),
 }
+# What a command does nothing without: drawn mostly.
+_NEEDED = {("predict", "device"), ("fit", "device"), ("serve", "device"), ("fit", "max"), ("memory", "device")}
+_WHOLE = ("1", "2", "3", "8", "64")
 # Options that decide which report there is: drawn as often as a form.
 _FORMS = ("format", "steps", "report", "definitions", "symbolic", "like", "check", "generate", "front")
 _LINES = (
@@ -81,7 +97,8 @@ _LINES = (
 
 def name(choices: Choices) -> str:
     """A command."""
-    return choices.pick("command", _WEIGHTS)
+    (drawn,) = choices.random("command").choices([*_WEIGHTS], [*_WEIGHTS.values()])
+    return drawn
 
 
 def arguments(choices: Choices, name: str, specs: list[str]) -> list[str]:
@@ -91,7 +108,7 @@ def arguments(choices: Choices, name: str, specs: list[str]) -> list[str]:
     likely = choices.pick("how many options", (0.0, 0.02, 0.05, 0.2))
     words = [name]
     for option in options:
-        if choices.chance(f"{option.name}", _chance(option, likely)):
+        if choices.chance(f"{option.name}", _chance(name, option, likely)):
             words += _option(choices / option.name, option)
     words += _BOUNDED.get(name, ())
     takes = any(one.name in ("spec", "specs") for one in command.params if isinstance(one, click.Argument))
@@ -105,9 +122,11 @@ def arguments(choices: Choices, name: str, specs: list[str]) -> list[str]:
     return words
 
 
-def _chance(option: click.Option, likely: float) -> float:
+def _chance(command: str, option: click.Option, likely: float) -> float:
     if option.required:
         return 0.97
+    if (command, option.name) in _NEEDED:
+        return 0.85
     return 0.3 if option.name == "format" else max(0.1, likely) if option.name in _FORMS else likely
 
 
@@ -160,5 +179,11 @@ def _option(choices: Choices, option: click.Option) -> list[str]:
         return [flag, choices.random("value").choice((*NUMBERS, "", "a=b", "é\x1b[0m", "-"))]
     if isinstance(option.type, click.Choice):
         return [flag, choices.random("value").choice(option.type.choices)]
-    values = _VALUES.get(option.name or "", ("1", "2", "3", "fp32", "bf16", "x"))
-    return [flag, choices.random("value").choice(values)]
+    return [flag, choices.random("value").choice(_values(option))]
+
+
+def _values(option: click.Option) -> tuple[str, ...]:
+    """Values that are good for an option, mostly: by what a run declares or by its name."""
+    name = option.name or ""
+    kind = FIELDS[name].kind if name in FIELDS else None
+    return kind.words if isinstance(kind, Words) else _VALUES.get(name, _WHOLE)

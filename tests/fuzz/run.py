@@ -14,7 +14,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import _lru_cache_wrapper
 from pathlib import Path
 
@@ -28,21 +28,29 @@ from tests.conftest import ROOT
 from tests.fuzz.case import Case, data, drawn
 from tests.fuzz.looks import CRASH, fault, judged, written
 from tests.fuzz.sources import HUB
-from tests.fuzz.texts import SPECS
 
 # Processor time and memory of a case; what waits longer than that hangs.
 SECONDS, BYTES, WAITING = 5, 2**30, 120
+# Hashes of texts whose source was looked at and is right, by one child or another: they are not built again.
+_BUILT: set[int] = set()
+# Those whose caches hold what the program's own files say, or follows from them.
+_OF_FILES = ("archcalc.pytorch.library", "archcalc.shipped")
 _FOLDER = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
 
 @dataclass
 class Met:
-    """How the program met a case: its exit status, and what is wrong; how many specs it was given and had accepted."""
+    """How the program met a case: its exit status, and what is wrong; how many specs it was given and had accepted.
+
+    Attributes:
+        built: hashes of the texts whose source was looked at and is right.
+    """
 
     status: int | None = None
     wrong: str | None = None
     specs: int = 0
     accepted: int = 0
+    built: list[int] = field(default_factory=list)
 
 
 def meet(case: Case) -> Met:
@@ -84,6 +92,7 @@ def _forked(cases: Sequence[Case]) -> list[Met]:
             os.killpg(child, signal.SIGKILL)  # processes that a case left behind
         results.seek(0)
         found = [Met(*json.loads(line)) for line in results.read().splitlines()]
+    _BUILT.update(one for met in found for one in met.built)
     shutil.rmtree(place, ignore_errors=True)
     if len(found) < len(cases):
         found.append(Met(wrong=_ending(state)))
@@ -139,7 +148,6 @@ class _Child:
         archcalc.hub._config = _of_hub
         sys.dont_write_bytecode = True  # beside a module that is named
         self.modules, self.path = set(sys.modules), list(sys.path)
-        self.built = {path.read_text(encoding="utf-8") for path in SPECS}
         self.streams = [os.memfd_create(name) for name in ("out", "err")]
         for number, stream in zip((1, 2), self.streams):
             os.dup2(stream, number)
@@ -149,7 +157,7 @@ class _Child:
         os.environ.pop("GITHUB_STEP_SUMMARY", None)
         os.environ.update({"XDG_CONFIG_HOME": str(place / "home"), "HOME": str(place / "home")})
         self.environment = dict(os.environ)
-        own = [module for name, module in sys.modules.items() if name.startswith("archcalc.")]
+        own = [module for name, module in sys.modules.items() if name.startswith("archcalc.") and name not in _OF_FILES]
         self.caches = {
             id(one): one for module in own for one in vars(module).values() if isinstance(one, _lru_cache_wrapper)
         }
@@ -167,7 +175,8 @@ class _Child:
                 if any("include" in text for text in case.files.values()) and not (folder / "blocks").exists():
                     shutil.copytree(ROOT / "specs" / "blocks", folder / "blocks")
                 met = self._met(case, folder)
-            os.write(self.results, json.dumps([met.status, met.wrong, met.specs, met.accepted]).encode() + b"\n")
+            _BUILT.update(met.built)
+            os.write(self.results, json.dumps([*vars(met).values()]).encode() + b"\n")
             os.chdir("/")
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -187,7 +196,7 @@ class _Child:
         if wrong:
             return Met(status, wrong)
         try:
-            return Met(status, *judged(case, self.built))
+            return Met(status, *judged(case, _BUILT))
         except Exception as error:
             return Met(status, f"{type(error).__name__} while it is built")
 

@@ -37,7 +37,7 @@ PRM301 = "info"
 optimizer = "sgd"
 """
 # One network is drawn for so many cases: to draw one takes longer than to run a command on it.
-_SHARED = 16
+_SHARED = 48
 
 
 def spec(choices: Choices, seed: int, small: bool = False) -> str:
