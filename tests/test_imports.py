@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -55,13 +56,19 @@ def room(path: Path) -> str:
     return parts[0]
 
 
+@cache
+def statements(source: str) -> list[ast.Import | ast.ImportFrom]:
+    """The import statements of a file, for types alone too."""
+    return [node for node in ast.walk(ast.parse(source)) if isinstance(node, (ast.Import, ast.ImportFrom))]
+
+
 def imports(source: str) -> list[str]:
     found = []
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.ImportFrom) and node.module:
-            found.append(node.module)
-        elif isinstance(node, ast.Import):
+    for node in statements(source):
+        if isinstance(node, ast.Import):
             found += [alias.name for alias in node.names]
+        elif node.module:
+            found.append(node.module)
     return found
 
 
@@ -71,9 +78,11 @@ def violations(name: str, source: str) -> list[str]:
     return [other for other in rooms if other in ORDER and ORDER.index(other) > ORDER.index(name)]
 
 
-@pytest.mark.parametrize("path", [p for p in PACKAGE.rglob("*.py") if room(p) in ORDER], ids=str)
-def test_imports_point_down(path):
-    assert violations(room(path), path.read_text(encoding="utf-8")) == []
+def test_imports_point_down():
+    files = [path for path in PACKAGE.rglob("*.py") if room(path) in ORDER]
+    assert files
+    upwards = {path: violations(room(path), path.read_text(encoding="utf-8")) for path in files}
+    assert {path: rooms for path, rooms in upwards.items() if rooms} == {}
 
 
 def test_the_direction_test_can_fail():
@@ -95,14 +104,9 @@ def modules() -> dict[str, set[str]]:
 
 
 def imported(source: str) -> set[str]:
-    """What a file imports, for types alone too: modules, and names that may be modules."""
-    found = set()
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.ImportFrom) and node.module:
-            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-        elif isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-    return found
+    """What a file imports: modules, and names that may be modules."""
+    froms = [node for node in statements(source) if isinstance(node, ast.ImportFrom) and node.module]
+    return {*imports(source), *(f"{node.module}.{alias.name}" for node in froms for alias in node.names)}
 
 
 def circle(graph: dict[str, set[str]]) -> set[str]:
@@ -204,14 +208,11 @@ def test_commands_read_what_they_need(arguments, needless):
     assert [name for name in read if name in needless or name.rpartition(".")[2] in needless] == []
 
 
-@pytest.mark.parametrize("path", list(PACKAGE.rglob("*.py")), ids=str)
-def test_no_file_is_a_house(path):
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
-
-
-@pytest.mark.parametrize("path", list((ROOT / "tests").rglob("*.py")), ids=str)
-def test_no_test_file_is_a_house(path):
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
+@pytest.mark.parametrize("folder", [PACKAGE, ROOT / "tests"], ids=lambda folder: folder.name)
+def test_no_file_is_a_house(folder):
+    lines = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in folder.rglob("*.py")}
+    assert lines
+    assert {path: count for path, count in lines.items() if count > 400} == {}
 
 
 def test_a_command_of_many_options_gets_one_object():
