@@ -90,7 +90,7 @@ def command(asked: _Asked) -> int:
         each = nodes if asked.input is not None or len(nodes) == 1 else []
         layers = [explain(node, costs, seen.get(id(node.exit))) for node in each]
         explanations = layers if len(layers) == 1 else [*layers, explain_network(costs)]
-    if asked.input is not None and len(explanations) == 1:
+    if asked.input is not None and asked.layer is None and len(explanations) == 1:
         explanations[0].title = asked.spec
     emit("explanation", asked.format, Report(graph, explanations), asked.color)
     return 0
@@ -158,7 +158,7 @@ def _check(spec: str, layer: str | None, sizes: str | None) -> None:
     is_line = (" " in spec or spec in REGISTRY) and not os.path.exists(path) and path_of(path) is None
     if sizes is None and layer is None and is_line and not path.endswith((".yaml", ".yml")):
         raise RequestError("a layer needs an input: use --input, e.g. --input 3x32x32")
-    if sizes is not None and layer is not None:
+    if sizes is not None and layer is not None and not spec.lstrip().startswith("["):
         raise RequestError("--input is for a layer line (quote it); a spec has its own input")
 
 

@@ -192,6 +192,7 @@ class Hardtanh(Activation):
 
     bare = True
     notation = "y = min(max(low, x), high)"
+    symbols = {"low": "low", "high": "high"}
     rises = True
     operations = (("comparisons", 2),)
 
@@ -233,6 +234,7 @@ class LeakyReLU(Activation):
     """x where positive, slope·x elsewhere. Comparison and product. Source: torch.nn.LeakyReLU."""
 
     notation = "y = x for x > 0, slope · x otherwise"
+    symbols = {"slope": "slope"}
     passes = (0.0, inf)
     span = (-inf, inf)
     operations = (("comparison", 1), ("product", 1))
@@ -271,6 +273,7 @@ class ELU(_Levelling):
     """x where positive, alpha·(exp(x) - 1) elsewhere. Source: torch.nn.ELU."""
 
     notation = "y = x for x > 0, α · (e^x − 1) otherwise"
+    symbols = {"α": "alpha"}
     operations = (("comparison", 1), ("exponential", 1), ("subtraction", 1), ("product", 1))
 
     alpha: float = arg(Number, "minus the limit for large negative inputs", default=1.0)
@@ -297,6 +300,7 @@ class CELU(_Levelling):
 
     bare = True
     notation = "y = x for x > 0, α · (e^(x/α) − 1) otherwise"
+    symbols = {"α": "alpha"}
     operations = (("comparison", 1), ("division", 1), ("exponential", 1), ("subtraction", 1), ("product", 1))
 
     alpha: float = arg(Number, "minus the limit for large negative inputs; not 0", default=1.0)
@@ -317,6 +321,13 @@ class GELU(Activation):
     """x·Φ(x) with the normal distribution Φ, or its tanh approximation. Source: torch.nn.GELU."""
 
     notation = "y = x · Φ(x)        Φ(x) = (1 + erf(x / √2)) / 2"
+
+    @property
+    def computes(self) -> str:
+        """The formula that is asked for."""
+        near = "y = x/2 · (1 + tanh(√(2/π) · (x + 0.044715 · x³)))        close to x · Φ(x)"
+        return near if self.approximate == "tanh" else self.notation
+
     span = (-0.17, inf)
     rises = False
 
@@ -341,6 +352,7 @@ class Softplus(Activation):
     autocast = WIDE
     bare = True
     notation = "y = ln(1 + e^(β·x)) / β"
+    symbols = {"β": "beta"}
     span = (0.0, inf)
     rises = True
     operations = (("product", 1), ("exponential", 1), ("addition", 1), ("logarithm", 1), ("division", 1))

@@ -124,6 +124,7 @@ class Scale(Layer):
     bare = True
     keeps_nothing = True
     notation = "y = factor · x"
+    symbols = {"factor": "factor"}
 
     layout = KEEPS
     elementwise = True
@@ -159,8 +160,9 @@ class MoE(Layer):
     one_pass = True
     notation = (
         "p = softmax(x W_R)        the router's weights for each position\n"
-        "y = Σ p[e] · expert_e(x)        over the top_k experts e"
+        "y = Σ p[e] · expert_e(x) / Σ p[e]        over the k experts e with the largest p"
     )
+    symbols = {"k": "top_k"}
 
     layout = FEATURES_LAST
     broadcasts = True

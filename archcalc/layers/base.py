@@ -7,7 +7,7 @@ plain arithmetic over the layer's arguments and the tensors' sizes, for one samp
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, TypeVar
 
 from archcalc.language.expressions import describe
@@ -76,11 +76,13 @@ class Layer(LayerMemory):
     bare: ClassVar[bool] = False
     # What it computes in the field's notation, a line for each step.
     notation: ClassVar[str] = ""
+    # The numbers among its arguments that the notation has, by how it writes them.
+    symbols: ClassVar[Mapping[str, str]] = {}
     # The argument that every key not declared is read as, for layers that name sizes freely.
     free_keys: ClassVar[Argument | None] = None
 
     @property
-    def equation(self) -> str:
+    def computes(self) -> str:
         """The notation, for its sizes: axes that it has, channels that it sees."""
         return self.notation
 

@@ -128,6 +128,7 @@ class RNNCell(Cell):
     autocast = LOW
     example = ("rnncell 32 state=input", "32")
     notation = "y = g(W x + b + U z + b′)"
+    symbols = {"g": "nonlinearity"}
     state: Tensor = arg(Reference, "the state that it starts from")
     nonlinearity: str = arg(Word, "g", choices=("tanh", "relu"), default="tanh")
     keeps_output = True

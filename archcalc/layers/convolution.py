@@ -66,10 +66,10 @@ class Conv(Filtering, Correlation):
     notation = equation_over(2, "input channels k")
 
     @property
-    def equation(self) -> str:
+    def computes(self) -> str:
         """With what stands in a border, where it has one."""
         padded = isinstance(self.padding, str) or any(self.padding)
-        return super().equation + (f"\n{_OUTSIDE[self.padding_mode]}" if padded else "")
+        return super().computes + (f"\n{_OUTSIDE[self.padding_mode]}" if padded else "")
 
     def borders(self, x: Tensor) -> list[Border]:
         """What is added before and after each spatial axis."""

@@ -70,7 +70,7 @@ class Convolution(Layer):
     bias: bool = arg(Flag, "add a learned number to each output channel", default=True, aliases=("use_bias",))
 
     @property
-    def equation(self) -> str:
+    def computes(self) -> str:
         """For the spatial axes that it has, and the channels that an output sees."""
         return self.equation_over(
             self.spatial_axes, "the input channels k of c's group" if self.groups > 1 else "input channels k"

@@ -21,6 +21,7 @@ class Select(Rearranging):
     """One position of an axis, which goes away. [n, features] -> [features]. Source: torch.select."""
 
     notation = "y = x[index]"
+    symbols = {"index": "index"}
 
     layout = ENDS
     hands_on = False
@@ -77,6 +78,12 @@ class Slice(Rearranging):
 
     sets_sizes = True
     notation = "y = x[start:end]"
+
+    @property
+    def computes(self) -> str:
+        """With the positions, as Python writes them."""
+        end, step = "" if self.end is None else f"{self.end}", "" if self.step == 1 else f":{self.step}"
+        return f"y = x[{self.start}:{end}{step}]"
 
     layout = KEEPS
     hands_on = False

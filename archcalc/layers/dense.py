@@ -59,7 +59,7 @@ class Linear(Reparametrized):
         return super().is_altered or isinstance(self.bias, str)
 
     @property
-    def equation(self) -> str:
+    def computes(self) -> str:
         """Behind what its weight is computed by."""
         return self.computed_by(self.notation, "W")
 

@@ -35,6 +35,15 @@ class Einsum(Layer):
     equation: str = arg(Text, "axes of each operand -> axes of the result, a letter each")
     operands: tuple[Tensor, ...] = arg(Operands, "one or two tensors", min=1, max=2)
 
+    @property
+    def computes(self) -> str:
+        """The equation with the places of elements, and the letters that are summed over."""
+        terms, right = self.terms()
+        read = " · ".join(f"{name}[{', '.join(term)}]" for name, term in zip("ab", terms))
+        summed = [letter for letter in dict.fromkeys("".join(terms)) if letter not in right]
+        over = f"        over {', '.join(summed)}" if summed else ""
+        return f"y[{', '.join(right)}] = {'Σ ' if summed else ''}{read}{over}"
+
     def field(self, y: Tensor, x: Tensor) -> list[Field] | None:
         """Axes are summed over, and change places."""
         return None

@@ -16,15 +16,16 @@ from archcalc.terms import work
 
 
 class Function(Activation):
-    """A function of the name that PyTorch's has; `call` is how it is called."""
+    """A function of the name that PyTorch's has; `call` is how it is called, `word` what it does."""
 
     one_pass = True
     bare = True
     call: ClassVar[str] = ""
+    word: ClassVar[str]
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """One an element."""
-        return work(y.elements, "element", (self.op, 1))
+        return work(y.elements, "element", (self.word, 1))
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
@@ -36,6 +37,7 @@ class Exp(Function):
     """e to the power of x. Source: torch.exp."""
 
     autocast = WIDE
+    word = "exponential"
     notation = "y = e^x"
     span = (0.0, inf)
     rises = True
@@ -47,6 +49,7 @@ class Exp(Function):
 class Neg(Function):
     """-x. Source: torch.neg."""
 
+    word = "change of sign"
     notation = "y = −x"
     span = (-inf, inf)
     rises = False
@@ -59,6 +62,7 @@ class Neg(Function):
 class Abs(Function):
     """The absolute value |x|. Source: torch.abs."""
 
+    word = "absolute value"
     notation = "y = |x|"
     span = (0.0, inf)
     rises = False
@@ -68,6 +72,7 @@ class Abs(Function):
 class Sqrt(Function):
     """The square root of x. Source: torch.sqrt."""
 
+    word = "square root"
     notation = "y = √x"
     span = (0.0, inf)
     rises = False
@@ -80,6 +85,7 @@ class Rsqrt(Function):
     """1 over the square root of x. Source: torch.rsqrt."""
 
     autocast = WIDE
+    word = "reciprocal square root"
     notation = "y = 1 / √x"
     span = (0.0, inf)
     rises = False
@@ -92,6 +98,7 @@ class Square(Function):
     """x times x. Source: torch.square."""
 
     autocast = WIDE
+    word = "square"
     notation = "y = x²"
     span = (0.0, inf)
     rises = False
@@ -102,6 +109,7 @@ class Log(Function):
     """The natural logarithm of x. Source: torch.log."""
 
     autocast = WIDE
+    word = "logarithm"
     notation = "y = ln x"
     span = (-inf, inf)
     rises = False
@@ -111,6 +119,7 @@ class Log(Function):
 class Sin(Function):
     """The sine of x, in radians. Source: torch.sin."""
 
+    word = "sine"
     notation = "y = sin x"
     span = (-1.0, 1.0)
     rises = False
@@ -120,6 +129,7 @@ class Sin(Function):
 class Cos(Function):
     """The cosine of x, in radians. Source: torch.cos."""
 
+    word = "cosine"
     notation = "y = cos x"
     span = (-1.0, 1.0)
     rises = False
@@ -129,6 +139,7 @@ class Cos(Function):
 class Floor(Function):
     """The largest whole number not above x; its gradient is zero. Source: torch.floor."""
 
+    word = "rounding down"
     notation = "y = ⌊x⌋"
     span = (-inf, inf)
     rises = True
@@ -140,6 +151,7 @@ class Floor(Function):
 class Sign(Function):
     """-1, 0 or 1; its gradient is zero. Source: torch.sign."""
 
+    word = "comparison with 0"
     notation = "y = −1, 0 or 1"
     span = (-1.0, 1.0)
     rises = True
@@ -152,6 +164,7 @@ class Reciprocal(Function):
     """1 over x. Source: torch.reciprocal."""
 
     autocast = WIDE
+    word = "division"
     notation = "y = 1 / x"
     span = (-inf, inf)
     rises = False
@@ -164,7 +177,9 @@ class Pow(Function):
     """x to the power of a fixed number. Source: torch.pow."""
 
     autocast = WIDE
+    word = "power"
     notation = "y = x^exponent"
+    symbols = {"exponent": "exponent"}
     span = (-inf, inf)
     rises = False
 
@@ -179,7 +194,9 @@ class Pow(Function):
 class Offset(Function):
     """x plus a fixed number. Source: torch.add."""
 
+    word = "addition"
     notation = "y = x + number"
+    symbols = {"number": "number"}
     span = (-inf, inf)
     rises = True
 

@@ -37,9 +37,9 @@ class Filtering(Reparametrized, Convolution):
         return super().label + (f" reparam={self.reparam}" if self.reparam is not None else "")
 
     @property
-    def equation(self) -> str:
+    def computes(self) -> str:
         """Where filters are read they are no parameters, and there is no bias."""
-        equation = self.computed_by(super().equation, "h")
+        equation = self.computed_by(super().computes, "h")
         if self.weight is None:
             return equation
         same = ", the same for all c" if self.weight.shape[0] == 1 else ""

@@ -24,6 +24,7 @@ class FrozenBatchNorm(Layer):
     one_pass = True
     bare = True
     notation = "y = (x − μ) / √(σ² + ε) · γ + β        all four stored"
+    symbols = {"ε": "eps"}
 
     layout = CHANNELS_FIRST
     elementwise = True

@@ -21,7 +21,7 @@ class GRU(Recurrent):
     notation = (
         "r, z = σ(W x(t) + b + U h(t−1) + b′)        two gates: reset, update\n"
         "n = tanh(W x(t) + b + r ⊙ (U h(t−1) + b′))        the candidate; each has a W, U, b and b′ of its own\n"
-        "h(t) = (1 − z) ⊙ n + z ⊙ h(t−1)"
+        "h(t) = (1 − z) ⊙ n + z ⊙ h(t−1)        h(0) = 0"
     )
 
     autocast = LOW

@@ -44,7 +44,7 @@ class Heads(Scored):
         return self.rope is None and not (self.causal or self.is_masked)
 
     @property
-    def equation(self) -> str:
+    def computes(self) -> str:
         """The notation with what is done to queries, keys and scores where that is asked for."""
         read, _, back = self.notation.split("\n")
         for letter in "qkvo":

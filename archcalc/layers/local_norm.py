@@ -23,6 +23,7 @@ class LocalResponseNorm(Layer):
     one_pass = True
     nonnegative = True
     notation = "y[c] = x[c] / (k + α/n · Σ x[j]²)^β        j: the n channels around c"
+    symbols = {"n": "size", "k": "k", "α": "alpha", "β": "beta"}
 
     layout = CHANNELS_FIRST
     ranks = (2, 8)

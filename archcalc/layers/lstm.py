@@ -33,7 +33,7 @@ class LSTM(Recurrent):
         "i, f, o = σ(W x(t) + b + U h(t−1) + b′)        three gates: input, forget, output\n"
         "g = tanh(W x(t) + b + U h(t−1) + b′)        the candidate; each has a W, U, b and b′ of its own\n"
         "c(t) = f ⊙ c(t−1) + i ⊙ g        the cell state\n"
-        "h(t) = o ⊙ tanh(c(t))"
+        "h(t) = o ⊙ tanh(c(t))        h(0) = c(0) = 0"
     )
 
     proj: int | None = arg(
@@ -46,6 +46,12 @@ class LSTM(Recurrent):
         ("c = f ⊙ c + i ⊙ g", 3),
         ("h = o ⊙ tanh(c)", 1),
     )
+
+    @property
+    def computes(self) -> str:
+        """With the projection, where there is one."""
+        told = super().computes
+        return told if self.proj is None else told.replace("h(t) = o ⊙ tanh(c(t))", "h(t) = P (o ⊙ tanh(c(t)))")
 
     @property
     def width(self) -> int:

@@ -98,6 +98,7 @@ class BatchNorm(_TrackingNorm):
         "y = (x − μ) / √(σ² + ε) · γ + β\n"
         "μ, σ²: running ones at inference        in training those of a channel over batch and space"
     )
+    symbols = {"ε": "eps"}
 
     ranks = (1, 4)
     refused: ClassVar[dict[str, str]] = {
@@ -148,6 +149,7 @@ class GroupNorm(ChannelNorm):
     autocast = WIDE
     example = ("groupnorm 4", "8x32x32")
     notation = "y = (x − μ) / √(σ² + ε) · γ + β\nμ, σ²: of a group of channels of one sample"
+    symbols = {"ε": "eps"}
 
     groups: int = arg(Whole, "groups of channels", min=1, aliases=("num_groups",))
 
@@ -213,6 +215,7 @@ class InstanceNorm(_TrackingNorm):
 
     example = ("instancenorm affine=true", "8x32x32")
     notation = "y = (x − μ) / √(σ² + ε) · γ + β\nμ, σ²: of one channel of one sample"
+    symbols = {"ε": "eps"}
 
     ranks = (2, 4)
     affine: bool = arg(Flag, "learn a scale for each channel", default=False)
@@ -266,6 +269,7 @@ class LayerNorm(Layer):
     example = ("layernorm", "20x64")
     one_pass = True
     notation = "y = (x − μ) / √(σ² + ε) · γ + β\nμ, σ²: of one vector of features"
+    symbols = {"ε": "eps"}
 
     layout = FEATURES_LAST
     wants = "vectors of features in the last axis"

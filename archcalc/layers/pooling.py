@@ -69,7 +69,7 @@ class Pooling(Layer):
     dilation: tuple[int, ...] = (1,)
 
     @property
-    def equation(self) -> str:
+    def computes(self) -> str:
         """For the spatial axes that it has, with what stands in a border."""
         border = self.border_told if any(self.padding) else ""
         return _over_windows(self.word, self.spatial_axes, "dilation" in self.arguments) + border
@@ -221,9 +221,9 @@ class AvgPool(Pooling):
     )
 
     @property
-    def equation(self) -> str:
+    def computes(self) -> str:
         """The sum by a number of its own where that is given."""
-        told = super().equation
+        told = super().computes
         return told if self.divisor_override is None else told.replace("mean", f"1/{self.divisor_override} Σ", 1)
 
     @property
@@ -299,7 +299,7 @@ class AdaptivePooling(Layer):
     )
 
     @property
-    def equation(self) -> str:
+    def computes(self) -> str:
         """Of all elements where there is one output."""
         if not self.is_global:
             return _over_shares(self.word, self.spatial_axes)
@@ -327,7 +327,9 @@ class AdaptivePooling(Layer):
         neighbours share one wherever a border falls inside an element, which all but gcd(S, S') borders do.
         """
         x = inputs[0]
-        read = x.shape[0] * product(a + b - called(gcd(a, b), "shared", a) for a, b in zip(x.shape[1:], y.shape[1:]))
+        read = x.shape[0] * product(
+            a + called(b - gcd(a, b), "read again", a) for a, b in zip(x.shape[1:], y.shape[1:])
+        )
         return work(read, "element of a window", (self.step, 1))
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:

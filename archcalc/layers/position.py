@@ -52,7 +52,7 @@ class PosEmbed(Layer):
     )
 
     @property
-    def equation(self) -> str:
+    def computes(self) -> str:
         """The notation for its kind."""
         adds, *waves = self.notation.split("\n")
         adds = adds.partition("        ")[0]
@@ -155,6 +155,7 @@ class Rope(Layer):
         "y[i] = x[i] · cos a − x[i + d/2] · sin a\n"
         "y[i + d/2] = x[i + d/2] · cos a + x[i] · sin a"
     )
+    symbols = {"θ": "theta"}
 
     layout = FEATURES_LAST
     ranks = (2, 8)
@@ -238,6 +239,16 @@ class RelPosBias(Layer):
 
     heads: int = arg(Whole, "heads", min=1, aliases=("num_heads",))
     kind: str = arg(Word, "how distances are grouped", choices=("bucket", "window", "alibi"), default="bucket")
+
+    @property
+    def computes(self) -> str:
+        """What its kind adds to the score of query i and key j of head h."""
+        if self.kind == "alibi":
+            return "y[h, i, j] = −m[h] · |i − j|        m[h]: the slope of head h"
+        if self.kind == "window":
+            return "y[h, i, j] = W[place of i − place of j, h]        W learned; i and j are places in the window"
+        return "y[h, i, j] = W[bucket of j − i, h]        W learned; far distances share a bucket"
+
     window: tuple[int, ...] | None = arg(Size, "window of kind=window, e.g. 7, 7x7 or 8x7x7", default=None)
     buckets: int = arg(Whole, "number of groups of kind=bucket", default=32, min=1, aliases=("num_buckets",))
 

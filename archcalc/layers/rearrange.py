@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, ClassVar
 
 from archcalc.layers.arguments import Argument, Text, Whole, arg
@@ -28,6 +29,14 @@ class Rearrange(Rearranging):
     reorders = True
 
     notation = "y has the elements of x, with the axes as the pattern says"
+
+    @property
+    def computes(self) -> str:
+        """The pattern as places of elements; of axes in parentheses the last is the fastest."""
+        left, _, right = (part.strip().replace("...", "…") for part in self.pattern.partition("->"))
+        y, x = (re.sub(r"\s+(?![^(]*\))", ", ", one) for one in (right, left))
+        told = "        of axes in parentheses the last runs fastest" if "(" in left + right else ""
+        return f"y[{y}] = x[{x}]{told}"
 
     layout = ENDS
     view = False

@@ -77,9 +77,17 @@ class Recurrent(Layer):
         return 1 if self.bias == ONE_BIAS else 2 * bool(self.bias)
 
     @property
-    def equation(self) -> str:
-        """The notation with the biases that there are."""
-        return with_biases(self.notation, self.biases)
+    def computes(self) -> str:
+        """The notation with the biases that there are, where it starts, and how layers and directions are joined."""
+        told = with_biases(self.notation, self.biases)
+        if self.state is not None:
+            start, _, rest = told.rpartition("        ")
+            told = f"{start}        {rest.removesuffix('= 0')}from the final state of `state`"
+        if self.directions > 1:
+            told += "\nand the same from the last step to the first        with weights of its own; y(t) has both side by side"
+        if self.layers > 1:
+            told += "\na layer reads in each step what the one below gives        with weights of its own"
+        return told
 
     @property
     def width(self) -> int:
@@ -382,6 +390,7 @@ class RNN(Recurrent):
     autocast = LOW
     example = ("rnn 32", "20x64")
     notation = "z(t) = g(W x(t) + b + U z(t−1) + b′)        z(0) = 0"
+    symbols = {"g": "nonlinearity"}
     learns_in_turn = True
     nonlinearity: str = arg(Word, "g", choices=("tanh", "relu"), default="tanh")
 

@@ -144,6 +144,11 @@ class _Spread(Reduction):
     correction: int = arg(Whole, "subtracted from the number of elements before dividing", default=1, min=0)
 
     @property
+    def computes(self) -> str:
+        """With the correction that it has."""
+        return self.notation.replace("(n − 1)", f"(n − {self.correction})" if self.correction else "n")
+
+    @property
     def after(self) -> str:
         """The correction, where it is not PyTorch's own."""
         return "" if self.correction == 1 else f", correction={int(self.correction)}"
@@ -195,6 +200,7 @@ class Norm(Reduction):
 
     autocast = WIDE
     notation = "y = (Σ |x[i]|^p)^(1/p)"
+    symbols = {"p": "p"}
 
     operations = ("power", 1), ("sum", 1)
     more = (("root", 1),)
@@ -315,6 +321,7 @@ class Normalize(Normalizing):
     bare = True
     nonnegative = True
     notation = "y = x / max(‖x‖, ε)"
+    symbols = {"ε": "eps"}
 
     axis: int | None = arg(
         Whole, "axis of the vectors; default: channels or features", default=None, min=-8, aliases=("dim",)

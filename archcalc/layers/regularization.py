@@ -34,6 +34,7 @@ class Dropout(Dropping):
     """Zeroes elements with probability p in training. Any shape. Source: torch.nn.Dropout."""
 
     notation = "training: y = x / (1 − p) with probability 1 − p, 0 otherwise\ninference: y = x"
+    symbols = {"p": "p"}
 
     p: float = arg(Number, "probability of zero", default=0.5, min=0, max=1, aliases=("rate",))
 
@@ -67,6 +68,7 @@ class DropPath(Dropping):
     """
 
     notation = "training: y = x / (1 − p) for a whole sample with probability 1 − p, 0 otherwise\ninference: y = x"
+    symbols = {"p": "p"}
 
     p: float = arg(Number, "probability of zero", default=0.1, min=0, max=1, aliases=("drop_prob",))
 

@@ -21,6 +21,7 @@ class Roll(Rearranging):
     reorders = True
 
     notation = "y[i] = x[(i − shift) mod n]"
+    symbols = {"shift": "shift", "axis": "axes"}
 
     layout = KEEPS
     view = hands_on = False

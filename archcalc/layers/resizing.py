@@ -74,7 +74,7 @@ class Upsample(Layer):
     )
 
     @property
-    def equation(self) -> str:
+    def computes(self) -> str:
         """For its mode and the spatial axes that it has."""
         out, _, read = indices(self.spatial_axes)
         also = ("", "        j alike, from t", "        j and l alike")[self.spatial_axes - 1]
@@ -206,7 +206,7 @@ class Pad(Layer):
     )
 
     @property
-    def equation(self) -> str:
+    def computes(self) -> str:
         """With what its border holds."""
         told = {
             "zeros": f"{self.value:g} outside",

@@ -36,6 +36,7 @@ class RMSNorm(Normalizing):
     span = ANY
     example = ("rmsnorm axis=-1", "20x64")
     notation = "y = x / √(mean(x²) + ε) · γ"
+    symbols = {"ε": "eps"}
 
     eps: float = arg(
         Number, "added to the mean square; PyTorch's default is the least step of the type", default=1e-6, min=0

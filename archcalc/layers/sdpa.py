@@ -14,7 +14,7 @@ from archcalc.layers.scores import Scored
 from archcalc.layers.strides import Strides, contiguous, joined
 from archcalc.layers.tensor import Shape, Tensor, Want
 from archcalc.quantity import plain, product
-from archcalc.terms import part
+from archcalc.terms import called, leaf, part
 
 
 @layer("sdpa", family="attention", aliases=("scaleddotproductattention", "scaleddotproduct", "dotproductattention"))
@@ -48,7 +48,7 @@ class SDPA(Scored):
         return super().label.replace(" causal=true", " causal").replace(" sinks=true", " sinks")
 
     @property
-    def equation(self) -> str:
+    def computes(self) -> str:
         """With the factor and the mask that it has."""
         shared = []
         if self.kv_heads is not None:
@@ -131,7 +131,9 @@ class SDPA(Scored):
 
     def macs(self, y: Tensor, *inputs: Tensor) -> int:
         """Scores over d features, weighted sums of e features, all pairs counted."""
-        pairs = product(self.q.shape[:-1]) * self.k.shape[-2]
+        *before, queries = self.q.shape[:-1]
+        heads = [called(size, "heads", size) for size in before[-1:]]
+        pairs = product((*heads, *before[:-1], leaf(queries, "queries"))) * leaf(self.k.shape[-2], "keys")
         scores = part("scores", pairs * self.q.shape[-1], "q kᵀ")
         return scores + part("weighted", pairs * self.v.shape[-1], "of the values")
 

@@ -25,6 +25,12 @@ class TopK(Layer):
     bare = True
     nonnegative = True
     notation = "y = the k largest x[i], in order"
+    symbols = {"k": "k"}
+
+    @property
+    def computes(self) -> str:
+        """The smallest where they are asked for."""
+        return self.notation if self.largest else self.notation.replace("largest", "smallest")
 
     layout = KEEPS
 

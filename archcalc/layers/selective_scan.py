@@ -45,7 +45,7 @@ class SelectiveScan(Layer):
     skip: bool = arg(Flag, "learn D, by which the input goes to the output", default=True)
 
     @property
-    def equation(self) -> str:
+    def computes(self) -> str:
         """The notation, without D where it is not learned."""
         return self.notation if self.skip else self.notation.replace(" + D ⊙ x(t)", "")
 

@@ -185,6 +185,13 @@ class Transpose(Rearranging):
     layout = ENDS
     axes: tuple[int, ...] = arg(Size, "the two axes, e.g. 0x1 or -2x-1", default=(-2, -1), min=-8)
 
+    @property
+    def computes(self) -> str:
+        """With the axes that change places, where they are not the last two."""
+        if self.axes == (-2, -1):
+            return self.notation
+        return "y has the elements of x, with axes {} and {} in each other's place".format(*self.axes)
+
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
         """The elements stay where they are."""
         a, b = (inputs[0].axis(index) + 1 for index in self.axes)

@@ -48,6 +48,7 @@ class PixelShuffle(_Pixels):
 
     enlarges = True
     notation = "y[c, r·s + i, r·t + j] = x[c·r² + r·i + j, s, t]"
+    symbols = {"r": "factor"}
 
     factor: int = arg(Whole, "r, by which height and width grow", min=1, aliases=("upscale_factor",))
 
@@ -74,6 +75,7 @@ class PixelUnshuffle(_Pixels):
     """Space to channels. [C, H, W] -> [C·r², H/r, W/r]. Source: torch.nn.PixelUnshuffle."""
 
     notation = "y[c·r² + r·i + j, s, t] = x[c, r·s + i, r·t + j]"
+    symbols = {"r": "factor"}
 
     factor: int = arg(Whole, "r, by which height and width shrink", min=1, aliases=("downscale_factor",))
 
@@ -109,6 +111,7 @@ class ChannelShuffle(Layer):
     nonnegative = True
     keeps_nothing = True
     notation = "y[j·groups + i] = x[i·(C / groups) + j]"
+    symbols = {"groups": "groups"}
 
     layout = CHANNELS_FIRST
     ranks = (2, 4)

@@ -65,7 +65,7 @@ class MaxUnpool(Layer):
         if found.shape != x.shape:
             help = "the input has a place for each element: layers between the `maxpool` and here keep its shape"
             raise ShapeError("SHP107", f"`indices` {found} have another shape than the input {x}", "indices", help)
-        for size, out, (k, s, p) in zip(x.shape[1:], found.places, self._windows(x)):
+        for size, out, (k, s, p) in zip(x.shape[1:], found.places, self.windows(x)):
             middle = (size - 1) * s - 2 * p + k
             if not middle - s < out < middle + s:
                 read = list(map(plain, found.places))
@@ -75,7 +75,7 @@ class MaxUnpool(Layer):
                 )  # fmt: skip
         return Tensor((x.shape[0], *found.places))
 
-    def _windows(self, x: Tensor) -> list[tuple[int, int, int]]:
+    def windows(self, x: Tensor) -> list[tuple[int, int, int]]:
         """Kernel, stride and padding of each spatial axis."""
         strides = "kernel" if self.stride is None else "stride"
         return [*zip(*(self.per_axis(key, x.rank - 1, x) for key in ("kernel", strides, "padding")))]
@@ -98,7 +98,7 @@ class MaxUnpool(Layer):
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
-        kernel, stride, padding = map(sized, zip(*self._windows(x)))
+        kernel, stride, padding = map(sized, zip(*self.windows(x)))
         code = module(
             f"nn.MaxUnpool{x.rank - 1}d", kernel_size=kernel, **given(stride=(stride, kernel), padding=(padding, 0))
         )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from archcalc.layers.attention import Attention
 from archcalc.layers.scores import Scored
 from archcalc.layers.sdpa import SDPA
+from archcalc.layers.tensor import Tensor
 from archcalc.network.graph import Node
 from archcalc.worked.example import (
     Array,
@@ -32,7 +34,9 @@ from archcalc.worked.positions import turn, turning
 _POSITIONS, _WIDTH, _HEADS = 5, 8, 3
 _INSTEAD = '"attention heads=2" --input 3x4'
 # What it may have that is not worked out here.
-_MORE = ("relbias", "mask", "qknorm", "bias_kv", "zero_attn")
+_MORE = ("bias_kv", "zero_attn")
+# Added to the mean square of a norm in float32, the least step of the type.
+_STEP = 2**-23
 
 
 @works(Attention)
@@ -44,6 +48,7 @@ def attention(node: Node) -> Example:
     if more or x.rank != 2:
         raise refuse(node, f"with `{more[0]}` it is not worked out" if more else "its input has further axes", _INSTEAD)
     sources = layer.keys_and_values(x)
+    added = _added(node, layer)
     limit(
         node,
         (
@@ -53,7 +58,8 @@ def attention(node: Node) -> Example:
         ),
         _INSTEAD,
     )
-    inputs, (values, *others) = operands(node, (x, *sources))
+    inputs, (values, *others) = operands(node, (x, *sources), _masks(layer))
+    tables = _tables(node, added, inputs)
     shapes = layer.params(x)
     weights = {name: learned(shape, 5 * index) for index, (name, shape) in enumerate(shapes.items())}
     matrices = _projections(weights)
@@ -68,7 +74,7 @@ def attention(node: Node) -> Example:
     named = [told[id(one)] for one in (values, *others)]
     weight, bias = weights["out_proj.weight"], weights.get("out_proj.bias")
     learned_ones = {**{letter.upper(): matrices[letter] for letter in "qkv"}, "O": (weight, bias)}
-    given = [grid(told[id(one)], one) for one in inputs]
+    given = [grid(told[id(one)], one) for one in inputs if id(one) in told]
     for letter, (matrix, own) in learned_ones.items():
         given.append(grid(f"W_{letter}", [list(column) for column in zip(*matrix)]))
         if own is not None:
@@ -76,6 +82,10 @@ def attention(node: Node) -> Example:
     sinks: Array = weights.get("sinks", [None] * int(layer.heads))
     if layer.sinks:
         given.append(grid("sinks", [sinks]))
+    gains = {name[0]: one for name, one in weights.items() if name.endswith("_norm.weight")}
+    given += [grid(f"γ of {letter.upper()}", [one]) for letter, one in gains.items()]
+    if layer.qknorm == "width":
+        projected |= {letter: [_normed(one, gains[letter]) for one in projected[letter]] for letter in "qk"}
     with_bias = {letter: f" + b_{letter}" if own is not None else "" for letter, (_, own) in learned_ones.items()}
     several = " of this head" if heads > 1 else ""
     steps: list[Step] = []
@@ -87,16 +97,26 @@ def attention(node: Node) -> Example:
         k, v = ([one[other : other + size] for one in projected[letter]] for letter in "kv")
         title = f"head {head + 1} of {heads}" if heads > 1 else "one head"
         made = zip("QKV", named, (q, k, v))
+        normed = " / root mean square · γ" if layer.qknorm == "width" else ""
         steps.append(
             Step(
                 title,
-                [grid(f"{letter} = {name} W_{letter}{with_bias[letter]}{several}", of) for letter, name, of in made],
+                [
+                    grid(f"{letter} = {name} W_{letter}{with_bias[letter]}{normed * (letter != 'V')}{several}", of)
+                    for letter, name, of in made
+                ],
             )
         )
+        if layer.qknorm and layer.qknorm != "width":
+            q, k = ([_normed(one, gains.get(letter)) for one in of] for letter, of in zip("qk", (q, k)))
+            gain = " · γ" if gains else ""
+            steps.append(Step(f"each divided by √(mean of its squares){gain}", [grid("Q", q), grid("K", k)]))
         if layer.rope is not None:
             q, k = ([turn(one, at, layer.rope, int(layer.turned)) for at, one in enumerate(of)] for of in (q, k))
             steps.append(_turned(q, k, layer))
-        rows, mixed = weighed(q, k, v, layer, scaling, sinks[head])
+        table = _Table(node, *(_of_head(one, head) for one in tables))
+        steps += table.drawn(len(q), len(k))
+        rows, mixed = weighed(q, k, v, layer, scaling, sinks[head], table)
         steps += rows
         joined = [before + one for before, one in zip(joined, mixed)]
     output = [times_vector(weight, one, bias) for one in joined]
@@ -112,9 +132,6 @@ def dot_product_attention(node: Node) -> Example:
     layer: Any = node.layer
     tensors = {"q": layer.q, "k": layer.k, "v": layer.v}
     instead = '"sdpa q=input k=input v=input" --input 3x4'
-    more = [name for name in ("relbias", "mask") if getattr(layer, name) is not None]
-    if more:
-        raise refuse(node, f"with `{more[0]}` it is not worked out", instead)
     if layer.q.rank > 3:
         raise refuse(node, "it has more axes before the positions than one", instead)
     limit(
@@ -126,7 +143,9 @@ def dot_product_attention(node: Node) -> Example:
         ),
         instead,
     )
-    inputs, named = operands(node, tensors.values())
+    added = _added(node, layer)
+    inputs, named = operands(node, tensors.values(), _masks(layer))
+    tables = _tables(node, added, inputs)
     size = int(layer.q.shape[-1])
     scaling = _scaling(layer, size)
     queries, *others = named if layer.q.rank == 3 else [[one] for one in named]
@@ -139,11 +158,87 @@ def dot_product_attention(node: Node) -> Example:
     for index, (q, k, v) in enumerate(heads):
         title = f"head {index + 1} of {len(heads)}" if len(heads) > 1 else "what is given"
         steps.append(Step(title, [grid("Q", q), grid("K", k), grid("V", v)]))
-        rows, mixed = weighed(q, k, v, layer, scaling, sinks[index])
+        table = _Table(node, *(_of_head(one, index) for one in tables))
+        steps += table.drawn(len(q), len(k))
+        rows, mixed = weighed(q, k, v, layer, scaling, sinks[index], table)
         steps += [*rows, Step("y = α V", [grid("y", mixed, True)])]
         output.append(mixed)
     given = [grid("sinks", [sinks])] if layer.sinks else []
     return Example(given, steps, inputs[0], weights, output if layer.q.rank == 3 else output[0], inputs=inputs)
+
+
+def _normed(vector: list[float], gain: list[float] | None) -> list[float]:
+    """A vector over its root mean square, times learned factors where there are some."""
+    root = math.sqrt(math.fsum(one * one for one in vector) / len(vector) + _STEP)
+    return [one / root * (1 if gain is None else gain[index]) for index, one in enumerate(vector)]
+
+
+def _added(node: Node, layer: Scored) -> list[Tensor | None]:
+    """The table that is added to the scores, and the mask. Raises `RequestError` for a mask that is not an input's."""
+    if layer.mask is not None and not layer.mask.batched:
+        why = "its mask is the same for every sample, with numbers of its own"
+        raise refuse(node, why, _INSTEAD.replace("heads=2", "heads=2 causal=true"))
+    return [layer.relbias, layer.mask]
+
+
+def _masks(layer: Scored) -> dict[int, tuple[int, ...]]:
+    """What a mask is filled with."""
+    return {} if layer.mask is None else {id(layer.mask): (1,)}
+
+
+def _tables(node: Node, added: Sequence[Tensor | None], inputs: list[Array]) -> list[Array | None]:
+    """The numbers of the table and of the mask; of a mask a few become 0, but none where a query sees itself."""
+    different = list({id(one): one for one in node.inputs}.values())
+    found: list[Array | None] = []
+    for one in added:
+        at = next((at for at, other in enumerate(different) if other is one), None)
+        found.append(None if at is None else inputs[at])
+    if found[1] is not None:
+        different_at = next(at for at, one in enumerate(inputs) if one is found[1])
+        inputs[different_at] = found[1] = _hiding(found[1])
+    return found
+
+
+def _hiding(mask: Array) -> Array:
+    """A mask of ones with some zeros: of keys the last, of pairs every third that is not on the diagonal."""
+    if not isinstance(mask[0], list):
+        return [*mask[:-1], 0] if len(mask) > 1 else mask
+    if isinstance(mask[0][0], list):
+        return [_hiding(one) for one in mask]
+    return [[int(not j or i == j or (i + j) % 3 != 2) for j in range(len(row))] for i, row in enumerate(mask)]
+
+
+def _of_head(values: Array | None, head: int) -> Array | None:
+    """The rows that are a head's; one axis of size 1 is that of all."""
+    if values is None or not isinstance(values[0], list):
+        return None if values is None else [values]
+    if not isinstance(values[0][0], list):
+        return values
+    return values[head if len(values) > 1 else 0]
+
+
+class _Table(NamedTuple):
+    """What is added to the scores of one head, and which keys are hidden: a row for each query, or one for all."""
+
+    node: Node
+    bias: Array | None = None
+    mask: Array | None = None
+
+    def at(self, row: int, column: int) -> float:
+        """What is added to a score."""
+        if self.mask is not None:
+            seen = self.mask[row if len(self.mask) > 1 else 0]
+            if not seen[column if len(seen) > 1 else 0]:
+                return -math.inf
+        return 0.0 if self.bias is None else self.bias[row][column]
+
+    def drawn(self, queries: int, keys: int) -> list[Step]:
+        """It, as a step."""
+        grids = [] if self.bias is None else [grid("B", self.bias)]
+        grids += [] if self.mask is None else [grid("mask", self.mask)]
+        hides = "; where the mask is 0 the score becomes −∞" if self.mask is not None else ""
+        title = f"added to the scores{hides}" if self.bias is not None else hides.removeprefix("; ")
+        return [Step(title, grids)] if grids else []
 
 
 def _turned(q: Array, k: Array, layer: Any) -> Step:
@@ -174,25 +269,36 @@ def _scaling(layer: Scored, size: int) -> Scaling:
 
 
 def weighed(
-    q: Array, k: Array, v: Array, layer: Scored, scaling: Scaling, sink: float | None
+    q: Array, k: Array, v: Array, layer: Scored, scaling: Scaling, sink: float | None, added: _Table
 ) -> tuple[list[Step], list[list[float]]]:
     """The steps of one head, and its weighted sums; of one query they are told in full.
 
     Args:
         sink: the score that takes weight and gives no value.
+        added: what is added to the scores, and what it hides.
     """
     steps: list[Step] = []
     table, sums = [], []
     for row, query in enumerate(q):
         near = len(q) + len(k) if layer.window is None else int(layer.window)
-        seen = [(index <= row or not layer.causal) and abs(index - row) < near for index in range(len(k))]
+        more = [added.at(row, index) for index in range(len(k))]
+        seen = [
+            (index <= row or not layer.causal) and abs(index - row) < near and more[index] > -math.inf
+            for index in range(len(k))
+        ]
+        if not any(seen):
+            raise refuse(added.node, f"of its keys query {row} sees none", _INSTEAD)
         products = [dot(query, key) for key in k]
-        scores = [scaling.capped(one * scaling.factor) if there else -math.inf for one, there in zip(products, seen)]
+        scores = [
+            scaling.capped(one * scaling.factor) + more[index] if seen[index] else -math.inf
+            for index, one in enumerate(products)
+        ]
         alpha = softmax([*scores, *([] if sink is None else [sink])])[: len(k)]
         sums.append([dot(alpha, column) for column in zip(*v)])
         table.append([Cell(written(one), there) for one, there in zip(alpha, seen)])
         if row == (len(q) - 1 if layer.causal else 0):
-            steps.append(_row(row, query, products, scores, alpha, sums[-1], scaling, sink))
+            plus = "" if added.bias is None else " + B"
+            steps.append(_row(row, query, products, scores, alpha, sums[-1], scaling, sink, plus))
     steps.append(Step("softmax of all rows", [Grid("α", table)]))
     return steps, sums
 
@@ -206,6 +312,7 @@ def _row(
     mixed: list[float],
     scaling: Scaling,
     sink: float | None,
+    plus: str,
 ) -> Step:
     powers = [math.exp(one) for one in scores]
     taken = [] if sink is None else [math.exp(sink)]
@@ -221,7 +328,7 @@ def _row(
         f"row {row} of α: q = {listed(query)}",
         lines=[
             *lines,
-            f"{last} = [{', '.join('−∞' if one == -math.inf else written(one) for one in scores)}]{hidden}",
+            f"{last}{plus} = [{', '.join('−∞' if one == -math.inf else written(one) for one in scores)}]{hidden}",
             f"e^score = {listed(powers)}{of_sink}, together {written(math.fsum([*powers, *taken]))}",
             f"softmax = {listed(alpha)}",
             f"α V = {listed(mixed)}",

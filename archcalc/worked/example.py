@@ -104,7 +104,7 @@ def filled(shape: Shape, start: int = 0, numbers: Sequence[float] = _VALUES) -> 
     """Small numbers that look drawn and are always the same, in the shape of a tensor."""
     if not shape:
         return numbers[start % len(numbers)]
-    step = 1 + 2 * len(shape)
+    step = 1 + 2 * len(shape) if len(shape) != 3 else 4  # 7 would give the first numbers again
     return [filled(shape[1:], start + index * step, numbers) for index in range(int(shape[0]))]
 
 
@@ -113,10 +113,16 @@ def learned(shape: Shape, start: int = 0) -> Array:
     return filled(shape, start, _WEIGHTS)
 
 
-def operands(node: Node, tensors: Iterable[Tensor]) -> tuple[list[Array], list[Array]]:
-    """Numbers for the tensors that a layer reads: of each of them once, and in the order of `tensors`."""
+def operands(
+    node: Node, tensors: Iterable[Tensor], numbers: Mapping[int, Sequence[float]] | None = None
+) -> tuple[list[Array], list[Array]]:
+    """Numbers for the tensors that a layer reads: of each of them once, and in the order of `tensors`.
+
+    Args:
+        numbers: those to fill a tensor with, by its id, where not any will do.
+    """
     different = list({id(one): one for one in node.inputs}.values())
-    inputs = [filled(one.shape, 2 * index) for index, one in enumerate(different)]
+    inputs = [filled(one.shape, 2 * at, (numbers or {}).get(id(one), _VALUES)) for at, one in enumerate(different)]
     return inputs, [inputs[next(i for i, one in enumerate(different) if one is tensor)] for tensor in tensors]
 
 

@@ -9,6 +9,7 @@ from archcalc.worked import (  # noqa: F401
     convolution,
     copying,
     dense,
+    dropping,
     functions,
     merging,
     moving,
@@ -19,9 +20,12 @@ from archcalc.worked import (  # noqa: F401
     reduction,
     resizing,
     routing,
+    sampling,
     selecting,
+    state_space,
     summing,
     transposed,
+    unpooling,
 )
 from archcalc.worked.example import WORKERS, Example
 

@@ -9,6 +9,7 @@ import shlex
 import pytest
 
 from archcalc.cost import Costs
+from archcalc.layers import REGISTRY
 from archcalc.network.load import load_graph
 from archcalc.reports.explanation.groups import explain_group, explain_network
 from tests.conftest import ROOT, SPECS
@@ -283,3 +284,43 @@ def test_position_embeddings_say_what_they_are(kind, told):
     out = run("explain", f"posembed kind={kind}", "--input", "3x4").stdout
     assert told in out
     assert ("learned" in out.split("parameters")[0]) == (kind == "learned")
+
+
+def test_letters_that_stand_for_arguments_are_in_the_notation():
+    with_some = [layer for layer in map(REGISTRY.__getitem__, REGISTRY) if layer.symbols]
+    assert len(with_some) > 20
+    for layer in with_some:
+        for letter, name in layer.symbols.items():
+            assert name in layer.arguments, layer.op
+            assert letter == "axis" or re.search(rf"(?<!\w){letter}(?!\w)|{letter}·|{letter}²", layer.notation), (
+                layer.op
+            )
+
+
+@pytest.mark.parametrize(
+    ("line", "sizes", "told"),
+    [
+        ("elu 0.5", "4", "α · (e^x − 1) otherwise   α = 0.5"),
+        ("hardtanh low=-2", "4", "low = −2, high = 1"),
+        ("pow 3", "4", "y = x^exponent   exponent = 3"),
+        ("rnn 3 nonlinearity=relu", "4x2", "z(0) = 0, g = relu"),
+        ("lstm 4 proj=2", "4x2", "h(t) = P (o ⊙ tanh(c(t)))"),
+        ("lstm 4 layers=2 bidirectional=true", "4x2", "y(t) has both side by side"),
+        ("var axis=0 correction=0", "4x2", "Σ (x[i] − mean)² / n   along axis 0"),
+        ("topk 2 largest=false", "4", "the k smallest x[i], in order   along axis −1, k = 2"),
+        ("slice 1 end=4 step=2", "6", "y = x[1:4:2]   along axis 0"),
+        ("gelu approximate=tanh", "6", "tanh(√(2/π) · (x + 0.044715 · x³))"),
+        ("rearrange 'c h w -> (h w) c'", "3x2x2", "y[(h w), c] = x[c, h, w]"),
+        ("einsum: {equation: 'ij,kj->ik', operands: [input, input]}", "3x2", "y[i, k] = Σ a[i, j] · b[k, j]   over j"),
+        ("relposbias 2 kind=alibi", "3x2", "y[h, i, j] = −m[h] · |i − j|"),
+        ("sdpa q=input k=input v=input", "2x3x4", "heads·queries·keys·q_features"),
+        ("adaptiveavgpool 2", "1x7x7", "(7 + 1 read again)"),
+    ],
+)
+def test_an_equation_has_the_numbers_of_the_layer(line, sizes, told):
+    assert told in run("explain", line, "--input", sizes).stdout
+
+
+def test_a_layer_of_a_line_of_several_is_named_behind_it():
+    out = run("explain", "[conv 8 kernel=3, relu, flatten]", "relu", "--input", "3x8x8").stdout
+    assert out.startswith("relu   relu\n")

@@ -19,6 +19,7 @@ from archcalc.worked.example import WORKERS
 from archcalc.worked.workers import work_out
 from tests.language.writing import read
 from tests.program import run
+from tests.worked.test_several_inputs import JOINED
 
 Line = tuple[str, str]  # a layer and the sizes of its input
 
@@ -95,6 +96,7 @@ def attention(r: random.Random) -> Line:
     line = f"attention heads={heads} causal={r.choice(('true', 'false'))} bias={r.choice(('true', 'false', 'qkv'))}"
     line += r.choice(("", "", f" kv_heads={max(1, heads // 2)}", " head_dim=2", " out=3", " window=2", " sinks=true"))
     line += r.choice(("", "", " rope=10000", " rope=100 softcap=2", " softcap=1.5", " rope=50 rope_dim=2"))
+    line += r.choice(("", "", " qknorm=true", " qknorm=unscaled", " qknorm=width"))
     return line, f"{r.randint(1, 5)}x{r.choice((4, 8))}"
 
 
@@ -188,6 +190,9 @@ DRAWS: dict[str, Callable[[random.Random], Line]] = {
                                      ("rearrange '... a -> a ...'", "2x3x2"), ("rearrange 'a b -> (b a)'", f"2x{r.randint(1, 5)}"), ("rearrange 'a 1 b -> b a'", "2x1x3"),
                                      ("rearrange '(a p) (b q) -> (a b) (p q)' p=2 q=2", "4x6"))),
     "topk": lambda r: (f"topk {r.randint(1, 3)} axis={r.choice((0, -1))} largest={r.choice(('true', 'false'))}", r.choice(("4", "3x4", "2x3x3"))),
+    "selectivescan": lambda r: ("selectivescan dt=input b=input c=input" + r.choice(("", " skip=false", " groups=2", " heads=4", " heads=4 groups=2")),
+                                f"{r.randint(1, 5)}x4"),
+    "dropout": of("dropout", "", "0.3"), "droppath": of("droppath", "", "0.7"),
     "fold": folded, "einsum": summed, "relposbias": biases, "moe": mixture, "linear": linear, "attention": attention,
     "embedding": lambda r: (f"embedding {r.randint(2, 9)} dim={r.randint(1, 5)}", r.choice(("4", "2x3"))),
     **{op: pool(op) for op in ("maxpool", "avgpool")},
@@ -213,42 +218,6 @@ def theirs(line: str, sizes: str) -> tuple[torch.Tensor, torch.Tensor]:
     with torch.no_grad():
         expected = module(torch.tensor(done.input, dtype=kind)[None])[0]
     return expected.float(), torch.tensor(done.output, dtype=torch.float)
-
-
-JOINED: dict[str, Callable[[random.Random], tuple[str, dict[str, str]]]] = {
-    **{op: lambda r, op=op: (f"{op}: [a, b]", {"a": "2, 3", "b": r.choice(("2, 3", "3", "1, 3", "2, 1"))})
-       for op in ("add", "sub", "mul", "div", "maximum", "minimum")},
-    "concat": lambda r: ("{concat: {operands: [a, b], axis: 1}}" if r.random() < 0.5 else "{concat: {operands: [a, b], axis: 0}}",
-                         {"a": "2, 3", "b": "2, 3"}),
-    "matmul": lambda r: ("matmul: [a, b]", {"a": f"{(n := r.randint(1, 3))}, 2", "b": f"2, {n + 1}"}),
-    "attention": lambda r: (f"attention heads=2 from=a kv=b bias={r.choice(('true', 'false'))}" + r.choice(("", " kv_heads=1")),
-                            {"a": "3, 4", "b": f"{r.randint(1, 5)}, {r.choice((4, 6))}"}),
-    "rnncell": lambda r: (f"rnncell 3 from=a state=b nonlinearity={r.choice(('tanh', 'relu'))}", {"a": "4", "b": "3"}),
-    "grucell": lambda r: (f"grucell 3 from=a state=b bias={r.choice(('true', 'false'))}", {"a": "2", "b": "3"}),
-    "lstmcell": lambda r: (f"lstmcell 3 from=a h=b c=c bias={r.choice(('true', 'false'))}", {"a": "2", "b": "3", "c": "3"}),
-    "gather": lambda r: ("gather from=a index=b", {"a": r.choice(("3, 4", "5")), "b": f"{r.randint(1, 5)}"}),
-    "sdpa": lambda r: ("sdpa q=a k=b v=c kv_heads=1" + r.choice(("", " sinks=true")) if (shared := r.random() < 0.5) else "sdpa q=a k=b v=c",
-                       {"a": "2, 3, 4", "b": f"{2 - shared}, 2, 4", "c": f"{2 - shared}, 2, {r.randint(1, 4)}"}),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", JOINED)
-def test_numbers_of_several_inputs_are_those_of_pytorch(name):
-    for seed in range(4):
-        line, inputs = JOINED[name](random.Random(f"{name}/{seed}"))
-        named = ", ".join(f"{key}: [{sizes}]" for key, sizes in inputs.items())
-        graph = read(f"model: m\ninput: {{{named}}}\nlayers:\n  - {line}\n")
-        (node,) = graph.nodes
-        done = work_out(node)
-        assert len(done.inputs) == len(inputs)
-        module = instantiate(graph).eval()
-        state = {f"{node.segment}.{key}": torch.tensor(value, dtype=torch.float) for key, value in done.weights.items()}
-        module.load_state_dict(state)
-        with torch.no_grad():
-            kinds = [torch.long if tensor.integer else torch.float for tensor in graph.inputs.values()]
-            given = [torch.tensor(value, dtype=kind)[None] for value, kind in zip(done.inputs, kinds)]
-            expected = module(*given)[0]
-        torch.testing.assert_close(torch.tensor(done.output, dtype=torch.float), expected, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", DRAWS)
@@ -279,9 +248,24 @@ def test_parts_are_those_of_pytorch(line):
     assert [torch.tensor(part).tolist() for part in done.output] == [part[0].tolist() for part in expected]
 
 
+@pytest.mark.parametrize(("op", "p"), [("dropout", 0.3), ("dropout", 1), ("droppath", 0.1)])
+def test_what_is_dropped_and_kept_is_as_in_pytorch(op, p):
+    done = work_out(line_graph(f"{op} {p}", "12", 1).nodes[0])
+    module = instantiate(line_graph(f"{op} {p}", "12", 1)).train()
+    kept = [re.fullmatch(r"(.*): y\[(\d+)\] = (?:.* = )?(.*)", line) for line in done.steps[0].lines[:12]]
+    assert len(kept) == 12
+    seen = {
+        (at, value) for _ in range(200) for at, value in enumerate(module(torch.tensor(done.input)[None])[0].tolist())
+    }
+    for found in kept:
+        value = float(found[3].replace("−", "-"))
+        assert any(at == int(found[2]) and abs(value - one) < 1e-4 for at, one in seen)
+
+
 def test_every_worked_example_is_compared():
     ops = {layer.op for layer in WORKERS}
-    assert ops == set(DRAWS) - {"same"} | set(JOINED) | {"split"}
+    drawn_again = {"same", "masked", "biased", "shown", "scanned"}
+    assert ops == (set(DRAWS) | set(JOINED)) - drawn_again | {"split", "maxunpool"}
     assert ops <= set(REGISTRY)
 
 
@@ -302,7 +286,8 @@ def test_the_lecture():
     [
         ("conv 8 kernel=3", "3x32x32"), ("conv 1 kernel=1", "1x1x2x2"), ("maxpool 2", "8x32x32"), ("avgpool 2", "1x4x4x4"),
         ("lstm 64", "10x8"), ("lstm 4 proj=2", "3x4"), ("gru 2", "30x2"), ("attention heads=8", "10x512"),
-        ("attention heads=2 qknorm=true", "3x4"), ("moe: {experts: 2, top_k: 1, layers: [layernorm, linear 2]}", "3x4"), ("relposbias 8", "4x8"),
+        ("attention heads=2 bias_kv=true", "3x4"), ("attention heads=2 zero_attn=true", "3x4"), ("dropout", "100"), ("selectivescan dt=input b=input c=input", "3x8"),
+        ("moe: {experts: 2, top_k: 1, layers: [layernorm, linear 2]}", "3x4"), ("relposbias 8", "4x8"),
         ("fold 30 kernel=2", "4x841"), ("einsum: {equation: 'ij,kj->ik', operands: [input, input]}", "9x9"), ("topk 2", "100"), ("split 2 axis=0", "40x3"),
         ("rearrange 'a b -> b a'", "40x3"), ("gather index=input", "100"), ("linear 100", "10"), ("embedding 1000 dim=4", "3"), ("layernorm", "3x64"),
         ("batchnorm track_running_stats=false", "2x2x2"), ("groupnorm 2", "4x16x16"), ("softmax axis=0", "100"),
@@ -354,8 +339,21 @@ def test_a_border_stands_apart():
     assert "    0  1  2  3  0\n    0  4  5  6  0\n" in out
 
 
+@pytest.mark.parametrize("line", [
+    "[maxpool 2 indices=true name=p, maxunpool 2 indices=p.indices]", "[conv 32 kernel=4 name=o, deformconv 1 kernel=4 from=input offset=o]",
+    "[rearrange 'c h w -> h w c' name=g, gridsample from=input grid=g]",
+])  # fmt: skip
+def test_a_layer_among_those_of_a_line_is_refused_with_what_fits(line):
+    layer = re.findall(r"\w+", line.split(",")[1])[0]
+    done = run("explain", line, layer, "--input", "2x14x2" if layer == "gridsample" else "1x14x14", "--steps")
+    assert done.returncode == 2
+    command = re.search(r"try `archcalc (.*)`$", done.stderr.strip())
+    assert command, done.stderr
+    assert run(*shlex.split(command.group(1))).returncode == 0
+
+
 def test_a_layer_without_one_is_told_which_have_one():
-    done = run("explain", "dropout", "--input", "4", "--steps")
+    done = run("explain", "parameter 3", "--input", "4", "--steps")
     assert done.returncode == 2
     assert "`conv`" in done.stderr
 

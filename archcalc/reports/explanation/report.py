@@ -23,6 +23,10 @@ from archcalc.reports.receptive import field_data, told
 _BIAS = re.compile(r" \+ (?:b′|[bβ])(?![\w[])|\bb\[c\] \+ ")
 
 
+# Stands between an equation and what is said about it.
+_GAP = " " * 8
+
+
 @dataclass
 class Explanation:
     """What is known of one layer, in lines for people and as data for machines; None is an empty line."""
@@ -40,10 +44,41 @@ class Report(NamedTuple):
 
 
 def equation(layer: Layer) -> str:
-    """What a layer computes, without the terms of a bias that it does not have."""
-    if getattr(layer, "bias", None) is not False:
-        return layer.equation
-    return re.sub("W, U, b and b′", "W and U", _BIAS.sub("", layer.equation))
+    """What a layer computes, without the terms of a bias that it does not have, and with what its letters stand for."""
+    text = layer.computes
+    if getattr(layer, "bias", None) is False:
+        text = re.sub("W, U, b and b′", "W and U", _BIAS.sub("", text))
+    axes = _axes(layer, text)
+    said = [*axes, *_values(layer)]
+    if not said:
+        return text
+    *before, last = text.replace(" along the axis", "" if axes else " along the axis").split("\n")
+    apart = ", " if _GAP in last else _GAP
+    return "\n".join([*before, f"{last}{apart}{', '.join(said)}"])
+
+
+def _axes(layer: Layer, text: str) -> list[str]:
+    """`along axis 0`, where the layer says which."""
+    axis = getattr(layer, "axis", None) if "axis" in layer.arguments else None
+    if axis is None or "axis" in text.replace(" along the axis", ""):
+        return []
+    places = [written(one) for one in (axis if isinstance(axis, tuple) else (axis,))]
+    return [f"along {'axis' if len(places) == 1 else 'axes'} {' and '.join(places)}"]
+
+
+def _values(layer: Layer) -> Iterator[str]:
+    """`α = 1`, for each letter of the notation that stands for a number among the arguments."""
+    for letter, name in layer.symbols.items():
+        value = getattr(layer, name)
+        numbers = [written(one) for one in (value if isinstance(value, tuple) else (value,))]
+        yield f"{letter} = {', '.join(numbers)}"
+
+
+def written(value: float | str) -> str:
+    """A number as formulas have it: `1e-05`, `−2`; a word as it is."""
+    if isinstance(value, str):
+        return value
+    return f"{value:g}".replace("-", "−") if value < 0 else f"{value:g}"
 
 
 def explain(node: Node, costs: Costs, seen: Any) -> Explanation:
@@ -60,7 +95,7 @@ def explain(node: Node, costs: Costs, seen: Any) -> Explanation:
     lines.append(None)
     assert node.layer is not None
     for index, line in enumerate(equation(node.layer).split("\n")):
-        text, _, note = line.partition("        ")
+        text, _, note = line.partition(_GAP)
         lines.append(Line("computes" if index == 0 else "", text, note=note))
     lines.append(None)
     lines += _parameters(node, derivation)

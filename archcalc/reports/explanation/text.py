@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from archcalc.reports.blocks import BOLD, DIM, NEWLINE, UNBOUNDED, Page, Piece, columns_of
 from archcalc.reports.explanation.facts import Line
 from archcalc.reports.explanation.report import Explanation
 from archcalc.reports.labels import shortened
-from archcalc.reports.paragraphs import broken
+from archcalc.reports.paragraphs import NO_BREAK, broken
 
+# What stands between a letter and its value, where no line ends.
+_VALUE = re.compile(r"(?<=\w) = (?=[\w−.-]+(?:,|$))")
 # Longer formulas take several lines, however wide the page is.
 _WIDEST_FORMULA = 64
 # Blanks behind a title.
@@ -95,6 +98,6 @@ class _Columns:
             below.insert(0, line.note)
         yield NEWLINE
         for text in below:
-            for index, one in enumerate(broken(text, self.room - 2)):
-                yield " " * self.indent + "  " * (index > 0) + one, DIM
+            for index, one in enumerate(broken(_VALUE.sub(f"{NO_BREAK}={NO_BREAK}", text), self.room - 2)):
+                yield " " * self.indent + "  " * (index > 0) + one.replace(NO_BREAK, " "), DIM
                 yield NEWLINE
