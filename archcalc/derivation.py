@@ -117,7 +117,9 @@ def _bias_name(name: str) -> str:
 
 
 def _sum(parts: list[int]) -> int:
-    """Their sum; two biases are told as such."""
+    """Their sum; two biases are told as such, and a weight and a bias of one number each by name."""
+    if len(parts) > 1 and all(getattr(one, "op", "") == "name" and int(one) == 1 for one in parts):
+        parts = [Quantity.named(one.operands[0], 1, counts=True) for one in parts]  # type: ignore[attr-defined]
     ones = [one for one in parts if getattr(one, "op", "") == "name" and one.operands[0] == "bias"]  # type: ignore[attr-defined]
     if len(ones) > 1:
         parts = [one for one in parts if not any(one is bias for bias in ones)]

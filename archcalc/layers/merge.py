@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import reduce
-from typing import Any
+from typing import Any, ClassVar
 
 from archcalc.layers.arguments import Whole, arg
 from archcalc.layers.base import Layer, ShapeError, decided, layer
@@ -82,7 +82,9 @@ def passes_to_sum(read: Tensor, y: Tensor) -> bool:
 
 
 class Arithmetic(Layer):
-    """Operands joined element by element."""
+    """Operands joined element by element, by an operation of a `word`."""
+
+    word: ClassVar[str] = "comparison"
 
     one_pass = True
     bare = True
@@ -133,13 +135,14 @@ class Arithmetic(Layer):
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """One operation an element for each operand after the first."""
-        return work(y.elements, "element", (f"{self.op} of {len(inputs)} operands", len(inputs) - 1))
+        return work(y.elements, "element", (f"{self.word} of {len(inputs)} operands", len(inputs) - 1))
 
 
 @layer("add", first="operands", aliases=("plus", "eltwise", "elementwiseadd", "elementwisesum"))
 class Add(Arithmetic):
     """Sum of its operands, element by element; one operand may stand twice. Source: torch.add."""
 
+    word = "addition"
     notation = "y = a + b + …"
 
     hands_on = True
@@ -159,6 +162,7 @@ class Add(Arithmetic):
 class Mul(Arithmetic):
     """Product of its operands, element by element. Source: torch.mul."""
 
+    word = "product"
     notation = "y = a ⊙ b ⊙ …"
 
     operands: tuple[Tensor, ...] = arg(Operands, "what is multiplied")
@@ -191,6 +195,7 @@ class Sub(Arithmetic):
     """The first operand minus the second, element by element. Source: torch.sub."""
 
     keeps_nothing = True
+    word = "subtraction"
     notation = "y = a − b"
 
     operands: tuple[Tensor, ...] = arg(Operands, "what is subtracted from, and what", max=2)
@@ -208,6 +213,7 @@ class Sub(Arithmetic):
 class Div(Arithmetic):
     """The first operand over the second, element by element. Source: torch.div."""
 
+    word = "division"
     notation = "y = a / b"
 
     operands: tuple[Tensor, ...] = arg(Operands, "what is divided, and by what", max=2)
@@ -309,6 +315,11 @@ class Residual(Layer):
     span = ANY
     bare = True
     notation = "y = x + f(x), or shortcut(x) + f(x)"
+
+    @property
+    def computes(self) -> str:
+        """One of the two."""
+        return "y = x + f(x)" if not isinstance(self.__dict__.get("shortcut"), tuple) else "y = shortcut(x) + f(x)"
 
     layout = KEEPS
     hands_on = True

@@ -326,10 +326,8 @@ class AdaptivePooling(Layer):
         Along an axis of S inputs and S' outputs the windows hold S + S' - gcd(S, S') elements:
         neighbours share one wherever a border falls inside an element, which all but gcd(S, S') borders do.
         """
-        x = inputs[0]
-        read = x.shape[0] * product(
-            a + called(b - gcd(a, b), "read again", a) for a, b in zip(x.shape[1:], y.shape[1:])
-        )
+        axes = zip(inputs[0].shape[1:], y.shape[1:])
+        read = y.shape[0] * product(a + called(b - gcd(a, b), "read again", a) for a, b in axes)
         return work(read, "element of a window", (self.step, 1))
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:

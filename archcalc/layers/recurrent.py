@@ -8,6 +8,7 @@ from archcalc.layers.arguments import Flag, Number, Whole, Word, Words, arg
 from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.change import Change
 from archcalc.layers.code import Code, given, module
+from archcalc.layers.equations import stacked, with_biases
 from archcalc.layers.layout import FEATURES_LAST
 from archcalc.layers.memory import LOW
 from archcalc.layers.operands import Reference
@@ -27,13 +28,6 @@ def _count(number: int, word: str) -> str:
 ONE_BIAS = "one"
 
 NO_PROJECTION = "only `lstm` has a projection in PyTorch: put `linear` after it"
-
-
-def with_biases(notation: str, biases: int) -> str:
-    """The equations of a recurrence with one bias for each product, or none."""
-    if biases < 2:
-        notation = notation.replace(" + b′", "").replace(", b and b′", " and b").replace("(U h(t−1))", "U h(t−1)")
-    return notation if biases else notation.replace(" + b", "").replace(", U and b", " and U")
 
 
 def biases_work(biases: int, products: int) -> tuple[str, int]:
@@ -80,14 +74,7 @@ class Recurrent(Layer):
     def computes(self) -> str:
         """The notation with the biases that there are, where it starts, and how layers and directions are joined."""
         told = with_biases(self.notation, self.biases)
-        if self.state is not None:
-            start, _, rest = told.rpartition("        ")
-            told = f"{start}        {rest.removesuffix('= 0')}from the final state of `state`"
-        if self.directions > 1:
-            told += "\nand the same from the last step to the first        with weights of its own; y(t) has both side by side"
-        if self.layers > 1:
-            told += "\na layer reads in each step what the one below gives        with weights of its own"
-        return told
+        return stacked(told, self.state is not None, self.directions, self.layers)
 
     @property
     def width(self) -> int:

@@ -87,7 +87,7 @@ def test_a_layer_that_has_to_know_its_axis():
 
 def test_a_block_is_derived_with_its_total():
     out = run("explain", "specs/googlenet.yaml", "inception3a").stdout
-    assert "1·1·192·96 + (1 + 1)·96" in out
+    assert "1·1·192·96 + (1 weight + 1 bias) · 96" in out
     last = [line for line in out.splitlines() if "together" in line]
     assert "155,872" in last[0]
     assert "121,626,624" in last[1]
