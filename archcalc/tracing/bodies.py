@@ -17,7 +17,7 @@ from archcalc.tracing.block import Block
 from archcalc.tracing.calls import Scope
 from archcalc.tracing.expressions import Expression, explained
 from archcalc.tracing.graph import Graph, Node, Out
-from archcalc.tracing.items import Body, Item
+from archcalc.tracing.items import Body, Item, head
 from archcalc.tracing.naming import base, called, free, names, plain
 from archcalc.tracing.repeats import has_tie, repeated
 from archcalc.tracing.structure import bodies
@@ -257,6 +257,4 @@ def _from(items: list[Item], source: Out) -> list[Item]:
     if first.body is not None:
         first.source = first.source or source
         return items
-    head = Item(source, Node("identity", source.sizes, None, [source], {}))
-    head.source = source
-    return [head, *items]
+    return [head(source), *items]

@@ -47,10 +47,12 @@ class Node:
         hides: of a constant that is a mask, the truth that hides, the number that then stands there, and the other one.
         holds: of a constant what it holds, of a convolution its weight where that is computed; over: the parameter that
         this weight has as a factor, and that is a layer of its own.
+        loop: of a `scan` what runs at each step; within: of what runs there the scan.
     """
 
     __slots__ = (
-        "further", "hides", "holds", "inputs", "keys", "macs", "op", "over", "place", "rows", "scope", "sizes", "tie", "weights"
+        "further", "hides", "holds", "inputs", "keys", "loop", "macs", "op", "over", "place", "rows", "scope", "sizes", "tie",
+        "weights", "within",
     )  # fmt: skip
 
     def __init__(self, op: str, sizes: Sizes, scope: Scope | None, inputs: list[Out], keys: dict[str, Key]) -> None:
@@ -68,6 +70,8 @@ class Node:
         self.holds: Value | None = None
         self.hides: tuple[bool, float, float] | None = None
         self.over: str | None = None
+        self.loop: Loop | None = None
+        self.within: Node | None = None
 
     def reads(self) -> Iterator[Out]:
         """Everything that it reads, keys and the node that it is tied to included."""
@@ -78,6 +82,55 @@ class Node:
 
     def __repr__(self) -> str:
         return f"<{self.op} {self.keys} -> {list(self.sizes)}>"
+
+
+class Loop:
+    """What a `scan` does.
+
+    Attributes:
+        entries: what stands for an entry of one step, and the tensor that it is of.
+        states: what stands for a state, what it starts from, None for zeros, and what gives its next value.
+        nodes: the layers of a step; end: what a step gives; is_back: whether it goes from the last entry to the first.
+    """
+
+    def __init__(
+        self,
+        entries: list[tuple[Node, Out]],
+        states: list[tuple[Node, Out | None, Out]],
+        nodes: list[Node],
+        end: Out,
+        is_back: bool,
+    ) -> None:
+        self.entries = entries
+        self.states = states
+        self.nodes = nodes
+        self.end = end
+        self.is_back = is_back
+
+    def stand_ins(self) -> list[Node]:
+        """The nodes that stand for entries and states, each with its name as a key."""
+        return [*(node for node, _ in self.entries), *(node for node, _, _ in self.states)]
+
+    def graph(self, name: str) -> Graph:
+        """One step as a graph."""
+        found = Graph(name)
+        found.inputs = {node.keys["name"]: node for node in self.stand_ins()}
+        found.nodes = [*self.stand_ins(), *self.nodes]
+        found.outputs = [("", self.end)]
+        return found
+
+    def references(self) -> Iterator[Out]:
+        """What is read by name beside its layers."""
+        for node, over in self.entries:
+            yield from (Out(node), over)
+        for node, start, following in self.states:
+            yield from (Out(node), *((start,) if start is not None else ()), following)
+
+    def renamed(self, old: Out, new: Out) -> Loop:
+        """The same, which reads another tensor where it read one."""
+        entries = [(node, new if over == old else over) for node, over in self.entries]
+        states = [(node, new if start == old else start, following) for node, start, following in self.states]
+        return Loop(entries, states, self.nodes, self.end, self.is_back)
 
 
 class Graph:
@@ -107,13 +160,18 @@ class Graph:
         return found
 
     def drop_unread(self) -> None:
-        """Takes out the nodes that nothing reads."""
+        """Takes out the nodes that nothing reads; the weights of one that others are tied to are then those of the first."""
         needed = {id(out.node) for _, out in self.outputs}
         kept: list[Node] = []
         for node in reversed(self.nodes):
             if id(node) in needed or node.op == "input":
                 kept.append(node)
                 needed |= {id(out.node) for out in node.reads()}
-                if node.tie is not None:
-                    needed.add(id(node.tie))
+                inside = node.loop.nodes if node.loop is not None else []
+                needed |= {id(one.tie) for one in inside if one.tie is not None}
         self.nodes = kept[::-1]
+        owners: dict[Node, Node] = {}
+        for node in self.nodes:
+            if node.tie is not None and id(node.tie.within or node.tie) not in needed:
+                first = owners.setdefault(node.tie, node)
+                node.tie = first if first is not node else None

@@ -14,7 +14,8 @@ class Item:
     """One entry of a list of layers.
 
     Attributes:
-        node: a layer; body: or the call of a module; layers, shortcut: or a residual, or a repeat of `count`.
+        node: a layer; body: or the call of a module; layers, shortcut: or a residual, or a repeat of `count`; of a scan
+        what runs at each step.
         source: what it reads, where that is not the tensor before it.
         operands: of a merge: tensors, None for the one before, or lists of items.
         beside: what else goes into the call of a module; gives: its output; copies: the items that it stands for, where it is repeated.
@@ -93,6 +94,19 @@ def weight(items: Sequence[Item]) -> int:
     )
 
 
+def head(out: Out) -> Item:
+    """A tensor once more, so that what follows goes on from it."""
+    item = Item(out, Node("identity", out.sizes, None, [out], {}))
+    item.source = out
+    return item
+
+
+def is_static(items: Sequence[Item]) -> bool:
+    """Whether a list starts from a parameter or constant."""
+    first = items[0]
+    return first.node is not None and first.node.op in ("parameter", "constant")
+
+
 def renamed(items: Sequence[Item], old: Out, new: Out) -> list[Item]:
     """Copies of items that read another tensor where they read one by name."""
     found: list[Item] = []
@@ -110,6 +124,9 @@ def renamed(items: Sequence[Item], old: Out, new: Out) -> list[Item]:
             one.layers = renamed(item.layers, old, new)
         if item.shortcut is not None:
             one.shortcut = renamed(item.shortcut, old, new)
+        if item.node is not None and item.node.loop is not None:
+            one.node = copy(item.node)
+            one.node.loop = item.node.loop.renamed(old, new)
         if item.node is not None and old in item.node.keys.values():
             one.node = copy(item.node)
             one.node.keys = {key: new if value == old else value for key, value in item.node.keys.items()}

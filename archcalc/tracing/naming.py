@@ -23,9 +23,13 @@ def references(items: list[Item]) -> Iterator[Out]:
         if item.node is not None and item.layers is None:
             if item.node.tie is not None:
                 yield Out(item.node.tie)
+                if item.node.tie.within not in (None, item.node.within):
+                    yield Out(item.node.tie.within)
             for value in item.node.keys.values():
                 if isinstance(value, Out):
                     yield value
+        if item.node is not None and item.node.loop is not None:
+            yield from item.node.loop.references()
         for inner in item.inner():
             yield from references(inner)
 
@@ -46,7 +50,12 @@ def names(
         last = items[-1].gives if items else None
         if list(dict.fromkeys(outs)) != [last]:
             wanted |= {out.node for out in outs}
-    for node in _in_order(blocks, items):
+    order = list(_in_order(blocks, items))
+    for node in order:
+        if node.op == "input" and node not in found:  # what stands for an entry or a state
+            found[node] = node.keys["name"]
+            used.add(found[node])
+    for node in order:
         if node in wanted and node not in found:
             found[node] = free(base(node), used)
     return found
@@ -62,7 +71,14 @@ def free(wanted: str, used: set[str]) -> str:
 
 
 # What people call them.
-_CALLED = {"relposbias": "bias", "split": "parts", "parameter": "table", "constant": "fixed", "identity": "x"}
+_CALLED = {
+    "relposbias": "bias",
+    "split": "parts",
+    "parameter": "table",
+    "constant": "fixed",
+    "identity": "x",
+    "scan": "loop",
+}
 
 
 def base(node: Node) -> str:
@@ -84,6 +100,8 @@ def _deep_references(blocks: Mapping[Body, Block], items: list[Item]) -> Iterato
 
 def _in_order(blocks: Mapping[Body, Block], items: list[Item]) -> Iterator[Node]:
     for item in items:
+        if item.node is not None and item.node.loop is not None:
+            yield from item.node.loop.stand_ins()
         for inner in item.inner():
             yield from _in_order(blocks, inner)
         if item.body is not None and not blocks[item.body].written:

@@ -13,8 +13,8 @@ from typing import Union
 
 from archcalc.layers import REGISTRY
 from archcalc.tracing.calls import Scope
-from archcalc.tracing.graph import Graph, Node, Out
-from archcalc.tracing.items import Body, Item, Operand, flat, weight
+from archcalc.tracing.graph import Graph, Loop, Node, Out
+from archcalc.tracing.items import Body, Item, Operand, flat, head, is_static, weight
 from archcalc.tracing.words import operand_key
 
 # Joins that people nest.
@@ -63,7 +63,6 @@ class _Builder:
             if node.tie is not None:
                 self.tied.setdefault(node, []).append(node.tie)
                 self.tied.setdefault(node.tie, []).append(node)
-
         self.chains = {node: node.scope.chain() if node.scope else [] for node in graph.nodes}
         for node in reversed(graph.nodes) if wide else ():
             if node not in self.dynamic:
@@ -150,12 +149,17 @@ class _Builder:
         self.private = private
         items = self._sequence(moving, start)
         if (shared or is_named) and items and items[0].source is None:
-            if items[0].operands is None and items[0].layers is None:
+            operands = items[0].operands
+            if operands is None and items[0].layers is None:
                 items[0].source = start
+            elif (
+                is_named
+                and operands is not None
+                and all(not isinstance(one, list) or is_static(one) for one in operands)
+            ):
+                items[0].operands = [start if one is None else one for one in operands]
             else:
-                head = Item(start, Node("identity", start.sizes, None, [start], {}))
-                head.source = start
-                items.insert(0, head)
+                items.insert(0, head(start))
         return shared + items
 
     def _readers(self, node: Node, owner: dict[Node, Member]) -> set[int]:
@@ -272,7 +276,7 @@ class _Builder:
             return
         lists = [one for one in operands if isinstance(one, list)]
         ends = [one[-1].gives for one in lists]
-        if any(_is_static(one) for one in lists) or any(out is None or out.sizes != node.sizes for out in ends):
+        if any(is_static(one) for one in lists) or any(out is None or out.sizes != node.sizes for out in ends):
             return  # one that is widened to the other's sizes is a sum like any other
         if len(lists) == 1 and None in operands:
             item.layers, item.operands = lists[0], None
@@ -312,6 +316,8 @@ class _Builder:
             return [item]
         item = Item(Out(member), member)
         before: list[Item] = []
+        if member.loop is not None:
+            return self._scan(item, member.loop)
         key = operand_key(member.op)
         if key is not None:
             item.operands = []
@@ -329,6 +335,17 @@ class _Builder:
         moved = prev if not before else before[-1].gives
         if member.inputs and REGISTRY[member.op].takes_input and member.inputs[0] != moved:
             item.source = member.inputs[0]
+        return [*before, item]
+
+    def _scan(self, item: Item, loop: Loop) -> list[Item]:
+        """A loop after what no data goes into and it alone reads."""
+        assert item.node is not None
+        before = [
+            one for out in item.node.inputs if out.node in self.private for one in self._static(out.node, self.private)
+        ]
+        item.layers = _Builder(loop.graph(self.graph.name), self.wide).root().items
+        if item.layers[-1].gives != loop.end:
+            item.layers.append(head(loop.end))
         return [*before, item]
 
     def _reads(self, member: Member) -> list[Out]:
@@ -381,9 +398,3 @@ def _summands(node: Node, operand: Operand) -> list[Operand]:
     if inner.node is None or inner.node.op != "add" or inner.node.sizes != node.sizes or inner.source is not None:
         return [operand]
     return inner.operands or [inner.shortcut, inner.layers]
-
-
-def _is_static(items: Sequence[Item]) -> bool:
-    """Whether a list starts from a parameter or constant."""
-    first = items[0]
-    return first.node is not None and first.node.op in ("parameter", "constant")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 from archcalc.cost import Costs
 from archcalc.diagnostics import RequestError, Source, SpecError
@@ -10,11 +11,14 @@ from archcalc.expectations import written as expectation
 from archcalc.network.load import Graph as Network
 from archcalc.network.load import build_graph
 from archcalc.quoting import visible
+from archcalc.sources.writing import Spec
 from archcalc.tracing import operations, patterns
 from archcalc.tracing.bodies import ways
 from archcalc.tracing.calls import Run
 from archcalc.tracing.comparison import Comparison
 from archcalc.tracing.graph import Graph, Node
+from archcalc.tracing.items import Body
+from archcalc.tracing.loops import folded
 from archcalc.tracing.operations.reader import Reader
 from archcalc.tracing.operations.registry import Beyond
 from archcalc.tracing.proof import Proof, plain_axes, prove, written
@@ -90,14 +94,19 @@ def _text(graph: Graph, proof: Proof, comments: Sequence[str]) -> tuple[str, Net
     wanted = Costs(proof.network)
     shapes = [output.shape for output in proof.network.outputs.values()]
     known = plain_axes(proof)
+    looped = folded(graph)
+    graphs = [graph]
+    if looped is not None:
+        graphs = [looped[0], graph]
+        known |= {looped[1][node]: axis for node, axis in known.items()}
     for without in (True, False):
         for node, axis in known.items():
             node.keys["axis"] = None if without else axis
-        try:
-            found = ways(graph)
-        except RecursionError:  # branches within branches, hundreds of them
-            continue
-        for spec, root in found:
+        found: list[tuple[Spec, Body]] = []
+        for one in graphs:
+            with suppress(RecursionError):  # branches within branches, hundreds of them
+                found += ways(one)
+        for spec, root in sorted(found, key=lambda one: one[0].text().count("\n")):
             spec.comments = [*comments]
             text = spec.text()
             try:

@@ -14,7 +14,7 @@ from archcalc.sources.writing import Item as Written
 from archcalc.sources.writing import is_short
 from archcalc.tracing.block import Block
 from archcalc.tracing.expressions import Expression
-from archcalc.tracing.graph import Node, Out
+from archcalc.tracing.graph import Loop, Node, Out
 from archcalc.tracing.items import Body, Item, Operand
 from archcalc.tracing.words import collapsed, is_default, opaque_keys, operand_key, shown
 
@@ -74,6 +74,8 @@ class Writer:
             name = self.names.get(item.gives.node)
         if item.body is not None:
             return self._call(item, name, take)
+        if item.node is not None and item.node.loop is not None:
+            return self._scan(item, item.node.loop, name, take)
         if item.layers is not None:
             return self._group(item, name, take)
         assert item.node is not None
@@ -95,7 +97,9 @@ class Writer:
         if count != Expression(1):
             words.append(f"repeat={count.text()}")
         if item.node is not None and item.node.tie is not None:
-            words.append(f"tie={self.refer(Out(item.node.tie))}")
+            tie, home = item.node.tie, item.node.tie.within
+            inside = f"{self.refer(Out(home))}." if home not in (None, item.node.within) else ""
+            words.append(f"tie={inside}{self.refer(Out(tie))}")
         return words
 
     def _keys(self, node: Node, take: Take) -> dict[str, str]:
@@ -162,6 +166,26 @@ class Writer:
         if count != Expression(1):
             entry["repeat"] = count.text()
         return entry
+
+    def _scan(self, item: Item, loop: Loop, name: str | None, take: Take) -> Written:
+        """A loop; one without states takes each entry by itself."""
+        assert item.layers is not None
+        over = {self.names.get(node, "?"): self.refer(tensor) for node, tensor in loop.entries}
+        entry: dict[str, Written] = {"scan" if loop.states else "each": over}
+        if loop.states:
+            starts = {
+                self.names.get(node, "?"): [take(size, "shape").text() for size in node.sizes]
+                if start is None
+                else self.refer(start)
+                for node, start, _ in loop.states
+            }
+            entry["state"] = starts
+        if len(loop.states) > 1 or any(following != loop.end for _, _, following in loop.states):
+            entry["next"] = {self.names.get(node, "?"): self.refer(following) for node, _, following in loop.states}
+        if loop.is_back:
+            entry["reverse"] = "true"
+        entry["layers"] = _in_rows(self.written(item.layers, take))
+        return {**entry, "name": name} if name is not None else entry
 
     def _call(self, item: Item, name: str | None, take: Take) -> Written:
         assert item.body is not None

@@ -25,6 +25,13 @@ class _Made(NamedTuple):
     writes: bool
 
 
+class _Blank(NamedTuple):
+    """A tensor that is asked for its shape and type alone."""
+
+    shape: torch.Size
+    dtype: torch.dtype
+
+
 class Constants:
     """How each such tensor on the meta device was made."""
 
@@ -34,6 +41,8 @@ class Constants:
 
     def note(self, func: Callable[..., Any], args: Any, kwargs: Any, given: torch.Tensor, writes: bool) -> None:
         """A call and what it gave; one that `writes` changes its first argument, which is what it gave."""
+        if func.__name__.startswith("new_") or func.__name__.endswith("_like"):
+            args = (_Blank(args[0].shape, args[0].dtype), *args[1:])
         before = self._made.get(given, []) if writes else []
         made = _Made(func, args[1:] if writes else args, kwargs, given._version, writes)
         if not writes or (before and before[-1].version == given._version - 1):
@@ -49,6 +58,8 @@ class Constants:
             return self._tensor(item) if item.is_meta else item
         if isinstance(item, torch.device):
             return torch.device("cpu")
+        if isinstance(item, _Blank):
+            return torch.empty(item.shape, dtype=item.dtype)
         if type(item) in (tuple, list):
             return type(item)(self.filled(one) for one in item)
         if isinstance(item, dict):
