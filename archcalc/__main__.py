@@ -6,6 +6,8 @@ import gc
 import os
 import sys
 
+from archcalc.patterns import imported
+
 
 def main() -> None:
     """Run the command line as a process of its own, and end it.
@@ -17,6 +19,7 @@ def main() -> None:
     _forget_working_folder()
     gc.set_threshold(10_000_000, 50, 50)  # more objects than the largest network has
     try:
+        imported("click")  # and of what it imports: the patterns for names of systems are never used
         from archcalc.cli import main as run
 
         run()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from archcalc.cost import Costs
 from archcalc.diagnostics import Diagnostic, RequestError
 from archcalc.language.document import parse_amount
 from archcalc.network.graph import Graph
 from archcalc.network.paths import depth
+from archcalc.records import NamedTuple
 from archcalc.running import Running
 from archcalc.running.declaration import INFERENCE, TRAIN
 from archcalc.source import Node, Scalar, Sequence

@@ -14,14 +14,15 @@ from __future__ import annotations
 
 import math
 import operator
-import re
 from collections.abc import Callable, Iterable
 from typing import Any
+
+from archcalc.patterns import Later
 
 _ATOM, _POWER, _TIMES, _PLUS = 4, 3, 2, 1
 _NUMBERS = (int, float)
 # Whether a factor says what it counts, as `3 gates`.
-_COUNTS = re.compile(r"\d [a-z]").search
+_COUNTS = Later(r"\d [a-z]")
 
 
 class Quantity(int):
@@ -238,7 +239,7 @@ def _render(value: int, leaf: Callable[[Quantity], str]) -> tuple[str, int]:
         return f"{side(operands[0], _PLUS)} − {side(operands[1], _TIMES)}", _PLUS
     if op == "*":
         left, right = side(operands[0], _TIMES), side(operands[1], _TIMES)
-        apart = _COUNTS(right) or _COUNTS(left.rpartition("·")[2])
+        apart = _COUNTS.search(right) or _COUNTS.search(left.rpartition("·")[2])
         return f"{left} · {right}" if apart else f"{left}·{right}", _TIMES
     if op == "^":
         return f"{side(operands[0], _ATOM)}^{side(operands[1], _ATOM)}", _POWER

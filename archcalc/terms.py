@@ -11,9 +11,8 @@ keep the words, so that `archcalc explain` has them from the declaration that ga
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from archcalc.quantity import Quantity, product
+from archcalc.records import NamedTuple
 
 # Operations by what they do, each with its number.
 Pieces = tuple[tuple[str, int], ...]

@@ -10,9 +10,10 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from archcalc.diagnostics import RequestError
+from archcalc.records import NamedTuple
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
 
 import click
 
@@ -15,6 +14,7 @@ from archcalc.devices import local_path, save
 from archcalc.diagnostics import RequestError
 from archcalc.network.load import load_graph
 from archcalc.pytorch.needs import require
+from archcalc.records import NamedTuple
 from archcalc.reports.calibration.report import Report
 from archcalc.terminal import complain
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from typing import NamedTuple
 
 from archcalc.diagnostics import Findings, SpecError
 from archcalc.network.load import parsed
 from archcalc.opening import read
+from archcalc.records import NamedTuple
 from archcalc.rules.paths import specs_of
 
 

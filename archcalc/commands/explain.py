@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
 
 import click
 
@@ -17,6 +16,7 @@ from archcalc.network.graph import Node, layers_of
 from archcalc.network.line import line_graph
 from archcalc.network.load import Graph, load_graph, split_variant
 from archcalc.network.paths import fields
+from archcalc.records import NamedTuple
 from archcalc.reports.explanation.groups import explain_group, explain_network
 from archcalc.reports.explanation.report import Explanation, Report, explain
 from archcalc.shipped import path_of

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import product
-from typing import NamedTuple
 
 import click
 
@@ -16,6 +15,7 @@ from archcalc.devices import find
 from archcalc.diagnostics import RequestError, SpecError
 from archcalc.language.document import parse_amount
 from archcalc.memory.sizes import BATCH
+from archcalc.records import NamedTuple
 from archcalc.reports.fit.report import At, Report
 from archcalc.running import Running
 from archcalc.running.declaration import GENERATE, INFERENCE, TRAIN

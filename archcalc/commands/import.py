@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any, NamedTuple
+from typing import Any
 
 import click
 
@@ -13,6 +13,7 @@ from archcalc.diagnostics import RequestError
 from archcalc.hub import is_hub
 from archcalc.opening import NAMED, told_of
 from archcalc.output import write_file
+from archcalc.records import NamedTuple
 from archcalc.terminal import complain, write
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import click
 
@@ -19,6 +19,7 @@ from archcalc.diagnostics import Note, RequestError
 from archcalc.network.load import split_variant
 from archcalc.output import write_file
 from archcalc.quoting import visible
+from archcalc.records import NamedTuple
 from archcalc.reports.findings.report import Report, plural
 from archcalc.reports.forms import forms as forms_of
 from archcalc.reports.forms import summary as summary_of

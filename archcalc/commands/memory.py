@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import click
 
@@ -15,6 +14,7 @@ from archcalc.diagnostics import RequestError
 from archcalc.memory.assessment import Assessment, Question, assess
 from archcalc.network.load import load_graph, split_variant
 from archcalc.output import write_file
+from archcalc.records import NamedTuple
 from archcalc.reports.memory.report import Report
 from archcalc.running import Running
 from archcalc.running.limits import parse_bytes

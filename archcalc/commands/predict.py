@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import click
 
@@ -17,6 +16,7 @@ from archcalc.language.document import parse_amount
 from archcalc.network.load import load_graph
 from archcalc.prediction.answer import Answer, answer
 from archcalc.prediction.whole import SAMPLES, TOKENS
+from archcalc.records import NamedTuple
 from archcalc.reports.prediction.report import Report
 from archcalc.running import Running
 from archcalc.running.declaration import FIELDS

@@ -6,7 +6,6 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
 
 import click
 
@@ -17,6 +16,7 @@ from archcalc.diagnostics import RequestError
 from archcalc.network.freezing import check_trains, untrainable
 from archcalc.network.load import load_graph
 from archcalc.pytorch.needs import require
+from archcalc.records import NamedTuple
 from archcalc.reports import forms
 from archcalc.running import FIELDS, Running
 from archcalc.running.declaration import INFERENCE, TRAIN

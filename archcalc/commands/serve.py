@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import click
 
@@ -16,6 +15,7 @@ from archcalc.diagnostics import RequestError
 from archcalc.memory.serving import Engine, Request, others, serve
 from archcalc.network.load import load_graph
 from archcalc.prediction.serving import at_load
+from archcalc.records import NamedTuple
 from archcalc.reports.serving.report import Answer, Report
 from archcalc.running import Running
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import click
 
@@ -20,6 +19,7 @@ from archcalc.network.load import load_graph
 from archcalc.network.misread import misread
 from archcalc.network.unused import unused
 from archcalc.peers import NAMES
+from archcalc.records import NamedTuple
 from archcalc.reports.rows import SORT_KEYS
 from archcalc.reports.shapes.columns import NAMES as COLUMNS
 from archcalc.reports.shapes.columns import parsed

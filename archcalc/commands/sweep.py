@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import click
 
@@ -15,6 +14,7 @@ from archcalc.devices import find
 from archcalc.diagnostics import RequestError, cannot
 from archcalc.network.load import split_variant
 from archcalc.output import write_file
+from archcalc.records import NamedTuple
 from archcalc.reports.sweep.report import Report
 from archcalc.running import Running
 from archcalc.running.declaration import INFERENCE, TRAIN

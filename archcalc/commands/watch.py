@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from typing import NamedTuple
 
 import click
 
@@ -20,6 +19,7 @@ from archcalc.expectations import unmet
 from archcalc.network.graph import walk
 from archcalc.network.load import load_graph, split_variant
 from archcalc.quoting import terminal_text, visible
+from archcalc.records import NamedTuple
 from archcalc.reports.blocks import DIM, NEWLINE, Block, Group, Laid, Page, Piece, columns_of, rendered
 from archcalc.reports.diagnostics import render as told
 from archcalc.reports.paragraphs import Parts

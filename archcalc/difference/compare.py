@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from math import prod
-from typing import NamedTuple
 
 from archcalc.difference.changes import Change, Comparison
 from archcalc.difference.checkpoints import Checkpoints, checkpoints
@@ -15,6 +14,7 @@ from archcalc.difference.renaming import Renaming, renamings
 from archcalc.difference.settings import Facts, Setting, changed
 from archcalc.difference.side import COSTS, MEASURES, Side
 from archcalc.network.graph import Node
+from archcalc.records import NamedTuple
 
 
 class Pair:

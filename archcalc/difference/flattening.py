@@ -7,13 +7,14 @@ not look like a change of structure.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from archcalc.cost import Costs
 from archcalc.difference.record import LayerRecord, Level, Read
 from archcalc.layers.tensor import Alias, Tensor
 from archcalc.network.edges import read_by
 from archcalc.network.graph import Node
+from archcalc.records import NamedTuple
 
 # Stands in place of an output, or after it, where single positions of it are read.
 POSITION = "one position"

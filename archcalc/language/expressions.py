@@ -110,7 +110,7 @@ def parse_number(text: str) -> Number | None:
     """`text` as a number literal (`64`, `017`, `1e-5`, `-1`), or None."""
     if text.isascii() and text.isdigit() and len(text) <= 40:
         return int(text)
-    if text.isidentifier():
+    if text.strip("0123456789.eE+-"):
         return None
     match = re.fullmatch(r"-?(?:\d{1,40}(?:\.\d{0,40})?|\.\d{1,40})(?:[eE][+-]?\d{1,4})?", text, re.ASCII)
     if not match:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
+from functools import cache
 from typing import Any
 
 from archcalc.advice import instead, meant
@@ -378,3 +379,13 @@ class Text(Argument):
 def arg(kind: type[Argument], doc: str, **options: Any) -> Any:
     """Declare a layer's argument; typed `Any` so that the attribute can carry its value's type."""
     return kind(doc, **options)
+
+
+@cache
+def arguments_of(declaring: type) -> dict[str, Argument]:
+    """The arguments in the body of a class, by their keys."""
+    return {
+        value.name: value
+        for name, value in vars(declaring).items()
+        if isinstance(value, Argument) and name != "free_keys"
+    }

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, TypeVar
 
 from archcalc.language.expressions import describe
-from archcalc.layers.arguments import Argument
+from archcalc.layers.arguments import Argument, arguments_of
 from archcalc.layers.bridges import each_alone, into_layout, into_rank
 from archcalc.layers.change import Change, counting_the_batch
 from archcalc.layers.code import Code
@@ -388,9 +388,7 @@ def layer(
         declared: dict[str, Argument] = {}
         bases = cls.__mro__[-3::-1]  # `Layer` itself has none
         for base in sorted(bases, key=lambda one: "keys_last" in vars(one)):
-            for name, value in vars(base).items():
-                if isinstance(value, Argument) and name != "free_keys":
-                    declared[value.name] = value
+            declared |= arguments_of(base)
         order = sorted(declared, key=lambda name: (name != first, not declared[name].required))  # as in Python
         cls.arguments = {name: declared[name] for name in order}
         cls.defaults = {name: argument.default for name, argument in declared.items() if not argument.required}

@@ -6,10 +6,10 @@ Source: einsum and sumproduct_pair in aten/src/ATen/native/Linear.cpp of PyTorch
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from archcalc.layers.strides import Strides, contiguous, iterated
 from archcalc.quantity import is_single, product
+from archcalc.records import NamedTuple
 
 
 class Contraction(NamedTuple):

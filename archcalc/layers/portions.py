@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from archcalc.layers.tensor import Shape
+from archcalc.records import NamedTuple
 
 
 class Portion(NamedTuple):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
 
 from archcalc.network.graph import Node, walk
 from archcalc.quantity import plain, product
+from archcalc.records import NamedTuple
 
 # Bytes of a counter (int64).
 _COUNTER = 8

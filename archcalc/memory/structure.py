@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterator
 from functools import cached_property
 from math import prod
-from typing import NamedTuple
 
 from archcalc.layers.tensor import Alias, Tensor
 from archcalc.layers.zeros import Zeros
@@ -15,6 +14,7 @@ from archcalc.network.gradients import Backward, backward
 from archcalc.network.graph import Node, walk
 from archcalc.network.load import Graph
 from archcalc.quantity import product
+from archcalc.records import NamedTuple
 from archcalc.running import Running
 from archcalc.running.declaration import FOREACH, FUSED
 from archcalc.running.optimizers import OPTIMIZERS

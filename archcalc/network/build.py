@@ -25,7 +25,6 @@ from archcalc.network.loops import Turns
 from archcalc.network.scanning import Scanning
 from archcalc.network.scope import UNKNOWN, Scope
 from archcalc.network.steps import CACHE, Each, Ref, Step
-from archcalc.network.tying import FrozenApartError, UntiedError, inside, share
 from archcalc.quantity import Quantity, leaves, plain, product
 from archcalc.source import Scalar
 
@@ -333,6 +332,8 @@ class Builder(Scanning):
         )
 
     def _tie(self, step: Step, node: Node, scope: Scope, x: Tensor | None) -> None:
+        from archcalc.network.tying import FrozenApartError, UntiedError, inside, share  # few networks have ties
+
         assert step.tie is not None
         _, target = self.lookup(step.tie, scope, x)
         try:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from archcalc.advice import suggest
 from archcalc.diagnostics import RequestError
 from archcalc.network.graph import Node, walk
 from archcalc.network.load import Graph
+from archcalc.records import NamedTuple
 
 
 class Found(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 from archcalc.diagnostics import Span
 from archcalc.language.document import Document
@@ -17,6 +17,7 @@ from archcalc.layers.layout import EACH
 from archcalc.layers.tensor import Shape, Started, Tensor
 from archcalc.network.steps import Step
 from archcalc.quantity import plain, product
+from archcalc.records import NamedTuple
 from archcalc.source import Scalar
 
 # Groups that have no scope of their own.

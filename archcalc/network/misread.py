@@ -6,12 +6,11 @@ from collections.abc import Iterator
 
 from archcalc.advice import written
 from archcalc.diagnostics import Diagnostic, Fix, Note, Span
-from archcalc.language.edits import with_layer_before, with_values
 from archcalc.language.inputs import Input, stating
+from archcalc.layers.base import REGISTRY, Layer
 from archcalc.layers.correlation import Convolution
 from archcalc.layers.dense import Linear
 from archcalc.layers.layout import CHANNELS_FIRST, KEEPS
-from archcalc.layers.reduction import Mean
 from archcalc.layers.shape import Flatten
 from archcalc.layers.tensor import Tensor
 from archcalc.network.graph import Node, walk
@@ -66,7 +65,7 @@ def _found(graph: Graph) -> Iterator[Misreading]:
                 yield _mean_over_channels(mean, node)
         elif isinstance(node.layer, Convolution) and input is not None:
             yield from _read_as_image(node, x, input)
-        elif isinstance(node.layer, Mean) and _loses_channels(node.layer, x):
+        elif _loses_channels(node.layer, x):
             means[id(node.exit)] = node
 
 
@@ -83,6 +82,8 @@ def _linear_on_image(node: Node, x: Tensor, input: Input) -> Misreading:
 
 def _before(node: Node, line: str) -> Fix | None:
     """A layer before another one."""
+    from archcalc.language.edits import with_layer_before  # few networks are misread
+
     edits = with_layer_before(node.place, line)
     return Fix(f"add `{line}` before it", edits) if edits else None
 
@@ -126,12 +127,20 @@ def _or_state(input: Input, x: Tensor, layout: str, what: str) -> str:
     return f"; if {what} meant, write `{stating(name, str(x), layout)}`"
 
 
-def _loses_channels(layer: Mean, x: Tensor) -> bool:
-    """Whether a mean is over the channels of an image or a signal, which then are gone."""
+def _loses_channels(layer: Layer | None, x: Tensor) -> bool:
+    """Whether it is a mean over the channels of an image or a signal, which then are gone."""
+    if not REGISTRY.registered("mean"):  # most networks have none, and need not read its file
+        return False
+    from archcalc.layers.reduction import Mean
+
+    if not isinstance(layer, Mean):
+        return False
     return x.layout == CHANNELS_FIRST and not layer.keepdim and 0 in {x.axis(axis) for axis in layer.axis}
 
 
 def _mean_over_channels(mean: Node, node: Node) -> Misreading:
+    from archcalc.language.edits import with_values  # few networks are misread
+
     x = mean.inputs[0]
     axes = "x".join(map(str, range(1, x.rank)))
     edits = with_values(mean.place, "axis", {"axis": axes}, r"-?\d+")

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from archcalc.advice import instead, meant
 from archcalc.diagnostics import Advice, Findings, SpecError
 from archcalc.language.document import Document
-from archcalc.language.edits import entry
 from archcalc.language.expressions import Expression
 from archcalc.language.items import Item
 from archcalc.language.values import SizeExpression, Value
@@ -20,7 +19,6 @@ from archcalc.layers.layout import EACH, SCAN
 from archcalc.network.binding import Binder
 from archcalc.network.names import AN_ARGUMENT, Names
 from archcalc.network.steps import CACHE, FROZEN, REPEAT, BlockSteps, Step
-from archcalc.network.unread import Unread
 from archcalc.source import Scalar
 
 
@@ -152,6 +150,8 @@ class _Resolver:
     def _item(self, item: Item, names: Names) -> Step | None:
         op = item.op.text
         if item.unread is not None:
+            from archcalc.network.unread import Unread  # most items are read
+
             Unread(self.findings, self.blocks).tell(item, item.unread)
             return None
         step = Step(item.op)
@@ -211,6 +211,8 @@ class _Resolver:
 
 def _repeated(op: Scalar) -> str | Advice:
     """`repeat 3 conv 8 kernel=3` is `conv 8 kernel=3 repeat=3`."""
+    from archcalc.language.edits import entry  # for a message
+
     found = entry(op)
     line = found[0].items[found[1]] if found else None
     copies, _, layer = line.text.partition(" ")[2].partition(" ") if isinstance(line, Scalar) else ("", "", "")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from archcalc.diagnostics import Advice, Fix, Note, Span
-from archcalc.language.edits import with_layer_before
 from archcalc.layers.base import decided
 from archcalc.layers.layout import CHANNELS_FIRST, DisagreementError
 from archcalc.layers.steps import Collected, Unbound
@@ -156,6 +155,8 @@ def _through_positions(step: Step, ref: Ref | None, tensor: Tensor) -> Advice | 
         return "the first axis is one of steps: `rearrange` it there"
     if ref is not None and ref.name != "prev":
         return f"to go through the positions, put `transpose from={ref.place.text} name=NAME` before it and scan NAME"
+    from archcalc.language.edits import with_layer_before  # for a message
+
     edits = with_layer_before(step.op, "transpose")
     text = "add `transpose` before it"
     return Advice(f"{text} to go through the positions", Fix(text, edits) if edits else None)

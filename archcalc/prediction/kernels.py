@@ -14,13 +14,14 @@ import math
 import os
 from collections.abc import Mapping
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from archcalc.devices import Device
 from archcalc.layers import REGISTRY
 from archcalc.prediction.model import PRODUCTS, pool_of
 from archcalc.prediction.operations import Work
 from archcalc.project import read_file
+from archcalc.records import NamedTuple
 from archcalc.running.declaration import CHANNELS_LAST
 
 FILE = os.path.join(os.path.dirname(__file__), "efficiency.json")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from archcalc.patterns import Later
 from archcalc.reports.blocks import BOLD, DIM, NEWLINE, Page, Piece, Style, columns_of
 
 # Stands between a number and its unit.
 NO_BREAK = "\u00a0"
 # Blanks that no line ends at: between a number and its unit, in the sizes of a shape, and in `kernel - 1`.
-_UNIT = re.compile(
+_UNIT = Later(
     r"(?<=[0-9]) (?=(?:[kMGTPEZY]i?|)(?:B/s|B|MACs|FLOP/s|FLOPs)(?!\w)|(?:[kMGTPEZY]|%|ns|µs|ms|s)(?!\w))"
     r"|(?<=[0-9],) (?=[0-9]+(?:, [0-9]+){0,6}\])|(?<=\w) (?=[-−] [0-9])|(?<= [-−]) (?=[0-9])"
 )

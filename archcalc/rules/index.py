@@ -21,7 +21,7 @@ FACTS = {
     "BUD902": ("bud.operations_over_budget", "operations-over-budget", ON, "budget", ""),
     "BUD903": ("bud.memory_over_budget", "memory-over-budget", ON, "budget", ""),
     "BUD904": ("bud.does_not_fit_device", "does-not-fit-device", ON, "", ""),
-    "BUD905": ("bud.grew_since_baseline", "grew-since-baseline", ON, "", ""),
+    "BUD905": ("bud.grew_since_baseline", "grew-since-baseline", ON, "growth", ""),
     "BUD906": ("bud.stale_budget", "stale-budget", ON, "budget", ""),
     "BUD907": ("bud.expectation_not_met", "expectation-not-met", ON, "expect", ""),
     "BUD908": ("bud.depth_over_budget", "depth-over-budget", ON, "budget", ""),

@@ -90,6 +90,8 @@ def _holds_blocks_only(path: str) -> bool:
         data = _head(path)
     except RequestError:
         return False
+    if data.startswith(b"model:") or b"\nmodel:" in data:
+        return False
     return _has(data, b"blocks") and len(re.findall(_KEY % rb"\w+", data)) == 1
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
 
 from archcalc.diagnostics import Edit, Fix, Source, Span
+from archcalc.records import NamedTuple
 from archcalc.rules.base import Finding
 from archcalc.rules.codes import nearest
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from math import prod
-from typing import NamedTuple
+
+from archcalc.records import NamedTuple
 
 # bitsandbytes quantises states block by block, each with a scale of fp32, and leaves small tensors alone; a table of 256
 # numbers for each of the two states serves all of them.

@@ -15,9 +15,10 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from archcalc.diagnostics import Span
+from archcalc.records import NamedTuple
 
 # Bounds that stand for the machine, as 2^63 bytes or 10^30, are none of the network's.
 _MACHINE = 2**48

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
+from archcalc.records import NamedTuple
 from archcalc.tracing.words import number
 
 # Factors between numbers that belong together; beyond them they are taken for a coincidence.

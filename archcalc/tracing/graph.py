@@ -8,8 +8,9 @@ of modules around it (`scope`) are the hierarchy that blocks are made from. Patt
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
+from archcalc.records import NamedTuple
 from archcalc.tracing.calls import Scope, Value
 
 # A size, a number, true or false, a word, text in quotes, or another node's output.

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
-from typing import Any, NamedTuple
+from typing import Any
 
+from archcalc.records import NamedTuple
 from archcalc.tracing.block import Block
 from archcalc.tracing.expressions import Expression
 from archcalc.tracing.graph import Node, Out

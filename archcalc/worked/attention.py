@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from archcalc.layers.attention import Attention
 from archcalc.layers.scores import Scored
 from archcalc.layers.sdpa import SDPA
 from archcalc.layers.tensor import Tensor
 from archcalc.network.graph import Node
+from archcalc.records import NamedTuple
 from archcalc.worked.example import (
     Array,
     Cell,

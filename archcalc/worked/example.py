@@ -5,12 +5,13 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from archcalc.diagnostics import RequestError
 from archcalc.layers.base import Layer
 from archcalc.layers.tensor import Shape, Tensor
 from archcalc.network.graph import Node
+from archcalc.records import NamedTuple
 
 # A number, or a list of them as deep as a tensor has axes.
 Array = Any

@@ -6,7 +6,7 @@ sum below is what lives at one moment of it, in the order in which PyTorch's pro
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from archcalc.records import NamedTuple
 
 
 class Eager(NamedTuple):

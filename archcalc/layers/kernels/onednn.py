@@ -8,12 +8,12 @@ from and to the order of PyTorch. Measured with PyTorch 2.13 and oneDNN 3.12, wh
 from __future__ import annotations
 
 from math import prod
-from typing import NamedTuple
 
 from archcalc.layers.kernels.onednn_gradient import Gradient
 from archcalc.layers.kernels.onednn_passes import Passes
 from archcalc.layers.kernels.onednn_threads import ALIGNED, BLOCK, up
 from archcalc.layers.saved import Saving
+from archcalc.records import NamedTuple
 
 # Bytes of a page, and floats that a row is kept away from a multiple of.
 _PAGE, _CONFLICT = 4096, 256

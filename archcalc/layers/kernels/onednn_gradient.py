@@ -7,11 +7,11 @@ last products of matrices. Source: cpu_convolution_list.cpp of oneDNN 3.12 and t
 from __future__ import annotations
 
 from math import prod
-from typing import NamedTuple
 
 from archcalc.layers.kernels.onednn_matrices import limit
 from archcalc.layers.kernels.onednn_seen import Cube, Seen
 from archcalc.layers.kernels.onednn_threads import ALIGNED, BLOCK, ROWS, Pointwise, Shared, reduced, up
+from archcalc.records import NamedTuple
 
 _FLOAT = 4
 # Channels in a block of the kernels for AVX2.

@@ -6,10 +6,10 @@ Source: gemm_convolution_utils.cpp of oneDNN 3.12.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from archcalc.layers.kernels.onednn_seen import Seen
 from archcalc.layers.kernels.onednn_threads import ALIGNED, BLOCK, up
+from archcalc.records import NamedTuple
 
 _FLOAT = 4
 # Numbers that a core's second cache holds.

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from math import prod
-from typing import NamedTuple
 
 from archcalc.layers.kernels.onednn_threads import BLOCK, up
+from archcalc.records import NamedTuple
 
 Cube = tuple[int, int, int]
 

@@ -7,10 +7,10 @@ Source: jit_brgemm_conv_bwd_utils.cpp and jit_brgemm_conv_bwd_strided.cpp of one
 from __future__ import annotations
 
 from math import prod
-from typing import NamedTuple
 
 from archcalc.layers.kernels.onednn_seen import Seen
 from archcalc.layers.kernels.onednn_threads import ALIGNED, BLOCK, up
+from archcalc.records import NamedTuple
 
 # Bytes of a page, and of the place of one product in a batch of them.
 _PAGE, _PLACE = 4096, 40

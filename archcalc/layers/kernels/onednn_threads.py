@@ -7,7 +7,8 @@ Source: jit_avx512_common_conv_kernel.cpp, cpu_reducer.cpp, cpu_barrier.hpp and 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+
+from archcalc.records import NamedTuple
 
 BLOCK = 16
 _FLOAT = 4

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from archcalc.layers.kernels.narrow import is_narrow, mapping
 from archcalc.layers.kernels.onednn import pages, row
 from archcalc.layers.kernels.onednn_threads import up
 from archcalc.layers.saved import Saving
 from archcalc.layers.strides import are_rows
+from archcalc.records import NamedTuple
 
 # Bytes of oneDNN's room for an LSTM that do not depend on its sizes, and where nothing is kept.
 _ROOM, _WORKING = 4664, 4952

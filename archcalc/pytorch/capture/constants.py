@@ -6,10 +6,12 @@ On the meta device nothing has numbers. What made a tensor is noted, and done ag
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, MutableMapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch.utils.weak import WeakIdKeyDictionary
+
+from archcalc.records import NamedTuple
 
 # Larger ones are not made: whoever asks for the numbers of so many does not ask for their shape.
 _MOST = 2**22

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from archcalc.devices import Device
+from archcalc.records import NamedTuple
 
 
 class Report(NamedTuple):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from archcalc.prediction.model import PHASES
+from archcalc.records import NamedTuple
 from archcalc.reports.calibration.report import Report
 
 HEADER = ("kind", "layers", "forward", "cached", "training", "backward")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from archcalc.cost import DTYPE_BYTES
 from archcalc.derivation import derive
 from archcalc.layers.tensor import Tensor
 from archcalc.network.graph import Node
 from archcalc.quantity import Quantity, names, product
+from archcalc.records import NamedTuple
 from archcalc.reports.closed_form.rows import shape, values
 from archcalc.reports.paragraphs import NO_BREAK
 from archcalc.symbolic.network import ClosedForm

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from functools import cached_property
-from typing import NamedTuple
 
 from archcalc.difference.compare import Difference
+from archcalc.records import NamedTuple
 from archcalc.reports.difference.headline import name
 
 

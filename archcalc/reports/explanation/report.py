@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from archcalc.cost import DTYPE_BYTES, Costs
 from archcalc.derivation import Derivation, axis_names, derive
@@ -14,6 +14,7 @@ from archcalc.layers.tensor import Shape, Tensor
 from archcalc.network.graph import Graph, Node
 from archcalc.network.paths import EVERYTHING, NOTHING, UNKNOWN
 from archcalc.quantity import Quantity, product
+from archcalc.records import NamedTuple
 from archcalc.reports.explanation import facts
 from archcalc.reports.explanation.facts import Line
 from archcalc.reports.numbers import exact

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from archcalc.memory.assessment import TITLES, Assessment
+from archcalc.records import NamedTuple
 from archcalc.reports import numbers
 from archcalc.reports.blocks import DIM, Block, Gap, Group
 from archcalc.reports.columns import Column, Columns

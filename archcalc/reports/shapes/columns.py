@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from archcalc.advice import suggest
 from archcalc.cost import Cost, Costs
 from archcalc.diagnostics import RequestError
 from archcalc.network.paths import fields
+from archcalc.records import NamedTuple
 from archcalc.reports import numbers
 from archcalc.reports.columns import Column
 from archcalc.reports.rows import Row

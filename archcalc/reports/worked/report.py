@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
+from archcalc.records import NamedTuple
 from archcalc.worked.example import NO_BREAK, Example
 
 

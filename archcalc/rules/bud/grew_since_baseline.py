@@ -38,6 +38,7 @@ class GrewSinceBaseline(Rule):
     """
 
     severity = "error"
+    key = "growth"
 
     def check(self, model: Model) -> Iterator[Finding]:
         """At each limit, where there is a base."""

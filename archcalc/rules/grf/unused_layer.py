@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from archcalc.diagnostics import Fix
-from archcalc.language.edits import said
 from archcalc.network.edges import parts
 from archcalc.network.graph import Node
 from archcalc.rules.base import Finding, Rule, rule
-from archcalc.rules.edits import without_layer
-from archcalc.rules.mending import mend
 from archcalc.rules.model import Model, Spot
 
 
@@ -90,6 +87,10 @@ class UnusedLayer(Rule):
 
         Without one that draws random numbers, others draw different ones.
         """
+        from archcalc.language.edits import said
+        from archcalc.rules.edits import without_layer
+        from archcalc.rules.mending import mend  # of no use where nothing was found
+
         if node.name and said(node.place.source)[node.name] > 1:
             return None
         draws = node.layer is not None and node.layer.draws

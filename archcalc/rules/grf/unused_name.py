@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from archcalc.diagnostics import Diagnostic, Fix
-from archcalc.language.edits import said, without_pair
 from archcalc.network.unused import CODE, unused
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.model import Model
@@ -46,6 +45,8 @@ class UnusedName(Rule):
 
     def _fix(self, found: Diagnostic) -> Fix | None:
         """Without the name, unless what is not read either says it: that goes first."""
+        from archcalc.language.edits import said, without_pair  # of no use where nothing was found
+
         place = found.place
         name = place.source.line(place.line)[place.column - 1 : place.end_column - 1]
         edit = without_pair(place) if said(place.source)[name] == 1 else None

@@ -7,8 +7,8 @@ maps, positions stay in place. What is added to the scores, learned or not, is a
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
+from archcalc.records import NamedTuple
 from archcalc.tracing.graph import Graph, Node, Out
 from archcalc.tracing.patterns.scores import Added, same_but_ones, table
 from archcalc.tracing.patterns.tables import causal_window

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+from archcalc.records import NamedTuple
 from archcalc.tracing.graph import Graph, Node, Out
 
 Sizes = tuple[int, ...]

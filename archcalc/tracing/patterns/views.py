@@ -6,8 +6,9 @@ as the nodes move them.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
+from archcalc.records import NamedTuple
 from archcalc.tracing.graph import Graph, Node, Out
 from archcalc.tracing.patterns.places import Places
 
