@@ -10,6 +10,7 @@ from archcalc.memory.how import how
 from archcalc.network.load import load_graph
 from archcalc.prediction.answer import answer
 from archcalc.prediction.autocast import widths
+from archcalc.prediction.backward import gradients
 from archcalc.prediction.host import started
 from archcalc.prediction.kernels import FILE, Kernels, efficiency, kernel
 from archcalc.prediction.operations import operations
@@ -90,13 +91,89 @@ def test_the_file_knows_shipped_cards_and_says_where_it_is_from():
         assert json.load(file) == fitted
 
 
-def test_a_card_without_published_times_has_the_mean_of_the_others():
+@pytest.mark.parametrize(
+    ("name", "like"),
+    [
+        ("h200", ["h100"]),  # the same multiprocessors
+        ("l4", ["rtx4090"]),
+        ("t4", ["v100"]),  # the nearest of its major version
+        ("agx-orin", ["rtx3090"]),
+        ("b200", [*efficiency()["devices"]]),  # like none
+        ("mi300x", [*efficiency()["devices"]]),
+    ],
+)
+def test_a_card_without_published_times_has_the_mean_of_those_built_like_it(name, like):
     known = efficiency()["devices"]
-    kernels = Kernels(find("l4"), "bf16")
+    kernels = Kernels(find(name), "fp16")
     assert not kernels.is_measured
-    assert math.log(kernels._computing) == pytest.approx(
-        sum(math.log(one["computing"]) for one in known.values()) / len(known)
-    )
+    for side, found in (("computing", kernels._computing), ("moving", kernels._moving)):
+        assert math.log(found) == pytest.approx(sum(math.log(known[one][side]) for one in like) / len(like))
+
+
+def test_a_card_with_profiles_of_its_operations_reaches_what_they_do():
+    a40 = find("a40")
+    kernels, found = Kernels(a40, "fp16"), a40.calibration["coefficients"]["forward"]
+    assert not kernels.is_measured
+    assert kernels._computing == pytest.approx(1 / ((found["linear"][1] + found["linear"][2]) * a40.peaks["fp16"]))
+    assert kernels._moving == pytest.approx(1 / (found["add"][3] * a40.bandwidth))
+
+
+def test_attention_step_by_step_keeps_its_scores(tmp_path):
+    path = tmp_path / "net.yaml"
+    path.write_text("model: net\ninput: [seq, 64]\ndims: {seq: 32}\nlayers: [attention heads=2]\n")
+    graph = load_graph(str(path), batch=4)
+    given = {"mode": "train", "device": "rtx3090", "batch": 4}
+    found = {}
+    for kind, precision in (("efficient", "fp16"), ("math", "fp16"), ("math", "autocast-fp16")):
+        ahead = executed(graph, how(graph, Running(**given, precision=precision, attention=kind), "train", None))
+        one = next(each for each in ahead if each.kind == "attention")
+        (behind,) = (
+            each for gradient in gradients(graph, ahead) for each in gradient.kernels if each.kind == "attention"
+        )
+        found[kind, precision] = one.in_bytes + one.out_bytes, behind.flops / one.flops
+    scores = 4 * 2 * 32 * 32
+    efficient, plain, cast = found.values()
+    assert plain[0] - efficient[0] == scores * 2 * 4, "written and read before the softmax, and after it"
+    assert cast[0] - efficient[0] == scores * (2 + 2 + 4 + 4 + 4 + 4 + 2 + 2), "in fp32 around the softmax"
+    assert (efficient[1], plain[1], cast[1]) == (5 / 2, 2, 2)
+
+
+def test_the_gradient_of_a_bias_is_a_sum_of_its_own(tmp_path):
+    path = tmp_path / "net.yaml"
+    path.write_text("model: net\ninput: [64]\nlayers: [linear 32, linear 16 bias=false]\n")
+    graph = load_graph(str(path), batch=8)
+    ahead = executed(graph, how(graph, Running(mode="train", device="a100", precision="bf16"), "train", None))
+    sums = [one for gradient in gradients(graph, ahead) for one in gradient.kernels if one.kind == "sum"]
+    assert [one.in_bytes for one in sums] == [8 * 32 * 2]
+
+
+def test_channels_that_go_to_the_front_stay_where_they_are():
+    graph = load_graph("specs/convnext.yaml", batch=2)
+    moved = {}
+    for memory_format in ("contiguous", "channels-last"):
+        given = {"mode": "inference", "device": "rtx3090", "precision": "fp16", "memory_format": memory_format}
+        for one in executed(graph, how(graph, Running(**given), "inference", None)):
+            if one.kind == "rearrange":
+                moved[memory_format, one.node.layer.pattern] = one.in_bytes + one.out_bytes > 0
+    assert moved == {
+        ("contiguous", "c h w -> h w c"): True,
+        ("contiguous", "h w c -> c h w"): False,
+        ("channels-last", "c h w -> h w c"): False,
+        ("channels-last", "h w c -> c h w"): False,
+    }
+
+
+def test_casts_of_what_a_pass_computes_are_part_of_it_when_compiled(tmp_path):
+    path = tmp_path / "net.yaml"
+    path.write_text("model: net\ninput: [4, 8]\nlayers: [linear 8, layernorm, linear 8, layernorm]\n")
+    graph = load_graph(str(path))
+    given = {"mode": "inference", "device": "rtx4090", "precision": "autocast-fp16", "execution": "compiled"}
+    copies = [
+        (one.in_bytes, one.out_bytes)
+        for one in executed(graph, how(graph, Running(**given), "inference", None))
+        if one.part == "copy"
+    ]
+    assert copies == [(4 * 8 * 4, 4 * 8 * 2), (0, 0)], "the input is cast, and what layernorm gives is written so"
 
 
 def test_autocast_is_as_wide_as_its_layers_compute(tmp_path):

@@ -214,6 +214,11 @@ def test_other_types_than_the_measured_one_are_neighbours():
     assert Estimator(both, "fp16").stored == "fp16"
 
 
+def moves_nothing(node):
+    """Whether it only puts the channels first, which leaves an image with its channels last where it is."""
+    return node.op == "rearrange" and node.layer.pattern == "h w c -> c h w"
+
+
 @pytest.mark.parametrize("mode", ["inference", "train"])
 @pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
 def test_times_of_networks_are_sums_within_their_ranges(path, mode):
@@ -226,7 +231,7 @@ def test_times_of_networks_are_sums_within_their_ranges(path, mode):
         assert sum(whole.bases.values()) == pytest.approx(whole.seconds)
         assert sum(whole.bounds.values()) == pytest.approx(whole.seconds)
         for layer in one.layers:
-            idle = layer.node.is_view or layer.node.op in ("dropout", "droppath")
+            idle = layer.node.is_view or layer.node.op in ("dropout", "droppath") or moves_nothing(layer.node)
             assert layer.forward.seconds > 0 or idle, layer.node.id
         larger = answer(load_graph(str(path), batch=64), Running(device=name, mode=mode)).total
         assert whole.seconds * (1 - 1e-9) <= larger.seconds < 33 * whole.seconds

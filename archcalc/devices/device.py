@@ -55,6 +55,7 @@ class Device:
         peaks: FLOP/s by type (`fp32`, `tf32`, `bf16`, `fp16`), dense, without sparsity.
         processors: streaming multiprocessors of a GPU, threads used of a CPU.
         source: where the numbers are from.
+        capability: CUDA compute capability, as "8.9", which cards that are built alike share; empty where there is none.
         power: watts that the board takes at most; 0 where nobody says.
         calibration: what a measurement added, as `archcalc calibrate` wrote it; None for a data sheet alone.
     """
@@ -70,6 +71,7 @@ class Device:
     source: str
     calibration: dict[str, Any] | None = None
     power: float = 0
+    capability: str = ""
 
     @property
     def has_measured_rates(self) -> bool:
@@ -141,7 +143,10 @@ def as_written(name: str, known: Iterable[str]) -> str | None:
 def save(device: Device, path: str) -> None:
     """Write a device file, and the folder it lies in. Raises `RequestError`."""
     said = {name: value for name, value in asdict(device).items() if value is not None}
-    fields = {"version": 1, **{name: value for name, value in said.items() if name != "power" or value}}
+    fields = {
+        "version": 1,
+        **{name: value for name, value in said.items() if name not in ("power", "capability") or value},
+    }
     # A list of numbers stands on one line.
     text = re.sub(
         r"\[[^\[\]{}]*\]", lambda found: f"[{' '.join(found[0][1:-1].split())}]", json.dumps(fields, indent=1)
@@ -166,6 +171,7 @@ def _read(path: str) -> Device:
             int(_number(fields, "context_bytes", 0)), _number(fields, "bandwidth"), _peaks(fields),
             int(_number(fields, "processors")), _text(fields, "source"), fields.get("calibration"),
             _number(fields, "power", 0) if "power" in fields else 0,
+            _text(fields, "capability") if "capability" in fields else "",
         )  # fmt: skip
     except ValueError as error:
         raise RequestError(f"{path} is not a device file: {error}") from None

@@ -17,9 +17,9 @@ from archcalc.network.graph import walk
 from archcalc.network.load import Graph
 from archcalc.prediction.operations import Operation
 
-# The kernels of attention do not keep the scores: they compute them again, one product beside the four of
-# the gradients, where the forward pass has two. Source: Dao 2023, FlashAttention-2.
-_ATTENTION_FLOPS = (5, 2)
+# Products of attention's gradients, where the forward pass has two. Kernels that do not keep the scores compute
+# them again, one product beside the four. Source: Dao 2023, FlashAttention-2.
+_FORWARD, _BACKWARD, _AGAIN = 2, 4, 1
 # Their gradients are the one that arrives, passed on; where a tensor is read twice, two gradients are added.
 _SUMS = (Add, Residual)
 
@@ -84,9 +84,10 @@ def _kernels(one: Operation, needs: tuple[bool, ...]) -> Iterator[Operation]:
     elif one.m and one.weight_bytes:
         yield from _products(one, one.node.learns, needs[0])
     elif one.kind == "attention":
-        more, less = _ATTENTION_FLOPS
-        moved = one.in_bytes + 2 * one.out_bytes
-        yield one.but(flops=one.flops * more // less, in_bytes=moved, out_bytes=one.in_bytes, gradient_bytes=0)
+        again = not one.keeps_scores
+        flops = one.flops * (_BACKWARD + again * _AGAIN) // _FORWARD
+        moved = one.in_bytes + (1 + again) * one.out_bytes
+        yield one.but(flops=flops, in_bytes=moved, out_bytes=one.in_bytes, gradient_bytes=0)
     elif one.m:
         for needed in needs:
             if needed:
@@ -102,12 +103,14 @@ def _kernels(one: Operation, needs: tuple[bool, ...]) -> Iterator[Operation]:
 
 
 def _products(one: Operation, learns: bool, input_needed: bool) -> Iterator[Operation]:
-    """The weights' gradient where they are trained, and the input's."""
+    """The weights' gradient where they are trained, for a bias the sum of the output's, and the input's."""
     plain = one.kind in ("linear", "matrix-vector")
     kind = "linear" if plain else one.kind
     if learns:
         written = one.gradient_bytes
         yield one.but(kind=kind, m=one.k, n=one.n, k=one.m, weight_bytes=one.out_bytes, out_bytes=written)
+        if not one.node.frozen and any(name.endswith("bias") for name in one.node.params):
+            yield one.but(kind="sum", m=0, n=0, k=0, flops=0, in_bytes=one.out_bytes, weight_bytes=0, out_bytes=0)
     if input_needed:
         kind = "matrix-vector" if plain and one.m == 1 else kind
         yield one.but(kind=kind, m=one.m, n=one.k, k=one.n, in_bytes=one.out_bytes, out_bytes=one.in_bytes)

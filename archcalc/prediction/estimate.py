@@ -21,7 +21,7 @@ BOUNDS = (COMPUTE, MEMORY, LAUNCH)
 # A processor whose peak rates alone are known reaches between all and this part of them.
 _LEAST_EFFICIENCY = 0.25
 # Layers that do nothing at inference.
-_IDLE = (Dropout.op, DropPath.op)
+IDLE = (Dropout.op, DropPath.op)
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ class Estimator:
     def estimate(self, work: Work, phase: str = "forward", training: bool = False) -> Estimate:
         """All runs of an operation in a phase of the model."""
         known = self.model.knows(work.kind, phase) if self.model else ""
-        idle = work.kind in _IDLE and not training
+        idle = work.kind in IDLE and not training
         moved = work.in_bytes + work.weight_bytes + work.out_bytes
         if known != work.kind and (idle or not (moved or work.flops)):
             return Estimate()

@@ -45,7 +45,23 @@ class _Fusion:
 
     def operations(self) -> list[Operation]:
         """Of a group of passes each has what it reads from outside, and what is read outside of it."""
-        return [one if one.part or id(one.node) in self.products else self._pass(one) for one in self.found]
+        return [self._copy(one) if one.part == "copy" else self._one(one) for one in self.found]
+
+    def _one(self, one: Operation) -> Operation:
+        return one if one.part or id(one.node) in self.products else self._pass(one)
+
+    def _copy(self, one: Operation) -> Operation:
+        """A cast of what a pass has computed is part of that pass, which writes it beside what others read."""
+        made = [self.edges.producer(x) for x in one.node.inputs]
+        if any(node is None or node.is_view or id(node) in self.products for node in made):
+            return one
+        alone = all(self._for_products(node) for node in made if node is not None)
+        return replace(one, in_bytes=0, out_bytes=0 if alone else one.out_bytes)
+
+    def _for_products(self, node: Node) -> bool:
+        """Whether products alone read what a layer gives."""
+        readers = self.edges.consumers(node.exit)
+        return bool(readers) and all(id(reader) in self.products for reader in readers)
 
     def _pass(self, one: Operation) -> Operation:
         node = one.node
@@ -56,7 +72,7 @@ class _Fusion:
         outside = sum(self._bytes(x) for x in read if not self._joined(self.edges.producer(x), node))
         readers = self.edges.consumers(node.exit)
         written = 0 if readers and all(self._joined(node, reader) for reader in readers) else one.out_bytes
-        if written and all(id(reader) in self.products for reader in readers):
+        if written and self._for_products(node):
             # what products alone read is written in the type that they compute in
             written = min(written, self._bytes(node.exit, self.width))
         weights = one.weight_bytes if outside or written else 0

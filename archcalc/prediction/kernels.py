@@ -4,7 +4,7 @@
 
 The shares stand in efficiency.json, one for each form of product, each kind of pass over memory and each card; they are fitted
 to published times of whole networks by tests/benchmarks/gpu_time.py, which says how far off networks are that the fit
-has not seen. A card without published times has the mean of those that have.
+has not seen. A card without published times reaches what profiles of its operations say, or what cards like it do.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
 
-from archcalc.devices import Device
+from archcalc.devices import Device, find
 from archcalc.layers import REGISTRY
 from archcalc.prediction.model import PRODUCTS, pool_of
 from archcalc.prediction.operations import Work
@@ -30,6 +30,7 @@ SHORTEST = 2e-6
 # Where a time is from: what published times of whole networks on this card say, or the peak rates of a data sheet and what
 # other cards reach of theirs.
 BENCHMARKS, DATASHEET = "benchmarks", "datasheet"
+_GROUPED = "grouped convolution"
 # Products whose kernels differ from those of a matrix product, which the others are.
 _FORMS = {
     "attention": "attention",
@@ -37,8 +38,8 @@ _FORMS = {
     "first convolution": "convolution",
     "transposed convolution": "convolution",
     "pointwise convolution": "pointwise convolution",
-    "depthwise convolution": "grouped convolution",
-    "grouped convolution": "grouped convolution",
+    "depthwise convolution": _GROUPED,
+    "grouped convolution": _GROUPED,
 }
 _PLAIN = "matrix product"
 # Kernels compute tiles of so many rows and columns, half as wide where there are fewer columns; where the tiles are fewer than
@@ -70,7 +71,7 @@ class Kernel(NamedTuple):
 
 
 # Forms whose products are not cut into tiles.
-_WHOLE = ("attention", "grouped convolution")
+_WHOLE = ("attention", _GROUPED)
 
 
 def kernel(work: Work, device: Device, dtype: str, memory_format: str = "", backward: bool = False) -> Kernel:
@@ -107,14 +108,17 @@ def _shares(
             traffic = "passes"
         return "", (), (traffic, *(("passes backward",) if backward else ())), "convolutions"
     form = _FORMS.get(kind, _PLAIN)
-    plain = dtype in _PLAIN_TYPES and form not in _WHOLE
-    computing_shares = [form + (f" in {_PLAIN_TYPES[0]}" if plain else "")]
-    if backward:
-        computing_shares.append(computing_shares[0] + " backward")
-    if form.endswith("convolution") and memory_format != CHANNELS_LAST:
-        computing_shares.append("contiguous images")
     spread = "convolutions" if form.endswith("convolution") else "matrix products"
-    return form, tuple(computing_shares), ("products", *(("products backward",) if backward else ())), spread
+    traffic = form + "s" if form == _GROUPED else spread
+    computing_shares, moving_shares = [form], [traffic]
+    if backward:
+        computing_shares.append(form + " backward")
+        moving_shares.append(traffic + " backward")
+    if dtype in _PLAIN_TYPES and form not in _WHOLE:
+        computing_shares.append(f"in {_PLAIN_TYPES[0]}")
+    if spread == "convolutions" and memory_format != CHANNELS_LAST:
+        computing_shares.append("contiguous images")
+    return form, tuple(computing_shares), tuple(moving_shares), spread
 
 
 def _computed(work: Work, processors: int) -> float:
@@ -145,10 +149,7 @@ class Kernels:
         self._fitted = efficiency() if fitted is None else fitted
         known = self._fitted["devices"]
         self.is_measured = device.name in known
-        own = known.get(device.name) or {
-            side: math.exp(sum(math.log(one[side]) for one in known.values()) / len(known))
-            for side in ("computing", "moving")
-        }
+        own = known.get(device.name) or inherited(device, known)
         self._products: dict[tuple[str, ...], float] = {}
         self._computing, self._moving = float(own["computing"]), float(own["moving"])
         # As wide as the errors of networks that the fit had not seen, on this card where those are enough.
@@ -181,6 +182,45 @@ class Kernels:
         """Seconds that a program takes to start a kernel, op by op, and the factor by which that is off at most."""
         host = self._fitted["host"]
         return float(host["autocast" if autocast else "plain"]), float(host["spread"])
+
+
+def profiled(device: Device) -> dict[str, float] | None:
+    """What published or own profiles of a card's operations reach of its peak rates: large products, and sums of tensors."""
+    calibration = device.calibration or {}
+    found = calibration.get("coefficients", {}).get("forward", {})
+    peak = device.peaks.get(str(calibration.get("dtype", "")))
+    if peak is None or not {"linear", "add"} <= set(found):
+        return None
+    _, flops, tiled, *_ = found["linear"]
+    _, _, _, read, *_ = found["add"]
+    rates = {"computing": (flops + tiled) * peak, "moving": read * device.bandwidth}
+    return {side: min(1.0, 1 / rate) for side, rate in rates.items()} if all(rates.values()) else None
+
+
+def inherited(device: Device, known: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
+    """What a card without published times of networks is taken to reach: what profiles of its operations do, else the
+    mean of cards like it.
+    """
+    if (own := profiled(device)) is not None:
+        return own
+    cards = [known[name] for name in relatives(device, known)]
+    return {side: math.exp(sum(math.log(one[side]) for one in cards) / len(cards)) for side in ("computing", "moving")}
+
+
+def relatives(device: Device, known: Iterable[str]) -> list[str]:
+    """The cards whose multiprocessors are most like a card's own; all where none is."""
+    distances = {name: _distance(device.capability, find(name).capability) for name in known}
+    nearest = min(distances.values())
+    return [name for name, distance in distances.items() if distance == nearest]
+
+
+def _distance(one: str, other: str) -> float:
+    """How far apart two compute capabilities are; those of one major version have the same architecture.
+
+    Source: CUDA programming guide, compute capability.
+    """
+    alike = one and one.split(".")[0] == other.split(".")[0]
+    return abs(float(one) - float(other)) if alike else math.inf
 
 
 @cache

@@ -81,11 +81,13 @@ class Operation(Work):
         node: the layer.
         part: which part, where the layer has several: of attention `queries`, `keys`, `values`, `scores`, `output`, ...
         unpacks: whether its kernel unpacks quantised weights.
+        keeps_scores: whether attention writes its scores and keeps them for the backward pass.
     """
 
     node: Node
     part: str = ""
     unpacks: bool = False
+    keeps_scores: bool = False
 
 
 def operations(

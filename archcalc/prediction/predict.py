@@ -14,6 +14,7 @@ from functools import cached_property
 from archcalc.cost import DTYPE_BYTES, Costs
 from archcalc.devices import Device
 from archcalc.diagnostics import RequestError
+from archcalc.layers.rearrange import Rearrange
 from archcalc.memory.footprint import check_checkpoint
 from archcalc.network.freezing import check_trains
 from archcalc.network.graph import Node, walk
@@ -26,7 +27,7 @@ from archcalc.prediction.host import started, waiting
 from archcalc.prediction.operations import Operation, Work, operations
 from archcalc.prediction.quantised import as_stored
 from archcalc.running import Running
-from archcalc.running.declaration import COMPILED, MATH
+from archcalc.running.declaration import CHANNELS_LAST, COMPILED, MATH
 from archcalc.running.optimizers import OPTIMIZERS
 from archcalc.running.precisions import BYTES
 from archcalc.running.refusals import predictable
@@ -36,6 +37,8 @@ _LOSS_FLOPS = 6
 # Kernels that unpack quantised weights take between what reading them takes and 1.4 times as long: those of gpt-fast on
 # an A100 (github.com/pytorch-labs/gpt-fast, README) took 1.2 times as long with int8 weights, 1.4 times with int4 ones.
 _UNPACKING = 1.2
+# Under autocast the softmax of scores of 16 bits reads and writes fp32 between two casts: for each score 24 bytes in place of 8.
+_CAST_SCORES = 3
 # Losses that compare two tensors of one size; the others read classes.
 _PAIRWISE = ("mse", "l1", "bce", "bcewithlogits")
 
@@ -248,14 +251,28 @@ def step_work(costs: Costs, running: Running) -> Work:
 
 def _as_run(one: Operation, batch: int, running: Running) -> Operation:
     """Attention step by step writes and reads its scores twice, before and after the softmax; else masked blocks are left out."""
+    if running.gpu and isinstance(one.node.layer, Rearrange) and _stays(one.node.layer.pattern, running.memory_format):
+        return replace(one, in_bytes=0, out_bytes=0)
     if one.kind != "attention":
         return one
     if running.attention != MATH:
         # of a processor, its calibration has seen the whole products
         masked = 2 * int(one.node.masked_macs) * one.node.exit.samples(batch) if running.gpu else 0
         return replace(one, flops=max(0, one.flops - masked))
-    scores = 2 * one.out_bytes * one.n // max(1, one.k)
-    return replace(one, in_bytes=one.in_bytes + scores, out_bytes=one.out_bytes + scores)
+    scores = (
+        2 * one.out_bytes * one.n // max(1, one.k) * (_CAST_SCORES if running.gpu and running.types.autocast else 1)
+    )
+    return replace(one, in_bytes=one.in_bytes + scores, out_bytes=one.out_bytes + scores, keeps_scores=True)
+
+
+def _stays(pattern: str, memory_format: str) -> bool:
+    """Whether a change of axes moves nothing: channels that come to the front stay where they are, as images with
+    channels last; those that go to the back lie there already if images have their channels last.
+    """
+    left, right = (side.split() for side in pattern.split("->"))
+    if not all(name.isidentifier() for name in left) or len(left) < 3:
+        return False
+    return right == [*left[-1:], *left[:-1]] or (memory_format == CHANNELS_LAST and right == [*left[1:], left[0]])
 
 
 def _run_again(nodes: Iterable[Node], names: Sequence[str], inside: bool = False) -> Iterator[Node]:

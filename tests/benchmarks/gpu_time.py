@@ -4,11 +4,13 @@
 
 The tables are not part of this repository. They have columns device, model, batch, step_ms and source; spec and sets, the spec
 of specs/ and the settings that stand for the network; how and mode. Those of language models (`sharding`) are of
-MPT models under FSDP: the spec is gpt2, and each of `gpus` cards does its part of the optimizer's step.
+MPT models under FSDP: the spec is gpt2, and each of `gpus` cards does its part of the optimizer's step. Networks that were
+measured before PyTorch had kernels of attention compute it step by step.
 
 Every share of a peak rate is the exponential of a parameter; the fit makes the squared logarithms of predicted ÷ measured
 small, and the parameters close to their first guess. Errors are printed in the fit and with each family of networks left
-out of it in turn, beside those of the roofline: every operation at the peak rates. With --write the shares go into
+out of it in turn, or each card, which then has what it would inherit; beside those of the roofline: every operation at the
+peak rates. With --write the shares go into
 archcalc/prediction/efficiency.json, with ranges that eight of ten networks left out lie in.
 """
 
@@ -33,8 +35,9 @@ from archcalc.devices import Device, find
 from archcalc.memory.how import how
 from archcalc.network.load import Graph, load_graph
 from archcalc.prediction.backward import gradients
+from archcalc.prediction.estimate import IDLE
 from archcalc.prediction.host import started
-from archcalc.prediction.kernels import FILE, SHORTEST, Kernel, kernel
+from archcalc.prediction.kernels import FILE, SHORTEST, Kernel, inherited, kernel, profiled
 from archcalc.prediction.model import roofline
 from archcalc.prediction.operations import Work
 from archcalc.prediction.predict import executed, loss_work, step_work
@@ -45,10 +48,14 @@ GUESS = {"computing": 0.75, "moving": 0.85}
 # Of what the best card reaches, and of what is reached forward, or with images channels last.
 OTHERS = 0.9
 HELD = 0.1
+# Profiles of a card's operations say more than a guess.
+PROFILED = 1.0
 # At batches below, cards wait for the program that starts the kernels.
 SMALL = 64
 # The part of networks left out that lies in the ranges; cards with so many rows have ranges of their own.
 COVERED, ENOUGH = 0.8, 10
+# Sources whose attention is computed step by step.
+_STEP_BY_STEP = "github.com/NVIDIA/DeepLearningExamples"
 # All small batches were measured on one kind of host; others are taken to be faster or slower by this factor at most.
 HOSTS = 2.0
 
@@ -100,6 +107,8 @@ def running(row: dict[str, str]) -> dict[str, Any]:
     }  # fmt: skip
     if "sharding" in row:  # weights, residuals and norms in bf16: FSDP's and MPT's `low_precision_layernorm`
         return given | {"precision": "mixed-bf16", "optimizer": "adamw"}
+    if "pt1." in said or row["source"].startswith(_STEP_BY_STEP):  # before PyTorch had kernels of attention
+        given["attention"] = "math"
     if mode == "train":
         given["optimizer"] = {"adam": "adam"}.get(row.get("optimizer", ""), "momentum")
     if "amp" in said:
@@ -132,7 +141,8 @@ def made(graph: Graph, row: dict[str, str], given: dict[str, Any], group: str) -
     run = how(graph, Running(**given), given["mode"], None)
     device, dtype = find(row["device"]), run.types.computes
     is_mpt = "sharding" in row
-    ahead = [one for one in executed(graph, run) if not (is_mpt and one.kind == "dropout")]  # gpt2 has some, MPT none
+    idle = ("dropout",) if is_mpt else () if run.trains else IDLE  # gpt2 has some, MPT none
+    ahead = [one for one in executed(graph, run) if one.kind not in idle]
     works: list[tuple[Work, bool, float]] = [(one, False, 1.0) for one in ahead]
     count = sum(started(ahead).values())
     if run.trains:
@@ -172,8 +182,13 @@ class Fit:
                         self.names.setdefault((side, name), len(self.names))
             for side in GUESS:
                 self.names.setdefault((side, f"on {row.device.name}"), len(self.names))
-        guessed = [GUESS[side] if is_of_a_peak(name) else OTHERS for side, name in self.names]
+        cards = {f"on {row.device.name}": profiled(row.device) or GUESS for row in rows}
+        guessed = [
+            cards[name][side] if name in cards else GUESS[side] if is_of_a_peak(name) else OTHERS
+            for side, name in self.names
+        ]
         guesses = torch.tensor(guessed, dtype=torch.float64).log()
+        held = torch.tensor([PROFILED if cards.get(name, GUESS) is not GUESS else HELD for _, name in self.names])
         # A share is 1 ÷ (1 + e^parameter), so that no share, and no product of some, is above 1.
         parameters = (torch.exp(-guesses) - 1).log().requires_grad_()
         seconds = torch.tensor([row.seconds for row in rows], dtype=torch.float64)
@@ -184,15 +199,25 @@ class Fit:
             optimizer.zero_grad()
             shares = -torch.nn.functional.softplus(parameters)
             off = torch.log(self._seconds(shares, parts, len(rows)) / seconds)
-            value = (off**2).sum() + HELD * (off**2 + 4e-4).sqrt().sum() + HELD * ((shares - guesses) ** 2).sum()
+            value = (off**2).sum() + HELD * (off**2 + 4e-4).sqrt().sum() + (held * (shares - guesses) ** 2).sum()
             value.backward()  # type: ignore[no-untyped-call]
             return value
 
         optimizer.step(loss)  # type: ignore[no-untyped-call]
         self.shares = -torch.nn.functional.softplus(parameters.detach())
 
+    def devices(self) -> dict[str, dict[str, float]]:
+        """What each card of the fit reaches."""
+        names = sorted({name.removeprefix("on ") for _, name in self.names if name.startswith("on ")})
+        return {name: {side: self.share(side, f"on {name}") for side in GUESS} for name in names}
+
     def seconds(self, rows: list[Row]) -> list[float]:
         """What the fit says of rows, which it may not have seen; the card alone, as if the program were never late."""
+        known = self.devices()
+        for device in {row.device.name: row.device for row in rows if row.device.name not in known}.values():
+            for side, share in inherited(device, known).items():
+                self.names[side, f"on {device.name}"] = len(self.shares)
+                self.shares = torch.cat([self.shares, torch.tensor([math.log(share)], dtype=torch.float64)])
         return self._seconds(self.shares, self._tensors(rows), len(rows)).tolist()  # type: ignore[no-any-return]
 
     def share(self, side: str, name: str) -> float:
@@ -211,7 +236,7 @@ class Fit:
             chosen = []
             for side, names in (("computing", one.computing_shares), ("moving", one.moving_shares)):
                 found = [self.names.get((side, name), none) for name in (*names, f"on {rows[index].device.name}")]
-                chosen.append(choices.setdefault((*found, *[none] * (5 - len(found))), len(choices)))
+                chosen.append(choices.setdefault((*found, *[none] * (6 - len(found))), len(choices)))
             table.append(
                 (index, weight * one.computing, weight * one.moving, weight * one.runs * SHORTEST, chosen[0], chosen[1])
             )
@@ -278,7 +303,7 @@ def document(
     devices: dict[str, Any] = {}
     for name in sorted({row.device.name for row in large}):
         own = [row for row in large if row.device.name == name]
-        devices[name] = {side: round(fit.share(side, f"on {name}"), 3) for side in GUESS}
+        devices[name] = {side: round(share, 3) for side, share in fit.devices()[name].items()}
         devices[name] |= {"networks": len(own), "error": error(own, families), "spread": spreads(own, families)}
     return {
         "version": 1,

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from archcalc.prediction.answer import Answer
-from archcalc.prediction.estimate import BASES, CALIBRATED
-from archcalc.prediction.kernels import BENCHMARKS
+from archcalc.prediction.estimate import BASES
 from archcalc.prediction.whole import Whole
 from archcalc.reports import numbers
 from archcalc.reports.blocks import DIM, Block, Gap, Group
@@ -37,16 +36,17 @@ def table(report: Report) -> Block:
     """The time of each with its range, how much goes through in a second, and whether it fits."""
     rows: list[tuple[list[str], None]] = []
     runs: list[Running] = []
-    said: dict[str, dict[str, str]] = {basis: {} for basis in BASES}
+    said: dict[tuple[str, str], list[str]] = {}  # the devices of each basis and what is known of it
     for answer in report.answers:
         rows.append((cells(answer, report.whole(answer)), None))
         runs.append(answer.prediction.running)
-        for basis, words in said.items():
+        for basis in BASES:
             if answer.total.share(basis):
-                # What is calibrated differs between devices, the rest does not.
-                where = f" on {answer.prediction.device.name}" if basis in (CALIBRATED, BENCHMARKS) else ""
-                words[where] = known(basis, answer.prediction)
-    sources = (sentence(f"{basis}{where}: {one}") for basis, words in said.items() for where, one in words.items())
+                said.setdefault((basis, known(basis, answer.prediction)), []).append(answer.prediction.device.name)
+    sources = (
+        sentence(f"{basis} on {', '.join(dict.fromkeys(on))}: {text}")
+        for (basis, text), on in sorted(said.items(), key=lambda one: BASES.index(one[0][0]))
+    )
     return Group(Columns(COLUMNS, rows), Gap(), *(Wrapped(line, DIM) for line in lines([common(runs)])), *sources)
 
 

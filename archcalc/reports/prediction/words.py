@@ -8,7 +8,7 @@ from typing import Any
 from archcalc.prediction.answer import Answer
 from archcalc.prediction.estimate import BASES, BOUNDS, CALIBRATED, LAUNCH, NEIGHBOURS, Estimate
 from archcalc.prediction.generation import Decoding
-from archcalc.prediction.kernels import BENCHMARKS, efficiency
+from archcalc.prediction.kernels import BENCHMARKS, efficiency, profiled, relatives
 from archcalc.prediction.predict import Prediction
 from archcalc.prediction.whole import Whole
 from archcalc.reports import numbers
@@ -136,8 +136,11 @@ def _reached(basis: str, one: Prediction) -> str:
             f"from published times of {card['networks']} networks on this card; "
             f"those left out of the fit were {100 * card['error']:.0f} % off in the mean"
         )
+    others = relatives(one.device, fitted["devices"])
+    cards = " and ".join(others) if len(others) < len(fitted["devices"]) else "other cards"
+    like = "profiles of its operations" if profiled(one.device) else cards
     return (
-        "no times of this card are published; estimated from what other cards reach of their peak rates: "
+        f"no times of networks on this card are published; it is taken to reach as much of its peak rates as {like}: "
         f"with a card left out, networks were {100 * fitted['error']['other']:.0f} % off in the mean"
     )
 
