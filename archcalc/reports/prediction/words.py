@@ -138,9 +138,9 @@ def _reached(basis: str, one: Prediction) -> str:
         )
     others = relatives(one.device, fitted["devices"])
     cards = " and ".join(others) if len(others) < len(fitted["devices"]) else "other cards"
-    like = "profiles of its operations" if profiled(one.device) else cards
+    like = "its operations do in published profiles" if profiled(one.device) else f"{cards} reach of theirs"
     return (
-        f"no times of networks on this card are published; it is taken to reach as much of its peak rates as {like}: "
+        f"no times of networks on this card are published; it is taken to reach as much of its peak rates as {like}; "
         f"with a card left out, networks were {100 * fitted['error']['other']:.0f} % off in the mean"
     )
 
