@@ -149,7 +149,7 @@ class Kernels:
         self._fitted = efficiency() if fitted is None else fitted
         known = self._fitted["devices"]
         self.is_measured = device.name in known
-        own = known.get(device.name) or inherited(device, known)
+        own: Mapping[str, Any] = known.get(device.name) or inherited(device, known)
         self._products: dict[tuple[str, ...], float] = {}
         self._computing, self._moving = float(own["computing"]), float(own["moving"])
         # As wide as the errors of networks that the fit had not seen, on this card where those are enough.
