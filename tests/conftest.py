@@ -18,6 +18,8 @@ from archcalc.network.load import Graph, build_graph
 
 # Of pytest's own processes it says how wide the terminal is; tests say it themselves.
 os.environ.pop("COLUMNS", None)
+# Rules of memory are those of oneDNN's kernels without AMX; a processor that has it is asked for the others, before PyTorch is there.
+os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX512_CORE_BF16")
 # How long an example takes says how busy the machine is.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")

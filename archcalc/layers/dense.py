@@ -128,10 +128,13 @@ class Linear(Reparametrized):
         return True
 
     def passing(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, int]:
-        """The room of a product of 16-bit numbers."""
-        from archcalc.layers.kernels.narrow import mapping  # only memory asks
+        """The room of products of 16-bit numbers."""
+        from archcalc.layers.kernels.narrow import mapping, mapping_back  # only memory asks
 
-        found = mapping(how, how.strides[0], int(inputs[0].shape[-1]), int(y.shape[-1])), 0
+        x, outputs = inputs[0], int(y.shape[-1])
+        features, biased = int(x.shape[-1]), self.bias is True and how.strides[0].is_contiguous
+        back = mapping_back(how, x.numel * how.batch // features, features, outputs, biased, how.needs[0])
+        found = mapping(how, how.strides[0], features, outputs), back
         return self.beside_weight(how, found, (self.features, inputs[0].shape[-1]))
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:

@@ -145,7 +145,10 @@ class LSTM(Recurrent):
         if self.proj is not None:
             wide = how.given[0] if how.casts and not how.gpu else how.width  # of the cell's states and their tanh
             each = (4 * how.width + 2 * wide) * hidden + (hidden + plain(self.proj)) * how.width * how.learns
-            return steps * how.batch * each * self.layers * self.directions
+            anew = (
+                (steps - 1) * hidden * plain(self.proj) * how.width * how.casts
+            )  # the weight, which autocast copies in each step
+            return (steps * how.batch * each + anew) * self.layers * self.directions
         cells, total = self._cells(how, x), 0
         for index, features in enumerate(self._inputs(x)):
             top = index == self.layers - 1

@@ -264,9 +264,12 @@ class Recurrent(Layer):
         each = how.batch * plain(self.width) * self.directions * width
         between = steps * each * (self.layers - 1)
         reads = (0,) if how.learns or self._keeps_input else ()
+        copied = (
+            self._input_copies if self.element_bytes(how) != width else 1
+        )  # what the layer below gives, by autocast
         extra = {
             "steps": self._kept_by_steps(how, x),
-            "between layers": between if reads else 0,
+            "between layers": between * copied if reads else 0,
             "masks": between // width * how.mask if 0 < self.dropout < 1 else 0,
         }
         if self.state is None:
@@ -310,6 +313,10 @@ class Recurrent(Layer):
         return name.startswith(("weight_hh", "weight_hr")) or (
             name.startswith("weight_ih") and not name.startswith("weight_ih_l0")
         )
+
+    def readers(self, place: int, y: Tensor, *inputs: Tensor) -> int:
+        """Each direction reads the sequence by itself."""
+        return 1 if place else self._input_copies
 
     @property
     def _input_copies(self) -> int:
@@ -385,11 +392,5 @@ class RNN(Recurrent):
 
     def _kept_by_steps(self, how: Saving, x: Tensor) -> int:
         """The state after each step, and the first one for the gradients of the weights."""
-        return (
-            (plain(x.shape[0]) + how.learns)
-            * how.batch
-            * plain(self.hidden)
-            * self.layers
-            * self.directions
-            * how.width
-        )
+        states = (plain(x.shape[0]) + how.learns) * how.batch
+        return states * plain(self.hidden) * self.layers * self.directions * how.width

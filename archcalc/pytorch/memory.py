@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
 import tempfile
@@ -44,8 +45,14 @@ def peak_bytes(run: Callable[[], object], device: torch.device, held: int) -> in
 
 def cpu_allocations(run: Callable[[], object]) -> list[int]:
     """The bytes that tensors took more than before, 0 first, after each allocation and release during `run`."""
-    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as profiler:
-        run()
+    collects = gc.isenabled()
+    gc.disable()  # what was left before would be let go in between, and count as less
+    try:
+        with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as profiler:
+            run()
+    finally:
+        if collects:
+            gc.enable()
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "trace.json")
         profiler.export_chrome_trace(path)

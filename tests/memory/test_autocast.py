@@ -13,21 +13,27 @@ from archcalc.pytorch.memory import peak_bytes
 from archcalc.pytorch.profile import Session
 from archcalc.pytorch.setup import Setup, applied
 from archcalc.running import Running
+from tests.memory.processors import needs_bf16
 
 CPU = torch.device("cpu")
+pytestmark = needs_bf16
 # Layers, and how far each may be apart in training and at inference.
 NETWORKS = {
-    "gru 160": (0.01, 0.001),
-    "linear 64, gru 160, rnn 128": (0.03, 0.01),
-    "rnn 160, rnn 128 layers=2, linear 40": (0.02, 0.01),
-    "lstm 160, linear 50": (0.001, 0.01),
-    "linear 128, lstm 200 layers=2 bidirectional=true, linear 50": (0.001, 0.03),
-    "linear 192, {residual: [layernorm, attention heads=3]}, linear 32": (0.01, 0.001),
-    "linear 192, layernorm, attention 4 causal=true, linear 32": (0.01, 0.01),
-    "linear 192, attention 4 kv_heads=2 bias=false, linear 32": (0.01, 0.01),
+    "gru 160": (0.002, 0.001),
+    "linear 64, gru 160, rnn 128": (0.002, 0.001),
+    "rnn 160, rnn 128 layers=2, linear 40": (0.002, 0.002),
+    "rnn 100 layers=3, linear 8": (0.002, 0.005),
+    "rnn 100 bidirectional=true, linear 8": (0.002, 0.005),
+    "gru 80 layers=2 bidirectional=true, linear 8": (0.002, 0.005),
+    "lstm 60 layers=2 bidirectional=true proj=30, linear 8": (0.01, 0.005),
+    "lstm 160, linear 50": (0.001, 0.001),
+    "linear 128, lstm 200 layers=2 bidirectional=true, linear 50": (0.001, 0.02),
+    "linear 192, {residual: [layernorm, attention heads=3]}, linear 32": (0.005, 0.001),
+    "linear 192, layernorm, attention 4 causal=true, linear 32": (0.005, 0.001),
+    "linear 192, attention 4 kv_heads=2 bias=false, linear 32": (0.01, 0.001),
     "linear 192, {repeat: 2, layers: [{residual: [rmsnorm, attention 6 kv_heads=3 dropout=0.1]}, linear 192]}": (
         0.03,
-        0.01,
+        0.001,
     ),
     "linear 300, relu, linear 40": (0.001, 0.001),
 }

@@ -16,12 +16,11 @@ from archcalc.pytorch.memory import peak_bytes
 from archcalc.pytorch.profile import Session
 from archcalc.pytorch.setup import Setup
 from archcalc.running import Running
+from tests.memory.processors import needs_avx512
 from tests.runs import run_of, train_or_not
 
 CPU = torch.device("cpu")
-pytestmark = pytest.mark.skipif(
-    torch.backends.cpu.get_cpu_capability() != "AVX512", reason="the rules are those of oneDNN's kernels for AVX-512"
-)
+pytestmark = needs_avx512
 
 
 def convolutions(rng: Random) -> str:
@@ -145,6 +144,14 @@ def padded_lstms(rng: Random) -> str:
     return lstms(rng, 256)
 
 
+def recurrences(rng: Random) -> str:
+    """Step by step, from both ends as well."""
+    given = f"{rng.choice(['rnn', 'gru'])} {rng.choice([32, 100, 160])} layers={rng.choice([1, 2, 3])}"
+    given += rng.choice(["", " bidirectional=true"]) + rng.choice(["", "", " bias=false"])
+    before = rng.choice(["", "linear 50, "])
+    return f"input: [{rng.choice([5, 30])}, {rng.choice([10, 64, 150])}], layers: [{before}{given}, linear 8]"
+
+
 def attentions(rng: Random) -> str:
     width, heads = rng.choice([64, 128]), rng.choice([2, 4])
     more = rng.choice(["", " causal=true", " window=8", " dropout=0.1", f" kv_heads={heads // 2} causal=true", " v=z"])
@@ -176,7 +183,7 @@ def tied(rng: Random) -> str:
 KINDS = (
     convolutions, shared_by_threads, grouped, channels_last, wide, transposed, transposed_in_groups, gated, taken_apart, few_channels, strided,
     wide_images,
-    in_three_dimensions, lstms, padded_lstms, attentions,
+    in_three_dimensions, lstms, padded_lstms, recurrences, attentions,
     with_projections_of_their_own, tied,
 )  # fmt: skip
 

@@ -6,17 +6,15 @@ sides in order. Measured with PyTorch 2.13 and oneDNN 3.12.
 
 from __future__ import annotations
 
-from archcalc.layers.kernels.onednn_threads import BLOCK, up
+from archcalc.layers.kernels import narrow_blocks
 from archcalc.layers.saved import Saving
 from archcalc.layers.strides import Strides, are_rows
 from archcalc.quantity import product
 
-# Columns of a block of the result, rows of one at most, and how far a block goes in what is summed over.
-_COLUMNS, _ROWS, _DEEP, _DEEPER = 64, 256, 512, 1024
 # Products up to which PyTorch does not call oneDNN.
 _FEW = 16 * 16 * 16
-# What its room has beside the blocks, and more for each thread.
-_ROOM, _OF_THREAD = 384, 640
+# What its room has beside the blocks, more where the first matrix is turned, and more for each thread.
+_ROOM, _TURNED, _OF_THREAD = 384, 128, 640
 
 
 def is_narrow(how: Saving) -> bool:
@@ -24,17 +22,27 @@ def is_narrow(how: Saving) -> bool:
     return how.width == 2 and not how.gpu
 
 
-def room(how: Saving, rows: int, depth: int, columns: int) -> int:
-    """Bytes of the blocks of one product, for all threads."""
+def room(how: Saving, rows: int, depth: int, columns: int, turned: bool = False) -> int:
+    """Bytes of the blocks of one product, for all threads; `turned` where the columns of the first matrix lie in order."""
     if not is_narrow(how) or rows * depth * columns <= _FEW:
         return 0
-    blocks = -(-columns // _COLUMNS)
-    if blocks % how.threads:  # threads share rows
-        rows = max(min(rows, BLOCK), -(-rows // how.threads))
-    rows = -(-rows // -(-rows // _ROWS))
-    deep = min(up(depth, 32), _DEEPER if depth >= 2 * _DEEPER else _DEEP)
-    summed = rows * min(columns, _COLUMNS) * 4
-    return how.threads * (summed + deep * _COLUMNS * how.width + _OF_THREAD) + _ROOM
+    blocks = narrow_blocks.room(rows, depth, columns, how.threads, turned)
+    return blocks + _ROOM + _TURNED * turned + _OF_THREAD * how.threads
+
+
+def mapping_back(how: Saving, positions: int, features: int, outputs: int, biased: bool, needed: bool) -> int:
+    """Bytes that backward of a linear map of vectors needs, beside the gradients of the vectors and of the weights.
+
+    With a bias that of the vectors comes first, else that of the weights.
+
+    Args:
+        biased: whether PyTorch adds a bias in the product itself; needed: whether the gradient of the vectors is.
+    """
+    of_vectors = room(how, positions, outputs, features) if needed else 0
+    of_weights = room(how, outputs, positions, features, turned=True) if how.learns else 0
+    if biased:
+        return max(of_vectors - outputs * features * how.width * how.learns, of_weights)
+    return max(of_weights - positions * features * how.width * needed, of_vectors)
 
 
 def mapping(how: Saving, x: Strides, depth: int, columns: int) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from archcalc.layers.kernels.narrow import is_narrow, mapping
+from archcalc.layers.kernels.narrow import is_narrow, mapping, mapping_back, room
 from archcalc.layers.kernels.onednn import pages, row
 from archcalc.layers.kernels.onednn_threads import up
 from archcalc.layers.saved import Saving
@@ -41,76 +41,120 @@ class Steps(NamedTuple):
 
     def passing(self) -> tuple[int, int]:
         """All steps' products of the input forward, and their states before they are one tensor."""
-        how, width = self.how, self.how.width
+        how, gates = self.how, self.products * self.hidden
         if how.gpu:
             return 0, 0
-        hidden, gates = self.hidden, self.products * self.hidden
-        rows = self.steps * how.batch
-        # The states of all steps, before they are one tensor; what is kept may be copies of them.
-        joined = 0 if how.keeps and self.given == width else rows * self.width * self.given
-        forward = rows * gates * width + joined
-        read = 0 if are_rows(how.strides[0].transposed(0, 1)) else rows * self.features * width
-        if not how.keeps and self.directions > 1:
-            # Steps of the first direction and what joins them stay; its products do until the second's are there.
-            # Source: FullBidirectionalLayer in aten/src/ATen/native/RNN.cpp.
-            forward = rows * gates * width + max(rows * gates * width + read, 4 * rows * self.width * self.given)
-        elif not how.keeps:
-            forward += max(0, read - 2 * joined, gates * how.batch * width - joined)
-        if self.layers > 1 and not how.keeps:  # the output of the layer below
-            forward += self.directions * rows * self.width * self.given
+        forward = self._keeping() if how.keeps else self._through()
         if is_narrow(how):
-            answer = self.directions * rows * self.width * self.given
-            steps = how.strides[0].transposed(0, 1)
-            first = mapping(how, steps, self.features, gates) + rows * gates * width - answer
-            if how.keeps:  # which is before the steps keep anything
-                first -= self.kept * self.layers * self.directions
-            elif not (how.casts or are_rows(steps)):
-                first += rows * self.features * width
-            if how.casts and not how.training:  # copies of weights, for the input and for the state in turn
-                biases = gates * (self.biases > 0)
-                first += (gates * self.features + biases - self.learned) * width
-                forward += (gates * hidden + biases - self.learned) * width
-            forward = max(first, forward)
-        zeros = self.layers * self.directions * gates * width * (self.biases == 1)  # in place of the state's biases
+            forward = self._narrow(forward)
+        zeros = self.layers * self.directions * gates * how.width * (self.biases == 1)  # in place of the state's biases
         return forward + zeros, self._back()
+
+    @property
+    def _sizes(self) -> tuple[int, int, int]:
+        """Bytes of all steps' products of the input in one direction, of its output, and of what it reads where that is copied."""
+        rows, how = self.steps * self.how.batch, self.how
+        read = 0 if are_rows(how.strides[0].transposed(0, 1)) else rows * self.features * how.width
+        return rows * self.products * self.hidden * how.width, rows * self.width * self.given, read
+
+    def _keeping(self) -> int:
+        """Where steps are kept, at the end of the top layer.
+
+        Of two directions, what joins the steps of each is there when both are joined; states that are not kept as they
+        are, but in another type, and what the layer below gave of it, are there too.
+        Source: FullBidirectionalLayer in aten/src/ATen/native/RNN.cpp.
+        """
+        (products, given, _), how = self._sizes, self.how
+        beside = given if self.given != how.width else 0
+        forward = products + self.directions * beside * (2 if self.layers > 1 else 1)
+        if self.directions > 1:
+            # Final states are not there yet; under autocast the zeros are that the first states are copied from.
+            ends = (self.layers + 1) * self.given - self.layers * _FP32 * how.casts
+            forward += self.directions * (given - how.batch * self.width * ends)
+        return forward
+
+    def _through(self) -> int:
+        """Where nothing is kept, in the first layer or in one that reads what the layer below gives.
+
+        Steps of the first direction and what joins them stay; its products do until the second's are there.
+        """
+        products, given, read = self._sizes
+        most = []
+        for copied, below in ((read, 0), (0, self.directions * given))[: self.layers]:
+            if self.directions > 1:
+                most.append(below + products + max(products + copied, 4 * given))
+            else:
+                step = self.products * self.hidden * self.how.batch * self.how.width
+                most.append(below + products + max(given, copied - given, step))
+        return max(most)
+
+    def _narrow(self, forward: int) -> int:
+        """With the room of products of 16-bit numbers."""
+        how, gates = self.how, self.products * self.hidden
+        products, given, read = self._sizes
+        steps = how.strides[0].transposed(0, 1)
+        first = mapping(how, steps, self.features, gates) + products - self.directions * given
+        if how.keeps:  # which is before the steps keep anything
+            first -= self.kept * self.layers * self.directions
+        else:
+            if not how.casts:
+                first += read
+            if self.directions > 1:  # what is there of the first direction
+                first += products + 2 * given
+        if how.casts and not how.training:  # copies of weights, for the input and for the state in turn
+            biases = gates * (self.biases > 0)
+            first += (gates * self.features + biases - self.learned) * how.width
+            forward += (gates * self.hidden + biases - self.learned) * how.width
+        return max(first, forward)
 
     def _back(self) -> int:
         """Backward, layer by layer and the second direction first, the gradients that add up step by step.
 
         What a step kept is let go when it has run: most is there in the second, where a sum is made of two gradients of
-        the weights, or where the steps' gradients are joined, or where that of the input's weights is made.
+        the weights, or where the steps' gradients are joined, or where that of the input's weights is made. Under
+        autocast a weight's gradient is in its own type then, and the copy of the weight goes.
         Source: torch/csrc/autograd/input_buffer.cpp adds in place from the third gradient on.
         """
         how, width, gates = self.how, self.how.width, self.products * self.hidden
-        rows, each = self.steps * how.batch, self.products * self.hidden * how.batch
-        of_state = gates * self.width * how.learns
-        biased = gates * (self.biases == 2) * how.learns
+        stored = _FP32 if how.casts else width
+        rows, each = self.steps * how.batch, self.products * self.hidden * how.batch * width
+        of_state = gates * (self.width + (self.biases == 2)) * how.learns
         projected = self.width * self.hidden * how.learns * (self.width != self.hidden)
-        whole, step = of_state + biased + projected, self.kept // self.steps // width
-        given = rows * self.width * self.directions
+        whole, step = of_state + projected, self.kept // self.steps
+        given = rows * self.width * self.directions * width
         copied = not are_rows(how.strides[0].transposed(0, 1))  # what each direction reads
+        in_product = room(how, gates, how.batch, self.width, turned=True) if how.learns else 0
         live = most = 0
         for index in reversed(range(self.layers)):
             features = self.width * self.directions if index else self.features
-            read = rows * features * (index > 0 or how.needs[0])
+            needed = index > 0 or how.needs[0]
+            read = rows * features * width * needed
             of_input = gates * (features + (self.biases > 0)) * how.learns
+            products = mapping_back(how, rows, features, gates, self.biases > 0, needed)
             for direction in range(self.directions):
-                done = min(self.steps, 2)
-                in_step = (2 * (of_state + biased) if self.steps > 1 else 0) + done * (each - step)
-                most = max(most, live + whole + in_step + self.hidden * how.batch)
-                live += whole - self.kept // width
+                done, twice = min(self.steps, 2), self.steps > 1
+                in_step = of_state * width * twice + done * (each - step) + self.hidden * how.batch * width
+                most = max(most, live + whole * width + in_step + max(of_state * width * twice, in_product))
+                live -= self.kept
+                if how.casts:
+                    most = max(most, live + rows * gates * width + whole * (width + stored))
+                    live -= gates * self.width * width + projected * width
+                live += whole * stored
                 if direction + 1 == self.directions:
                     live -= given  # of the layer's output
-                most = max(most, live + 2 * rows * gates, live + rows * gates + of_input + read)
-                live += of_input
+                joined, made = rows * gates * width, of_input * width
+                most = max(most, live + 2 * joined, live + joined + made + read + products)
+                if how.casts:
+                    most = max(most, live + read + made + of_input * stored)
+                    live -= gates * features * width * needed
+                live += of_input * stored
                 if not direction:
                     live += read
                 if not index and copied:
-                    live -= rows * features * how.learns
+                    live -= rows * features * width * how.learns
             if index:
                 live -= given * how.learns  # what the layer below gave
-        counted = self.learned * how.learns + rows * self.features * how.needs[0]
-        return (most - counted) * width
+        return most - (self.learned * how.learns + rows * self.features * how.needs[0]) * width
 
 
 class Cells(NamedTuple):
