@@ -73,7 +73,8 @@ def command(asked: _Asked) -> int:
         )
     graph = _graph(asked.spec, asked.layer, asked.input, options.parse_settings(asked.set), asked.batch)
     if asked.steps:
-        return _worked(graph, asked.layer, asked.format, asked.color)
+        title = asked.spec if asked.input is not None and asked.layer is None else None
+        return _worked(graph, asked.layer, title, asked.format, asked.color)
     costs = Costs(graph, dtype=asked.dtype)
     seen = fields(graph)
 
@@ -96,8 +97,8 @@ def command(asked: _Asked) -> int:
     return 0
 
 
-def _worked(graph: Graph, layer: str | None, format: str, color: str) -> int:
-    """The worked example of one layer."""
+def _worked(graph: Graph, layer: str | None, title: str | None, format: str, color: str) -> int:
+    """The worked example of one layer, by default under its label."""
     from archcalc.reports.worked.report import Report
     from archcalc.worked.workers import work_out
 
@@ -113,7 +114,7 @@ def _worked(graph: Graph, layer: str | None, format: str, color: str) -> int:
             complain(found.note, color)
     if nodes[0].layer is None or nodes[0].inline:
         raise RequestError(f"`{nodes[0].id}` is a group: --steps needs one of the layers inside it")
-    emit("worked", format, Report(nodes[0].label, work_out(nodes[0])), color)
+    emit("worked", format, Report(title or nodes[0].label, work_out(nodes[0])), color)
     return 0
 
 

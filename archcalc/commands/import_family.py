@@ -6,9 +6,9 @@ import os
 from collections.abc import Sequence
 
 from archcalc.cost import Costs
-from archcalc.diagnostics import RequestError, Source
+from archcalc.diagnostics import Findings, RequestError, Source
 from archcalc.expectations import written
-from archcalc.network.load import build_graph
+from archcalc.network.load import build_graph, parsed
 from archcalc.opening import read
 from archcalc.sources.variants import joined
 
@@ -47,6 +47,9 @@ def _lines(entry: str) -> str:
 def _source(path: str, scale: str | None) -> Source:
     source = read(path) if scale is None else read(path, scale)
     if not source.kind:
+        findings = Findings()
+        parsed(source, findings)
+        findings.raise_if_any()  # it is no spec either
         raise RequestError(f"{path!r} is already a spec")
     if scale is not None and "Ultralytics" not in source.kind:
         raise RequestError(f"--scale is for Ultralytics model files, and {path!r} is {source.kind}")

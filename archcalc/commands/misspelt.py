@@ -19,10 +19,22 @@ def about(error: click.NoSuchOption, commands: Mapping[str, click.Command]) -> s
     if others:
         *several, last = others
         return f"{said}: {', '.join(several)} and {last} have it" if several else f"{said}: `{last}` has it"
+    instead = next((told for command in commands.values() if (told := _deprecated(command, name, here))), None)
+    if instead:
+        return f"{said}: {instead}"
     word = name.lstrip("-")
     near = nearest(word, [option.lstrip("-") for option in here])
     near = near or [option.lstrip("-") for option in here if word.startswith(option.lstrip("-"))]
     return f"{said}: did you mean {' or '.join(f'`--{option}`' for option in near[:3])}?" if near else said
+
+
+def _deprecated(command: click.Command, name: str, here: list[str]) -> str | None:
+    """What a deprecated option of another command says to use instead, where that is there."""
+    for option in command.params:
+        if isinstance(option, click.Option) and option.hidden and name in option.opts:
+            instead = (option.help or "").partition(": ")[2].rstrip(".")
+            return instead if all(word in here for word in instead.split() if word.startswith("--")) else None
+    return None
 
 
 def _options(command: click.Command) -> list[str]:

@@ -56,6 +56,14 @@ class _Asked(NamedTuple):
     color: str
 
 
+def _no_mode(context: click.Context, option: click.Parameter, value: str | None) -> None:
+    """What decides instead of a mode, said to whoever knows it of other commands."""
+    if value is not None:
+        measure = {"generate": "generation_memory", "inference": "inference_memory"}.get(value, "memory")
+        message = f"sweep has no --mode: its measures decide that; use --show, e.g. --show {measure}"
+        raise click.UsageError(message, context)
+
+
 @click.command(name="sweep")
 @click.argument("specs", nargs=-1, metavar="[SPEC...]", shell_complete=options.files)
 @options.look("--set", "set", cls=options.Several, metavar="NAME=VALUES", multiple=True,
@@ -83,6 +91,7 @@ class _Asked(NamedTuple):
 )
 @click.option("--shard", metavar="I/N", help="Compute only part I of N of the grid, so that a scheduler can split it.")
 @options.look("--jobs", type=options.Whole(0), default=0, help="Number of processes; default: chosen automatically.")
+@click.option("--mode", hidden=True, expose_value=False, callback=_no_mode)
 @options.form("sweep")
 @options.color
 @options.help

@@ -375,6 +375,9 @@ class Text(Argument):
     def schema(self) -> dict[str, Any]:
         return {"type": "string"}
 
+    def show(self, value: Any) -> str:
+        return f"'{value}'"
+
 
 def arg(kind: type[Argument], doc: str, **options: Any) -> Any:
     """Declare a layer's argument; typed `Any` so that the attribute can carry its value's type."""

@@ -258,6 +258,7 @@ class Names:
                 help = Advice(f"write `{here}` to apply the layer here", written(scalar, here))
         else:
             otherwise = f"give an earlier layer name={name}"
+            otherwise += ", or read `input`" if self.find("input") and not self.in_block else ""
             if self.in_block:
                 otherwise += ", or pass the layer as an argument: a block sees none from outside"
             tail = "" if output is None else f".{output}"

@@ -66,7 +66,13 @@ def test_parts_of_a_split():
 @pytest.mark.parametrize(
     ("layers", "place", "under", "message", "help"),
     [
-        (["relu from=x"], (4, 15), "x", "no earlier layer is named `x`", "give an earlier layer name=x"),
+        (
+            ["relu from=x"],
+            (4, 15),
+            "x",
+            "no earlier layer is named `x`",
+            "give an earlier layer name=x, or read `input`",
+        ),
         (["relu name=encoder", "relu from=encodr"], (5, 15), "encodr", "named `encodr`", "did you mean `encoder`?"),
         (
             ["relu from=a", "relu name=a"],
