@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Sequence
 
 from archcalc.cost import Costs
-from archcalc.diagnostics import Findings, RequestError, Source
+from archcalc.diagnostics import Findings, RequestError, Source, SpecError
 from archcalc.expectations import written
 from archcalc.network.load import build_graph, parsed
 from archcalc.opening import read
@@ -48,8 +49,12 @@ def _source(path: str, scale: str | None) -> Source:
     source = read(path) if scale is None else read(path, scale)
     if not source.kind:
         findings = Findings()
-        parsed(source, findings)
-        findings.raise_if_any()  # it is no spec either
+        try:
+            parsed(source, findings)
+            findings.raise_if_any()
+        except SpecError:
+            why = f"`archcalc lint {shlex.quote(path)}` says why"
+            raise RequestError(f"{path!r} is no model of a known kind, nor a spec: {why}") from None
         raise RequestError(f"{path!r} is already a spec")
     if scale is not None and "Ultralytics" not in source.kind:
         raise RequestError(f"--scale is for Ultralytics model files, and {path!r} is {source.kind}")

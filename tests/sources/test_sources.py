@@ -171,7 +171,7 @@ def test_import_writes_a_spec_that_meets_what_it_expects(tmp_path):
     spec = run("import", out)
     assert (status(spec), "is already a spec" in spec.stderr) == (2, True)
     empty = run("import", written(tmp_path, "", "empty"))
-    assert (status(empty), "the file is empty" in empty.stderr) == (1, True)
+    assert (status(empty), "nor a spec: `archcalc lint " in empty.stderr) == (2, True)
 
 
 def test_llama_is_read_at_a_glance(tmp_path):
