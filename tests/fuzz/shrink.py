@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from tests.fuzz.case import Case
 from tests.fuzz.run import meet
 
-_MOST_TRIES = 400
+_MOST_TRIES, _MOST_SECONDS = 400, 60
 
 
 def shrunk(case: Case, wrong: str) -> Case:
     """The smallest found that fails as `wrong` says."""
-    tries = _MOST_TRIES
+    tries, end = _MOST_TRIES, time.monotonic() + _MOST_SECONDS
 
     def fails(one: Case) -> bool:
         nonlocal tries
         tries -= 1
-        return tries > 0 and meet(one).wrong == wrong
+        return tries > 0 and time.monotonic() < end and meet(one).wrong == wrong
 
     for name in list(case.files):
         less = replace(case, files={other: text for other, text in case.files.items() if other != name})
