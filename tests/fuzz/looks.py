@@ -54,7 +54,7 @@ _ELEMENTS = {
 }
 # What a module's source may call and name beside what it defines.
 _KNOWN = {"torch", "nn", "F", "math", "super", "range", "zip", "len", "tuple", "list", "int", "float", "max", "min", "sum",
-          "isinstance", "setattr", "delattr", "enumerate", "reversed", "hasattr", "dict", "None", "True", "False",
+          "isinstance", "getattr", "setattr", "delattr", "enumerate", "reversed", "hasattr", "dict", "None", "True", "False",
           "NotImplementedError"}  # fmt: skip
 
 

@@ -145,6 +145,10 @@ class _Child:
         self.place = place
         self.results = results
         archcalc.git.SECONDS = 1  # what git waits for never comes here
+        if "torch" in sys.modules:
+            from archcalc.pytorch.capture import bound
+
+            bound.SECONDS = 1  # modules that run on and on are ended soon
         archcalc.hub._config = _of_hub
         sys.dont_write_bytecode = True  # beside a module that is named
         self.modules, self.path = set(sys.modules), list(sys.path)

@@ -30,6 +30,10 @@ _MOST = 2**20
 RAISED = (Exception, SystemExit)
 
 
+class Endless(BaseException):
+    """Raised inside such code where it runs on and on; no `except Exception` there catches it."""
+
+
 class Found:
     """A module and what is known of it.
 
@@ -229,6 +233,8 @@ def told(error: BaseException) -> str:
     text = " ".join(str(error).split())[:300]
     if isinstance(error, SystemExit):
         return f"it exits{place}"
+    if isinstance(error, Endless):
+        return f"{text}{place}"
     if asks_numbers(error):
         return f"what it does depends on the numbers of a tensor, and only shapes are known{place}"
     return f"{type(error).__name__}: {text}{place}" if text else f"{type(error).__name__}{place}"

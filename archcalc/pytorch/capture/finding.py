@@ -16,6 +16,7 @@ from torch import nn
 from archcalc.advice import suggest
 from archcalc.diagnostics import RequestError
 from archcalc.opening import LIBRARIES
+from archcalc.pytorch.capture.bound import bounded
 from archcalc.pytorch.capture.building import RAISED, Found, built, package, quiet, real, told, without_numbers
 from archcalc.tracing.naming import snake
 
@@ -24,10 +25,11 @@ def find(name: str, arguments: Mapping[str, str]) -> Found:
     """The module of a name. Raises `RequestError` if there is none, or if it cannot be built."""
     where, _, what = name.partition(":")
     given = {key: _value(text) for key, text in arguments.items()}
-    if where in LIBRARIES:
-        library = importlib.import_module(f"archcalc.pytorch.capture.libraries.{where}")
-        return library.find(what, given)  # type: ignore[no-any-return]
-    return _named(name, where, what, given)
+    with bounded(name, "cannot be built"):
+        if where in LIBRARIES:
+            library = importlib.import_module(f"archcalc.pytorch.capture.libraries.{where}")
+            return library.find(what, given)  # type: ignore[no-any-return]
+        return _named(name, where, what, given)
 
 
 def _named(name: str, where: str, what: str, given: dict[str, Any]) -> Found:

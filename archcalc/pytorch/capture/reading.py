@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from archcalc.diagnostics import RequestError
+from archcalc.pytorch.capture.bound import bounded
 from archcalc.pytorch.capture.building import asks_numbers, quiet, told
 from archcalc.pytorch.capture.examples import Example, examples
 from archcalc.pytorch.capture.finding import find
@@ -39,7 +40,8 @@ def read(
 ) -> Reading:
     """The spec of what a name stands for. Raises `RequestError` that says what to do."""
     found = find(name, arguments or {})
-    given, guessed = examples(found.module, inputs, found.inputs, partial(_is_run, found.module))
+    with bounded(name, "cannot be run"):
+        given, guessed = examples(found.module, inputs, found.inputs, partial(_is_run, found.module))
     try:
         reading = read_module(found.module, given, found.name, train, f"From {name}, as archcalc import reads it.")
     except RequestError as error:
@@ -90,13 +92,14 @@ def runs(module: nn.Module, inputs: list[Example], name: str, train: bool) -> tu
     module.train(train)
     done: list[Run] = []
     try:
-        for batch in BATCHES:
-            try:
-                with quiet():
-                    given = [(one.name, one.tensor(batch), one.keyword) for one in inputs]
-                    done.append(record(module, given, not done).run)
-            except (Exception, SystemExit) as error:
-                raise RequestError(f"{name!r} cannot be run: {told(error)}{_advice(module, error)}") from None
+        with bounded(name, "cannot be run"):
+            for batch in BATCHES:
+                try:
+                    with quiet():
+                        given = [(one.name, one.tensor(batch), one.keyword) for one in inputs]
+                        done.append(record(module, given, not done).run)
+                except (Exception, SystemExit) as error:
+                    raise RequestError(f"{name!r} cannot be run: {told(error)}{_advice(module, error)}") from None
     finally:
         module.train(before)
         for one, mode in modes.items():

@@ -21,6 +21,8 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.flop_counter import FlopCounterMode
 from torch.utils.weak import WeakIdKeyDictionary
 
+from archcalc.pytorch.capture.bound import CALLS
+from archcalc.pytorch.capture.building import Endless
 from archcalc.pytorch.capture.constants import Constants, check_channels, check_rows, tensors
 from archcalc.pytorch.capture.functions import asks_cpu, asks_gradients, name_of
 from archcalc.pytorch.capture.packing import Packing
@@ -213,6 +215,8 @@ class Recorder(TorchFunctionMode):
     def _note(
         self, name: str, args: Any, kwargs: Any, given: list[torch.Tensor], module: nn.Module | None = None
     ) -> None:
+        if len(self.run.calls) == CALLS:
+            raise Endless(f"it calls PyTorch more than {CALLS:,} times")
         call = Call(name, self._valued(args), self._valued(kwargs), self.scopes[-1], _place())
         call.module = module
         if self.counts:

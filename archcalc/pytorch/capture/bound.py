@@ -1,0 +1,53 @@
+"""An end to code of somebody else that runs on and on while its module is imported, built or run."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any, NoReturn
+
+from archcalc.diagnostics import RequestError
+from archcalc.pytorch.capture.building import Endless, told
+
+# Of processor time, for one step: what is large takes a minute.
+SECONDS = 300
+# A network of more calls than that has more layers than a spec may have.
+CALLS = 2**17
+
+
+@contextmanager
+def bounded(name: str, doing: str) -> Iterator[None]:
+    """Raises `RequestError` if what is inside is not done in time, or raises `Endless`.
+
+    The time is only measured where Python can be interrupted: in the main thread, and not on Windows.
+
+    Args:
+        name: of the module.
+        doing: what cannot be done with it, as "cannot be run".
+    """
+    try:
+        with _timed() if _can_be_interrupted() else nullcontext():
+            yield
+    except Endless as error:
+        raise RequestError(f"{name!r} {doing}: {told(error)}") from None
+
+
+def _can_be_interrupted() -> bool:
+    return hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
+
+
+@contextmanager
+def _timed() -> Iterator[None]:
+    before = signal.signal(signal.SIGVTALRM, _end)
+    timer = signal.setitimer(signal.ITIMER_VIRTUAL, SECONDS, 1)  # again each second, where the first was caught
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, *timer)
+        signal.signal(signal.SIGVTALRM, before)
+
+
+def _end(number: int, frame: Any) -> NoReturn:
+    raise Endless(f"it is not done after {SECONDS} s of processor time")
