@@ -52,7 +52,7 @@ def names(
             wanted |= {out.node for out in outs}
     order = list(_in_order(blocks, items))
     for node in order:
-        if node.op == "input" and node not in found:  # what stands for an entry or a state
+        if node.op == "input" and "name" in node.keys:  # what stands for an entry or a state
             found[node] = node.keys["name"]
             used.add(found[node])
     for node in order:

@@ -8,13 +8,13 @@ nothing in common is nested; the layers of any other stand one below the other, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Union
+from collections.abc import Sequence
 
 from archcalc.layers import REGISTRY
 from archcalc.tracing.calls import Scope
 from archcalc.tracing.graph import Graph, Loop, Node, Out
 from archcalc.tracing.items import Body, Item, Operand, flat, head, is_static, weight
+from archcalc.tracing.members import Group, Member, in_order, nodes_of
 from archcalc.tracing.words import operand_key
 
 # Joins that people nest.
@@ -23,20 +23,6 @@ _NESTED = frozenset(("add", "sub", "mul", "div", "concat", "maximum", "minimum",
 _SHORTCUT = frozenset(
     ("conv", "batchnorm", "avgpool", "maxpool", "linear", "layernorm", "groupnorm", "pad", "slice", "rmsnorm")
 )
-
-
-class _Group:
-    """A call of a module as one member of the body around it."""
-
-    def __init__(self, scope: Scope, members: list[Member], start: Out, beside: list[Out], end: Out) -> None:
-        self.scope = scope
-        self.members = members
-        self.start = start
-        self.beside = beside
-        self.end = end
-
-
-Member = Union[Node, _Group]
 
 
 # So many tensors go into a body beside the one that it starts from.
@@ -104,7 +90,7 @@ class _Builder:
             if ends is None or depth == 0:
                 members += inner
             else:
-                members.append(_Group(scope, inner, *ends))
+                members.append(Group(scope, inner, *ends))
         return members
 
     def _ends(self, nodes: list[Node]) -> tuple[Out, list[Out], Out] | None:
@@ -131,13 +117,13 @@ class _Builder:
     def _whole(self, members: list[Member], start: Out, is_named: bool = False) -> list[Item]:
         """Members as items; what several of them read and no data goes into stands first. Nothing then stands before
         the first of the others, which has to name the start, nor does anything where the start is one of several."""
-        owner = {node: member for member in members for node in _nodes(member)}
-        members = _in_order(members, owner)
+        owner = {node: member for member in members for node in nodes_of(member)}
+        members = in_order(members, owner)
         shared: list[Item] = []
         static = [one for one in members if isinstance(one, Node) and one not in self.dynamic]
         readers = {one: self._readers(one, owner) for one in static}
         private: set[Node] = set()
-        groups = {id(member) for member in members if isinstance(member, _Group)}
+        groups = {id(member) for member in members if isinstance(member, Group)}
         for one in static:
             if len(readers[one]) <= 1 and not readers[one] & groups and Out(one) not in self.ends:
                 private.add(one)
@@ -194,7 +180,7 @@ class _Builder:
         items: list[Item] = []
         last_use: dict[Out, int] = {}
         for index, member in enumerate(members):
-            for out in self._reads(member):
+            for out in self._goes_on(member):
                 last_use[out] = index
         made: dict[Out, int] = {}
         for index, member in enumerate(members):
@@ -242,7 +228,7 @@ class _Builder:
 
     def _branches(self, piece: list[Member], last: Node, start: Out) -> list[Item] | None:
         """Branches without anything in common that a merge joins; None where they have something."""
-        owner = {node: member for member in piece for node in _nodes(member)}
+        owner = {node: member for member in piece for node in nodes_of(member)}
         taken: set[int] = set()
         operands: list[Operand] = []
         for out in last.inputs:
@@ -289,7 +275,7 @@ class _Builder:
 
     def _outer(self, member: Member, owner: dict[Node, Member], start: Out) -> bool:
         return any(
-            out != start and out.node not in owner and out.node not in self.private for out in self._reads(member)
+            out != start and out.node not in owner and out.node not in self.private for out in self._goes_on(member)
         )
 
     def _ancestors(self, member: Member, owner: dict[Node, Member]) -> set[int]:
@@ -305,7 +291,7 @@ class _Builder:
 
     def _one(self, member: Member, prev: Out | None) -> list[Item]:
         """A member after `prev`, with what it needs beside that."""
-        if isinstance(member, _Group):
+        if isinstance(member, Group):
             body = Body(member.scope, member.start, member.end, member.beside)
             kept = self.private
             body.items = self._whole(member.members, member.start)
@@ -350,44 +336,24 @@ class _Builder:
 
     def _reads(self, member: Member) -> list[Out]:
         """The tensors of data that a member reads."""
-        if isinstance(member, _Group):
+        if isinstance(member, Group):
             return [member.start, *(out for out in member.beside if out.node in self.dynamic)]
         return [out for out in member.reads() if out.node in self.dynamic]
 
+    def _goes_on(self, member: Member) -> list[Out]:
+        """What a member reads, but for what it has a name for, as a mask."""
+        if isinstance(member, Group):
+            return self._reads(member)
+        named = {value for value in member.keys.values() if isinstance(value, Out)} - {*member.inputs[:1]}
+        return [out for out in self._reads(member) if out not in named]
+
     def _gives(self, member: Member) -> list[Out]:
-        if isinstance(member, _Group):
+        if isinstance(member, Group):
             return [member.end]
         return [Out(member), *(Out(member, name) for name in member.further)]
 
     def _main(self, member: Member) -> Out:
         return self._gives(member)[0]
-
-
-def _nodes(member: Member) -> Iterator[Node]:
-    if isinstance(member, Node):
-        yield member
-    else:
-        for one in member.members:
-            yield from _nodes(one)
-
-
-def _in_order(members: list[Member], owner: Mapping[Node, Member]) -> list[Member]:
-    """Members behind all that they read: one whose module was entered before that was made stands too early."""
-    found: dict[int, Member] = {}
-    for member in members:
-        left = [member]
-        while left:
-            one = left[-1]
-            missing = [
-                owner[out.node]
-                for node in _nodes(one)
-                for out in node.reads()
-                if owner.get(out.node, one) is not one and id(owner[out.node]) not in found
-            ]
-            if not missing:
-                found.setdefault(id(left.pop()), one)
-            left += missing
-    return list(found.values())
 
 
 def _summands(node: Node, operand: Operand) -> list[Operand]:

@@ -27,7 +27,8 @@ def number(value: float) -> str:
         return "1e30" if value > 0 else "-1e30"
     if value == int(value) and abs(value) < 1e15:
         return str(int(value))
-    short = repr(float(f"{value:.12g}"))
+    short = f"{value:.12g}"
+    short = short if "e+" in short else repr(float(short))
     return short.replace("e-0", "e-").replace("e+0", "e").replace("e+", "e")
 
 

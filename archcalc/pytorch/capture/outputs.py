@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from archcalc.diagnostics import RequestError, Source
 from archcalc.network.load import build_graph
@@ -100,13 +102,23 @@ def _numbers(one: Example, module: nn.Module) -> torch.Tensor:
     return torch.randint(0, min(tables), tensor.shape) if tables and tensor.dtype is torch.long else tensor
 
 
+class _Doubled(TorchFunctionMode):
+    """What a module turns into single precision is in double precision."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is torch.Tensor.float:
+            return args[0].double()
+        return func(*args, **(kwargs or {}))
+
+
 @contextmanager
 def _double() -> Iterator[None]:
     """What a module makes on the way is in double precision as well."""
     before = torch.get_default_dtype()
     torch.set_default_dtype(torch.double)
     try:
-        yield
+        with _Doubled():
+            yield
     finally:
         torch.set_default_dtype(before)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from archcalc.tracing.calls import FLOAT, Call, Value
+from archcalc.tracing.calls import FLOAT, TRUTH, Call, Value
 from archcalc.tracing.graph import Out
+from archcalc.tracing.operations.comparing import opposite, seen
 from archcalc.tracing.operations.reader import Reader
 from archcalc.tracing.operations.registry import Beyond, Given, reads
 
@@ -177,8 +178,9 @@ def _mask(reader: Reader, x: Out, mask: Value, query: Value, scores: Out) -> Out
 def multihead(reader: Reader, call: Call, a: Any) -> Given:
     """nn.MultiheadAttention."""
     module: Any = call.module
+    mask = None
     if a.key_padding_mask is not None and a.key_padding_mask.of_data:
-        raise Beyond("with a mask of data")
+        mask = _unpadded(reader, a.key_padding_mask)
     if not module.batch_first and a.query.batch == 1 and len(a.query.shape) == 3:
         pass  # [positions, batch, features]: one sample has the rest
     q = reader.out(a.query)
@@ -193,6 +195,9 @@ def multihead(reader: Reader, call: Call, a: Any) -> Given:
         if table is not None:
             keys["relbias"] = table
             inputs.append(table)
+    if mask is not None:
+        keys["mask"] = mask
+        inputs.append(mask)
     if a.is_causal:
         keys["causal"] = True
     if module.bias_k is not None:
@@ -202,6 +207,19 @@ def multihead(reader: Reader, call: Call, a: Any) -> Given:
     out = reader.add("attention", inputs, call.outs[0].sizes, keys)
     reader.keep(out.node, module)
     return [out]
+
+
+def _unpadded(reader: Reader, mask: Value) -> Out:
+    """0 for keys that are padding. Raises `Beyond` for numbers that are added to the scores."""
+    x = reader.out(mask)
+
+    def put(op: str, x: Out, keys: dict[str, Any]) -> Out:
+        return reader.add(op, [x], x.sizes, keys)
+
+    found = opposite(x, put) if mask.kind == TRUTH else seen(x, put)
+    if found is None:
+        raise Beyond("with scores for each sample")
+    return found
 
 
 def _scores(reader: Reader, mask: Value, sizes: tuple[int, int, int]) -> Out | None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from archcalc.tracing.calls import CONSTANT, Call, Value
 from archcalc.tracing.graph import Out
+from archcalc.tracing.operations.comparing import FAR, opposite
 from archcalc.tracing.operations.reader import Reader
 from archcalc.tracing.operations.registry import Beyond, Given, reads
 
@@ -128,21 +129,19 @@ def larger(reader: Reader, call: Call, a: Any) -> Given:
     return _two(reader, call, "maximum" if "max" in call.name else "minimum", a.input, a.other)
 
 
-# A score that is lower by so much has no weight after a softmax.
-_FAR = -1000.0
-
-
 @reads("masked_fill", "input mask value")
 def masked(reader: Reader, call: Call, a: Any) -> Given:
-    """A number where a constant mask is set."""
+    """A number where a mask is set."""
     return _filled(reader, call, a.input, a.mask, True, a.value)
 
 
 @reads("where", "condition input other")
 def where(reader: Reader, call: Call, a: Any) -> Given:
-    """torch.where with a constant condition, and a number on one side."""
+    """torch.where: of two tensors, or with a number on one side."""
     hides = _number(a.input) is not None
     x, number = (a.other, a.input) if hides else (a.input, a.other)
+    if a.condition.of_data and _number(number) is None:
+        return _chosen(reader, call, a)
     if not isinstance(x, Value) or x.sizes != call.outs[0].sizes:
         raise Beyond("of two numbers")
     return _filled(reader, call, x, a.condition, hides, number)
@@ -150,14 +149,61 @@ def where(reader: Reader, call: Call, a: Any) -> Given:
 
 def _filled(reader: Reader, call: Call, x: Value, mask: Value, hides: bool, value: Any) -> Out:
     """Zero and then a number; one that is far below any score is added as well as put there."""
-    number, like, made = _number(value), call.outs[0], reader.out(x)
+    number, like = _number(value), call.outs[0]
     if number is None:
         raise Beyond("with a tensor")
-    if number > _FAR:
+    if mask.of_data:
+        return _hidden(reader, like, x, mask, hides, number)
+    made = reader.out(x)
+    if number > FAR:
         keeps = reader.mask(mask, hides, 0, 1)
         made = made if keeps is None else reader.add("mul", [made, reader.aligned(mask, like, keeps)], like.sizes)
     puts = reader.mask(mask, hides, number) if number else None
     return made if puts is None else reader.add("add", [made, reader.aligned(mask, like, puts)], like.sizes)
+
+
+def _hidden(reader: Reader, like: Value, x: Value, mask: Value, hides: bool, number: Any) -> Out:
+    """The same where data says it."""
+    where = _truth(reader, mask, like, hides)
+    far = number < FAR
+    made = None if _is_zero(x) else reader.aligned(x, like)
+    if made is not None and not far:
+        made = reader.add("mul", [made, _truth(reader, mask, like, not hides)], like.sizes)
+    if not number and made is not None:
+        return made
+    puts = reader.add("scale", [where], where.sizes, {"factor": max(number, _LOWEST)})
+    if made is None:
+        return puts if puts.sizes == like.sizes else reader.add("expand", [puts], like.sizes, {"shape": like.sizes})
+    return reader.add("add", [made, puts], like.sizes)
+
+
+# What stands for minus infinity, which has no product with 0.
+_LOWEST = -1e30
+
+
+def _is_zero(x: Any) -> bool:
+    """Whether a tensor holds nothing but zeros."""
+    number = x.number() if isinstance(x, Value) and not x.of_data else x
+    return isinstance(number, (bool, int, float)) and number == 0
+
+
+def _truth(reader: Reader, mask: Value, like: Value, holds: bool) -> Out:
+    """1 where a mask of data holds, or where it does not."""
+    out = reader.out(mask)
+    if not holds:
+        out = opposite(out, lambda op, x, keys: reader.add(op, [x], x.sizes, keys))
+    return reader.aligned(mask, like, out)
+
+
+def _chosen(reader: Reader, call: Call, a: Any) -> Out:
+    """One tensor where data says it, and another elsewhere."""
+    like = call.outs[0]
+    parts = [
+        reader.add("mul", [reader.aligned(one, like), _truth(reader, a.condition, like, holds)], like.sizes)
+        for one, holds in ((a.input, True), (a.other, False))
+        if not _is_zero(one)
+    ]
+    return reader.add("add", parts, like.sizes) if len(parts) == 2 else parts[0]
 
 
 @reads("addcmul", "input tensor1 tensor2 value=1")

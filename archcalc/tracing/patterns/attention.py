@@ -10,6 +10,7 @@ import math
 
 from archcalc.records import NamedTuple
 from archcalc.tracing.graph import Graph, Node, Out
+from archcalc.tracing.patterns.masks import hiding, shown
 from archcalc.tracing.patterns.scores import Added, same_but_ones, table
 from archcalc.tracing.patterns.tables import causal_window
 from archcalc.tracing.patterns.views import View, climb, nodes_of, only_within, places_of, redirect, signature
@@ -32,6 +33,7 @@ class _Core(NamedTuple):
     dropout: float
     nodes: set[Node]
     last: Node
+    mask: Out | None = None
 
 
 def apply(graph: Graph) -> None:
@@ -68,7 +70,7 @@ def _by_hand(graph: Graph, softmax: Node, static: set[Node]) -> _Core | None:
     if softmax.keys["axis"] != len(softmax.sizes) - 1:
         return None
     nodes, out = {softmax}, softmax.inputs[0]
-    factor, added = 1.0, list[Added]()
+    factor, added, mask = 1.0, list[Added](), None
     while out.node.op != "matmul":
         node = out.node
         nodes.add(node)
@@ -80,6 +82,12 @@ def _by_hand(graph: Graph, softmax: Node, static: set[Node]) -> _Core | None:
         elif node.op == "add" and len(node.inputs) == 2:
             fixed = [one for one in node.inputs if one.node in static]
             rest = [one for one in node.inputs if one.node not in static]
+            if len(rest) == 2 and mask is None:
+                hidden = next((one for one in rest if one.node.op != "matmul" and hiding(one)), None)
+                if hidden is None:
+                    return None
+                mask, out = hidden, rest[1 - rest.index(hidden)]
+                continue
             if len(fixed) != 1 or factor != 1.0:
                 return None
             added.append(Added(fixed[0], node))
@@ -101,7 +109,7 @@ def _by_hand(graph: Graph, softmax: Node, static: set[Node]) -> _Core | None:
     if len(found) != 1 or found[0].op != "matmul" or found[0].inputs[0] != after or k is None:
         return None
     nodes.add(found[0])
-    return _Core(q, k, found[0].inputs[1], factor, added, False, dropout, nodes, found[0])
+    return _Core(q, k, found[0].inputs[1], factor, added, False, dropout, nodes, found[0], mask)
 
 
 def _without_ones(out: Out) -> Out:
@@ -310,9 +318,9 @@ def _made(
     windows = [causal_window(_without_ones(one.out)) for one in added]
     if core.causal or any(windows):
         keys["causal"] = True
-        seen = min([one for one in windows if one], default=core.k.sizes[-2])
-        if seen < core.k.sizes[-2]:
-            keys["window"] = seen
+        near = min([one for one in windows if one], default=core.k.sizes[-2])
+        if near < core.k.sizes[-2]:
+            keys["window"] = near
         added = [one for one, window in zip(added, windows) if not window]
     if added:
         bias = table(graph, added, x.sizes[:-2], (heads, core.q.sizes[-2], core.k.sizes[-2]))
@@ -320,6 +328,12 @@ def _made(
             return None
         keys["relbias"] = bias
         inputs.append(bias)
+    if core.mask is not None:
+        seen = shown(graph, core.mask, core.q.sizes[-2], core.k.sizes[-2])
+        if seen is None:
+            return None
+        keys["mask"] = seen
+        inputs.append(seen)
     if parts[0].view.norm is not None:
         keys["qknorm"] = True
     if core.dropout:
@@ -363,7 +377,14 @@ def _as_sdpa(graph: Graph, core: _Core) -> None:
     default = 1 / math.sqrt(core.q.sizes[-1])
     if abs(core.factor - default) > 1e-9:
         keys["scale"] = core.factor
-    made = Node("sdpa", core.last.sizes, core.last.scope, [core.q, core.k, core.v], keys)
+    inputs = [core.q, core.k, core.v]
+    if core.mask is not None:
+        seen = shown(graph, core.mask, core.q.sizes[-2], core.k.sizes[-2])
+        if seen is None:
+            return
+        keys["mask"] = seen
+        inputs.append(seen)
+    made = Node("sdpa", core.last.sizes, core.last.scope, inputs, keys)
     made.place = core.last.place
     graph.nodes.insert(graph.nodes.index(core.last) + 1, made)
     redirect(graph, Out(core.last), Out(made))
