@@ -75,7 +75,7 @@ def sides(borders: Sequence[Border]) -> tuple[int, ...]:
     return tuple(side for border in reversed(borders) for side in border)
 
 
-def pad_call(mode: str, value: float = 0) -> str:
+def pad_call(mode: str, value: float | str = 0) -> str:
     """The call that adds them; `{sides}` stands for `sides`, and a constant border holds `value`."""
     holds = f", value={value}" if value else "" if mode == "zeros" else f", mode={python_string(mode)}"
     return "F.pad({0}, {sides}" + holds + ")"

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from archcalc.layers.arguments import Flag, Size, Whole, arg
 from archcalc.layers.base import Layer, ShapeError, layer
-from archcalc.layers.borders import evenly
+from archcalc.layers.borders import Border, evenly, pad_call, same_borders, sides
 from archcalc.layers.change import Change
 from archcalc.layers.code import Code, given, module, sized
 from archcalc.layers.correlation import ALIKE, indices, one_size, sizes_text
-from archcalc.layers.field import Field, made, whole, windows
+from archcalc.layers.field import Field, windows
 from archcalc.layers.layout import CHANNELS_FIRST
-from archcalc.layers.neighbours import LONGEST
-from archcalc.layers.saved import INPUT, NOTHING, Saved, Saving
+from archcalc.layers.saved import INPUT, Saved, Saving
 from archcalc.layers.strides import Strides, contiguous, imaged
 from archcalc.layers.tensor import Tensor
-from archcalc.quantity import ceil_div, gcd, plain, product
-from archcalc.terms import called, work
+from archcalc.quantity import ceil_div, plain, product
+from archcalc.terms import work
 
-_POSITION = 8  # bytes (int64)
+if TYPE_CHECKING:
+    from archcalc.layers.adaptive_pooling import AdaptivePooling
+
+POSITION = 8  # bytes (int64)
 
 
 def _over_windows(word: str, axes: int, dilated: bool = False) -> str:
@@ -32,13 +34,10 @@ def _over_windows(word: str, axes: int, dilated: bool = False) -> str:
     )
 
 
-def _over_shares(word: str, axes: int) -> str:
-    """The equation of windows that share the input among the outputs."""
-    out, _, read = indices(axes)
-    alike = ("", "; j alike", "; j and l alike")[axes - 1]
-    return (
-        f"y[c, {out}] = {word} x[c, {read}]        over ⌊s·S / S′⌋ ≤ i < ⌈(s + 1)·S / S′⌉, S inputs, S′ outputs{alike}"
-    )
+def formatted(layer: Pooling | AdaptivePooling, how: Saving, y: Tensor) -> Strides:
+    """In the format of the input; a volume in the order of its axes where the layer `reorders_volumes`."""
+    sizes = (how.batch, *y.shape)
+    return contiguous(sizes) if y.rank == 4 and layer.reorders_volumes else imaged(how.strides[0], sizes)
 
 
 class Pooling(Layer):
@@ -62,7 +61,7 @@ class Pooling(Layer):
 
     kernel: tuple[int, ...] = arg(Size, "window size", aliases=("kernel_size", "pool_size"))
     stride: tuple[int, ...] | None = arg(Size, "step between two windows; default: the kernel", default=None)
-    padding: tuple[int, ...] = arg(
+    padding: Any = arg(
         Size, "border on both sides, at most half the kernel", default=(0,), min=0, foreign=("same", "valid")
     )
     ceil: bool = arg(Flag, "round the output size up", default=False, aliases=("ceil_mode",))
@@ -71,7 +70,7 @@ class Pooling(Layer):
     @property
     def computes(self) -> str:
         """For the spatial axes that it has, with what stands in a border."""
-        border = self.border_told if any(self.padding) else ""
+        border = self.border_told if isinstance(self.padding, str) or any(self.padding) else ""
         return _over_windows(self.word, self.spatial_axes, "dilation" in self.arguments) + border
 
     @property
@@ -90,9 +89,12 @@ class Pooling(Layer):
         """(kernel, stride, padding, dilation) of each spatial axis."""
         n = x.rank - 1
         stride = self.per_axis("stride" if self.stride else "kernel", n, x)
-        return list(
-            zip(self.per_axis("kernel", n, x), stride, self.per_axis("padding", n, x), self.per_axis("dilation", n, x))
-        )
+        padding = [before for before, _ in self.borders(x)]
+        return list(zip(self.per_axis("kernel", n, x), stride, padding, self.per_axis("dilation", n, x)))
+
+    def borders(self, x: Tensor) -> list[Border]:
+        """What stands before and after each spatial axis."""
+        return [(padding, padding) for padding in self.per_axis("padding", x.rank - 1, x)]
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """S' = floor((S + 2·padding - dilation·(kernel - 1) - 1) / stride) + 1.
@@ -134,8 +136,12 @@ class Pooling(Layer):
         changes, help = [Change({"padding": (0,)})], None
         if word == "same":
             even = evenly(x.shape[1:], [(d * (k - 1) + 1, s) for k, s, _, d in axes])
-            changes = []
-            help = "no border of one width on both sides does this: choose an odd kernel, or put `pad` before it"
+            changes = [Change({"padding": "same_upper"})] if self.op == "maxpool" else []
+            help = (
+                None
+                if changes
+                else "no border of one width on both sides does this: choose an odd kernel, or put `pad` before it"
+            )
             if even is not None and all(2 * border <= k for border, (k, _, _, _) in zip(even, axes)):
                 left_out = {"count_include_pad": False} if self.op == "avgpool" and any(even) else {}
                 changes, help = [Change({"padding": one_size(tuple(even)), **left_out})], None
@@ -156,7 +162,7 @@ class Pooling(Layer):
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
         """In the format of the input."""
-        return _formatted(self, how, y)
+        return formatted(self, how, y)
 
     def field(self, y: Tensor, x: Tensor) -> list[Field]:
         """A window spans dilation·(kernel − 1) + 1 inputs."""
@@ -165,7 +171,11 @@ class Pooling(Layer):
 
 @layer("maxpool", first="kernel", aliases=("maxpooling", "max_pool"))
 class MaxPool(Pooling):
-    """Largest element of each window. [C, *S] -> [C, *S']. Source: torch.nn.MaxPool1d to MaxPool3d."""
+    """Largest element of each window. [C, *S] -> [C, *S'].
+
+    padding=same_upper gives ceil(S / stride), as TensorFlow's SAME and ONNX's SAME_UPPER do: of an odd border the larger
+    part comes after the axis. Source: torch.nn.MaxPool1d to MaxPool3d.
+    """
 
     selects = True
     example = ("maxpool 3 stride=2", "8x32x32")
@@ -173,21 +183,68 @@ class MaxPool(Pooling):
     word, step = "max", "comparison"
     border_told = "\nx = −∞ outside of the input        so the border is never the largest"
 
+    padding: Any = arg(
+        Size, "border on both sides, at most half the kernel, or same_upper",
+        default=(0,), min=0, words=("same_upper",), foreign=("same", "valid"),
+    )  # fmt: skip
     dilation: tuple[int, ...] = arg(Size, "step between two taps of a window", default=(1,))
     indices: bool = arg(Flag, "also output `indices`, for `maxunpool`", default=False, aliases=("return_indices",))
 
+    def windows(self, x: Tensor) -> list[tuple[int, int]]:
+        """How far a window reaches along each spatial axis, and the step between two."""
+        kernel, stride, dilation = (
+            self.per_axis(key, x.rank - 1, x) for key in ("kernel", "stride" if self.stride else "kernel", "dilation")
+        )
+        return [(d * (k - 1) + 1, s) for k, s, d in zip(kernel, stride, dilation)]
+
+    def borders(self, x: Tensor) -> list[Border]:
+        """What is added before and after each spatial axis."""
+        return same_borders(x.shape[1:], self.windows(x)) if isinstance(self.padding, str) else super().borders(x)
+
+    def _copied(self, x: Tensor) -> list[int] | None:
+        """The spatial sizes of the copy of the input with its borders; None where the kernel adds them itself."""
+        borders = self.borders(x)
+        # A dilated window may lie in a border of the kernel's own as a whole, and then finds no element at all.
+        dilated = isinstance(self.padding, str) and any(d > 1 for *_, d in self.axes(x))
+        if all(before == after for before, after in borders) and not (dilated and any(map(any, borders))):
+            return None
+        return [size + before + after for size, (before, after) in zip(x.shape[1:], borders)]
+
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """As every pooling; the places have the shape of the output."""
-        y = super().infer(x)
+        """As every pooling; the places have the shape of the output. Raises `ShapeError` for those in a padded copy."""
+        if self.padding == "same_upper":
+            self.spatial_axes = x.rank - 1
+            y = Tensor((x.shape[0], *(ceil_div(size, s) for size, (_, s) in zip(x.shape[1:], self.windows(x)))))
+            if self.indices and self._copied(x) is not None:
+                raise ShapeError(
+                    "SHP109", f"places in {x} with a border on one side are not those in {x}", "indices",
+                    help="a `pad` before it makes an image of its own, whose places they are",
+                )  # fmt: skip
+        else:
+            y = super().infer(x)
         if self.indices:
             y.outputs, y.state = {"indices": Tensor(y.shape, CHANNELS_FIRST, integer=True)}, (self.op,)
             y.outputs["indices"].places = x.shape[1:]
         return y
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
-        """The input, and where each largest element was."""
-        there = {"positions": _POSITION * how.batch * y.numel}
+        """The input or its padded copy, and where each largest element was."""
+        there = {"positions": POSITION * how.batch * y.numel}
+        if (copied := self._copied(inputs[0])) is not None:
+            return how.first(Saved(extra={"padded input": self._bytes(how, inputs[0], copied), **there}))
         return how.first(Saved((0,), further=("indices",)) if self.indices else Saved((0,), extra=there))
+
+    def passing(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, int]:
+        """A padded copy that is not kept, and the gradient of one."""
+        x = inputs[0]
+        if (copied := self._copied(x)) is None:
+            return 0, 0
+        copy = self._bytes(how, x, copied)
+        return 0 if how.keeps else copy, copy
+
+    @staticmethod
+    def _bytes(how: Saving, x: Tensor, sizes: list[int]) -> int:
+        return how.batch * plain(x.shape[0] * product(sizes)) * how.width
 
     def passes_shift(self, read: Tensor, y: Tensor, *inputs: Tensor) -> bool:
         """The largest element has it."""
@@ -196,11 +253,15 @@ class MaxPool(Pooling):
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
         kernel, stride, padding, dilation = (sized(sizes) for sizes in zip(*self.axes(x)))
+        borders, apart = self.borders(x), self._copied(x) is not None
+        padding = 0 if apart else padding
         plain = given(
             stride=(stride, kernel), padding=(padding, 0), dilation=(dilation, 1), ceil_mode=(self.ceil, False),
             return_indices=(self.indices, False),
         )  # fmt: skip
         code = module(f"nn.MaxPool{x.rank - 1}d", kernel_size=kernel, **plain)
+        if apart:
+            code.call, code.values = "{self}(" + pad_call("zeros", "-torch.inf") + ")", {"sides": sides(borders)}
         code.outputs = {"indices": "{state}"} if self.indices else {}
         return code
 
@@ -269,132 +330,3 @@ class AvgPool(Pooling):
         plain.update(given(count_include_pad=(self.count_include_pad, True)))
         plain.update(given(divisor_override=(self.divisor_override, None)))
         return module(f"nn.AvgPool{x.rank - 1}d", kernel_size=kernel, **plain)
-
-
-def _formatted(layer: Pooling | AdaptivePooling, how: Saving, y: Tensor) -> Strides:
-    sizes = (how.batch, *y.shape)
-    return contiguous(sizes) if y.rank == 4 and layer.reorders_volumes else imaged(how.strides[0], sizes)
-
-
-class AdaptivePooling(Layer):
-    """Windows chosen so that the output has a given size."""
-
-    one_pass = True
-    traffic = "windows"
-    nonnegative = True
-    reorders_volumes = True
-    # Of the input, once that is known.
-    spatial_axes: int = 1
-
-    # What a window gives, and what is done with each of its elements.
-    word: ClassVar[str]
-    step: ClassVar[str]
-
-    layout = CHANNELS_FIRST
-    ranks = (2, 4)
-    wants = "a channels-first tensor [channels, ...] with one to three spatial axes"
-
-    output: tuple[int, ...] = arg(
-        Size, "output size; -1 keeps that of an axis, e.g. 1x-1", aliases=("output_size",), also=-1
-    )
-
-    @property
-    def computes(self) -> str:
-        """Of all elements where there is one output."""
-        if not self.is_global:
-            return _over_shares(self.word, self.spatial_axes)
-        _, _, read = indices(self.spatial_axes)
-        return f"y[c{', 0' * self.spatial_axes}] = {self.word} x[c, {read}]        over all {read}"
-
-    def sizes(self, x: Tensor) -> tuple[int, ...]:
-        """The output size of each spatial axis."""
-        given = self.per_axis("output", x.rank - 1, x)
-        return tuple(size if out == -1 else out for size, out in zip(x.shape[1:], given))
-
-    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """[C, *S] -> [C, *output]; any output size is possible."""
-        self.spatial_axes = x.rank - 1
-        return Tensor((x.shape[0], *self.sizes(x)))
-
-    def passes_shift(self, read: Tensor, y: Tensor, *inputs: Tensor) -> bool:
-        """Every window has it."""
-        return True
-
-    def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
-        """One operation for each element of each window.
-
-        Along an axis of S inputs and S' outputs the windows hold S + S' - gcd(S, S') elements:
-        neighbours share one wherever a border falls inside an element, which all but gcd(S, S') borders do.
-        """
-        axes = zip(inputs[0].shape[1:], y.shape[1:])
-        read = y.shape[0] * product(a + called(b - gcd(a, b), "read again", a) for a, b in axes)
-        return work(read, "element of a window", (self.step, 1))
-
-    def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
-        """In the format of the input."""
-        return _formatted(self, how, y)
-
-    @property
-    def is_global(self) -> bool:
-        """Whether a single output looks at all of the input."""
-        return set(self.output) == {1}
-
-    def field(self, y: Tensor, x: Tensor) -> list[Field] | None:
-        """Windows of different sizes where the output does not divide the input."""
-        fields = [_windows(plain(a), plain(b)) for a, b in zip(x.shape[1:], y.shape[1:])]
-        known = [field for field in fields if field is not None]
-        return known if len(known) == len(fields) else None
-
-
-def _windows(size: int, output: int) -> Field | None:
-    """From ⌊o·size / output⌋ to before ⌈(o + 1)·size / output⌉; None where that has no short rule."""
-    if output == 1:
-        return whole(size)
-    shared = gcd(size, output)
-    if output // shared > LONGEST:
-        return None
-    return made(
-        output // shared,
-        size // shared,
-        lambda one: (one * size // output, ceil_div((one + 1) * size, output) - 1),
-    )
-
-
-@layer("adaptiveavgpool", first="output", aliases=("adaptive_avg_pool",))
-class AdaptiveAvgPool(AdaptivePooling):
-    """Mean over windows that give the output size. Source: torch.nn.AdaptiveAvgPool1d to AdaptiveAvgPool3d."""
-
-    notation = _over_shares("mean", 2)
-    word, step = "mean", "addition"
-
-    @property
-    def reorders_volumes(self) -> bool:  # type: ignore[override]
-        """A single output is a plain mean."""
-        return not self.is_global
-
-    def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
-        """The input; a single output is a plain mean, which keeps nothing."""
-        return NOTHING if set(y.shape[1:]) == {1} else how.first(INPUT)
-
-    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
-        """The same in PyTorch."""
-        return module(f"nn.AdaptiveAvgPool{x.rank - 1}d", sized(self.sizes(x)))
-
-
-@layer("adaptivemaxpool", first="output", aliases=("adaptive_max_pool",))
-class AdaptiveMaxPool(AdaptivePooling):
-    """Maximum over windows that give the output size. Source: torch.nn.AdaptiveMaxPool1d to AdaptiveMaxPool3d."""
-
-    selects = True
-    notation = _over_shares("max", 2)
-    word, step = "max", "comparison"
-
-    refused: ClassVar[dict[str, str]] = {"return_indices": "only `maxpool` has an output for the places: leave it out"}
-
-    def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
-        """The input, and where each largest element was."""
-        return how.first(Saved((0,), extra={"positions": _POSITION * how.batch * y.numel}))
-
-    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
-        """The same in PyTorch."""
-        return module(f"nn.AdaptiveMaxPool{x.rank - 1}d", sized(self.sizes(x)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from archcalc.layers.arguments import Number, Size, Whole, Word, arg
+from archcalc.layers.arguments import Flag, Number, Size, Whole, Word, arg
 from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.change import Change
 from archcalc.layers.code import Code, expression, given, module
@@ -221,7 +221,8 @@ class Rope(Layer):
 class RelPosBias(Layer):
     """A score for each head and distance, as a [heads, queries, keys] table.
 
-    kind=bucket (T5): positions of the input, distances in buckets. kind=window (Swin): the
+    kind=bucket (T5): positions of the input, distances in buckets; with causal=true all of them are for what is before, as
+    in T5's decoder, and later positions count as the query's own. kind=window (Swin): the
     positions of a window h×w, a score for each of the (2h - 1)(2w - 1) displacements, or of a window
     of more axes (Video Swin). kind=alibi: nothing is learned, the score falls with the distance, in each head at a slope of its own.
     Source: Raffel et al. 2020; Liu et al. 2021; Press et al. 2021.
@@ -251,6 +252,9 @@ class RelPosBias(Layer):
 
     window: tuple[int, ...] | None = arg(Size, "window of kind=window, e.g. 7, 7x7 or 8x7x7", default=None)
     buckets: int = arg(Whole, "number of groups of kind=bucket", default=32, min=1, aliases=("num_buckets",))
+    causal: bool = arg(
+        Flag, "all groups of kind=bucket are for earlier positions", default=False, aliases=("is_causal",)
+    )
 
     def sources(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         """None: it counts positions."""
@@ -275,6 +279,10 @@ class RelPosBias(Layer):
         if self.window is not None and self.kind != "window":
             changes = [Change({"kind": "window"})]
             raise ShapeError("SPC004", f"kind={self.kind} has no `window`", "window", changes=changes)
+        if self.causal and self.kind != "bucket":
+            changes = [Change({"causal": False})]
+            help = "the attention that reads it says causal=true"
+            raise ShapeError("SPC004", f"kind={self.kind} has no `causal`", "causal", help, changes=changes)
         if self.kind == "window":
             positions = product(self._window())
         elif x.rank < 2 and not x.integer:
@@ -319,5 +327,5 @@ class RelPosBias(Layer):
         positions = y.shape[-1]
         if self.kind == "alibi":
             return Code("DistanceBias", (self.heads,), call="{self}({positions})", values={"positions": positions})
-        plain = given(buckets=(self.buckets, 32))
+        plain = given(buckets=(self.buckets, 32), causal=(self.causal, False))
         return Code("BucketPositionBias", (self.heads,), plain, "{self}({positions})", {"positions": positions})

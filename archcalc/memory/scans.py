@@ -1,4 +1,4 @@
-"""The loop of a scan: its first step, one in between and the last; each of the others adds what that one adds."""
+"""The loop of a scan: its first steps, one in between and the last; each of the others adds what that one adds."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from archcalc.memory.structure import Function, origins
 from archcalc.memory.tape import Scanned, Turn
 from archcalc.memory.values import Storage, Value
 from archcalc.memory.variables import LoopVariables
-from archcalc.network.gradients import BETWEEN, FIRST, LAST
+from archcalc.network.gradients import lag, place
 from archcalc.network.graph import Node
 from archcalc.quantity import plain
 
@@ -35,13 +35,13 @@ class ScanForward(Forward):
         held: list[list[Storage]] = []
         # What is handed from state to state is let go some steps later, and states that begin with zeros have a
         # gradient from the second step on, which may be the first that keeps what comes from outside.
-        lead = 1 + sum(tensor in node.states.values() for tensor in node.further.values())
+        lead = 1 + lag(node)
         lead += any(id(state.origin) in self.structure.zeros for state in node.states.values())
         index = 0
         while index < steps:
-            skipped = max(0, steps - index - 2) if index == lead else 0
+            skipped = max(0, steps - index - 2 - lag(node)) if index == lead else 0
             kept, live, began_at = self.heap.kept + self.more_kept, self.heap.live + self.more, len(self.run.moments)
-            self.tape, self.at = [], (*at, FIRST if index == 0 else LAST if index == steps - 1 else BETWEEN)
+            self.tape, self.at = [], (*at, place(node, index, steps))
             for x, whole in zip(node.inputs, entries):  # each has a gradient of its own
                 self._bind(x, Value(whole.storage, whole.bytes, whole.strides, whole.width))
             self.copies *= 1 + skipped

@@ -13,6 +13,7 @@ from archcalc.layers.tensor import Alias, Tensor
 from archcalc.network.graph import Node
 from archcalc.network.load import Graph
 from archcalc.network.paths import enter_copies, running
+from archcalc.quantity import plain
 
 # Which of several equal copies.
 FIRST, BETWEEN, LAST = range(3)
@@ -238,32 +239,67 @@ def _states(nodes: list[Node]) -> Iterator[int]:
         yield from _states(node.children)
 
 
+def lag(node: Node) -> int:
+    """So many steps of a scan next to the first, and to the last, may differ from those between: states are handed on."""
+    handed = any(node.further[name] in node.states.values() for name in node.states)
+    return len(node.states) if handed else 0
+
+
+def place(node: Node, index: int, steps: int) -> int:
+    """Which step of a scan, as one of its `copies`: the first, the last, one near either, or one between them."""
+    if index == 0:
+        return FIRST
+    behind = steps - 1 - index
+    if behind == 0:
+        return LAST
+    near = lag(node)
+    return -2 * index if index <= near else -2 * behind - 1 if behind <= near else BETWEEN
+
+
 def _steps(node: Node, flows: Flows, used: set[int], stored: int, runs: int) -> Iterator[Backward]:
-    """The last step of a scan, those before it, whose states are read on, and the first, which starts anew."""
-    ends = used | {id(one) for one, every in node.listed if id(every) in used}
+    """The steps of a scan from the last one: what a step reads of states has a gradient in the step before."""
+    listed = {id(one) for one, every in node.listed if id(every) in used}
     inside = {*_made(node.children), *map(id, node.states.values())}
+    after = {name: id(tensor) for name, tensor in node.further.items()}
+    begun = _first_steps(node, flows, inside)
+    steps = plain(node.work)
+    ends, index = used | listed, steps - 1
+    always = ends - ({*after.values()} - listed)
     outside: set[int] = set()  # what a later step reads, which the first need not
-    if node.work > 1:
-        reached = set(ends)
-        for one in _through(node.children, flows, reached, stored, runs):
-            yield one.but(copies=(LAST, *one.copies))
-        outside |= reached - inside
-        after = {name: id(tensor) for name, tensor in node.further.items()}
-        ends -= {*after.values()} - {id(one) for one, every in node.listed if id(every) in used}
+    while index >= 0:
+        here, alike, times = place(node, index, steps), 1, runs
+        ends_there = ends
         while True:
-            ends |= {after[name] for name, state in node.states.items() if id(state) in reached}
-            reached = set(ends)
-            between = list(_through(node.children, flows, reached, stored, runs * (node.work - 2)))
-            if all(after[name] in ends for name, state in node.states.items() if id(state) in reached):
+            reached = set(ends_there)
+            flow = begun[index] if index < len(begun) else flows
+            found = list(_through(node.children, flow, reached, stored, times))
+            before = always | {after[name] for name, state in node.states.items() if id(state) in reached}
+            if here != BETWEEN or before <= ends_there:
                 break
-        yield from (one.but(copies=(BETWEEN, *one.copies)) for one in between if node.work > 2)
-        outside |= reached - inside if node.work > 2 else set()
-    first = _Over(flows, set(inside))
-    enter_copies(node, first)
-    _forward(node.children, first)
-    for one in _through(node.children, first, ends, stored, runs):
-        yield one.but(copies=(FIRST, *one.copies))
-    used |= ends | outside
+            ends_there |= before
+        if here == BETWEEN:
+            alike = index - lag(node)
+            found = [one.but(runs=one.runs * (node.work - (steps - alike))) for one in found]
+        yield from (one.but(copies=(here, *one.copies)) for one in found)
+        if index >= alike:
+            outside |= reached - inside
+        else:
+            used |= reached | outside
+        ends = before
+        index -= alike
+
+
+def _first_steps(node: Node, flows: Flows, inside: set[int]) -> list[Flows]:
+    """Which tensors depend on a parameter in each of the steps at the start, where states may not do so yet."""
+    begun: list[Flows] = []
+    for _ in range(1 + lag(node)):
+        one = _Over(flows, set(inside))
+        enter_copies(node, one)
+        if begun:
+            one.update({id(state): begun[-1].get(id(node.further[name]), False) for name, state in node.states.items()})
+        _forward(node.children, one)
+        begun.append(one)
+    return begun
 
 
 def _made(nodes: list[Node]) -> Iterator[int]:

@@ -77,7 +77,7 @@ def padding(layer: type[Layer], node: ast.expr | None, bound: Bound, library: st
             return _same_transposed(bound, steps)
         if layer.op == "conv":
             return {"padding": "same" if steps == {1} else "same_upper"}
-        return _same_pooled(bound, steps if strides is not None else set())
+        return _same_pooled(layer, bound, steps if strides is not None else set())
     if node is None or isinstance(node, ast.Constant):
         return {} if node is None else {"padding": word(node)}
     sides = node.elts if isinstance(node, (ast.Tuple, ast.List)) else []
@@ -101,10 +101,12 @@ def _same_transposed(bound: Bound, steps: set[int]) -> dict[str, str]:
     return {key: value for key, value in found.items() if value != "0"}
 
 
-def _same_pooled(bound: Bound, steps: set[int]) -> dict[str, str]:
+def _same_pooled(layer: type[Layer], bound: Bound, steps: set[int]) -> dict[str, str]:
     kernels = set(wholes(bound["kernel"])) if "kernel" in bound else {2}
     if not steps or steps == kernels:
         return {"ceil": "true"}
+    if layer.op == "maxpool":
+        return {"padding": "same_upper"}
     if len(kernels) == 1 and min(kernels) % 2:
         return {"padding": str(min(kernels) // 2)}
-    raise UnwritableError("a pooling has no padding=same: give the number, e.g. `maxpool 3 stride=2 padding=1`")
+    raise UnwritableError("a pooling has no padding=same: give the number, e.g. `avgpool 3 stride=2 padding=1`")

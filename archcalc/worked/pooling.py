@@ -7,8 +7,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from archcalc.layers.adaptive_pooling import AdaptiveAvgPool, AdaptiveMaxPool, AdaptivePooling
 from archcalc.layers.correlation import sizes_text
-from archcalc.layers.pooling import AdaptiveAvgPool, AdaptiveMaxPool, AdaptivePooling, AvgPool, MaxPool
+from archcalc.layers.pooling import AvgPool, MaxPool
 from archcalc.network.graph import Node
 from archcalc.worked.convolution import CHANNELS, LENGTH, WINDOWS, at, laid, place, smaller
 from archcalc.worked.example import IMAGE, Example, Grid, Step, grid, limit, nested, refuse, tiled, works, written
@@ -39,7 +40,7 @@ def pooling(node: Node) -> Example:
     # What a border holds; one that does not count is not drawn.
     outside = "−∞" if isinstance(layer, MaxPool) else "0"
     counts = getattr(layer, "count_include_pad", True)
-    borders = [(padding, padding) if counts else (0, 0) for _, _, padding, _ in axes]
+    borders = [(0, 0)] * len(sizes) if adaptive or not counts else layer.borders(x)
     steps: list[Step] = []
     output = []
     for channel in range(int(x.shape[0])):
@@ -48,7 +49,7 @@ def pooling(node: Node) -> Example:
             places = [*itertools.product(*_places(adaptive, window, axes, sizes, y.shape[1:]))]
             inside = [index for index in places if all(0 <= i < n for i, n in zip(index, sizes))]
             # Windows may reach over the end of the border where sizes are rounded up.
-            shown = [one for one in places if all(-p <= i < n + p for i, n, (p, _) in zip(one, sizes, borders))]
+            shown = [one for one in places if all(-p <= i < n + q for i, n, (p, q) in zip(one, sizes, borders))]
             name = f"y[{', '.join(map(str, (channel, *window)))}]"
             read = [at(values[channel], [place(i, n, "zeros") for i, n in zip(one, sizes)]) for one in shown]
             told = [outside if one is None else written(one) for one in read]

@@ -125,7 +125,7 @@ def distances(node: Node) -> Example:
             steps.append(Step(f"head {head}: −{written(slope)} · |i − j|", [grid(f"y[{head}]", output[head], True)]))
         return Example([], steps, values, {}, output, {"slopes": slopes})
     table = learned(layer.params(x)["weight"])
-    rows, told = _of_windows(layer) if layer.kind == "window" else _of_buckets(positions, len(table))
+    rows, told = _of_windows(layer) if layer.kind == "window" else _of_buckets(positions, len(table), layer.causal)
     lines = [f"{what}: row {row} = {listed(table[row])}" for what, row in told.items()]
     output = [[[table[row][head] for row in line] for line in rows] for head in range(heads)]
     steps = [
@@ -143,12 +143,13 @@ def _slopes(heads: int) -> list[float]:
     return slopes + [2 ** (-4 * (2 * index + 1) / steps) for index in range(heads - steps)]
 
 
-def _of_buckets(positions: int, buckets: int) -> tuple[list[list[int]], dict[str, int]]:
-    """Near distances have a row each, far ones share them; keys behind the query have the second half."""
-    side = max(1, buckets // 2)
+def _of_buckets(positions: int, buckets: int, causal: bool) -> tuple[list[list[int]], dict[str, int]]:
+    """Near distances have a row each, far ones share them; keys behind the query have the second half, or the first row."""
+    side = buckets if causal else max(1, buckets // 2)
     near = max(1, side // 2)
 
     def row(distance: int) -> int:
+        distance = min(distance, 0) if causal else distance
         found = abs(distance)
         if found >= near:
             growth = math.log(found / near) / math.log(128 / near)

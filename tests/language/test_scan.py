@@ -78,8 +78,23 @@ layers:
   - [linear 2 name=all, linear 2 from=walk.z name=last]
 output: [all, last]
 """
+# z(t) from z(t - 3): the first three steps have no gradient of what they read, the last three give none on.
+DELAYED = """
+model: delayed
+dims: {steps: 7}
+input: [steps, 10]
+layers:
+  - scan: prev
+    state: {z: [16], y: [16], x: [16]}
+    layers:
+      - add: [[linear 16], [linear 16 bias=false from=x]]
+      - tanh name=out
+    next: {z: out, y: z, x: y}
+"""
 SMALL = CONVLSTM.replace("128", "8").replace("64, 64", "12, 12").replace("time: 10", "time: 5")
-NETWORKS = pytest.mark.parametrize("text", [RECURRENCE, SMALL, SEVERAL], ids=["recurrence", "convlstm", "several"])
+NETWORKS = pytest.mark.parametrize(
+    "text", [RECURRENCE, SMALL, SEVERAL, DELAYED], ids=["recurrence", "convlstm", "several", "delayed"]
+)
 
 
 def graph(text: str, batch: int = 1) -> Graph:

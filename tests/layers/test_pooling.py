@@ -1,3 +1,5 @@
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,6 +31,32 @@ def test_pooling(op, data):
     module = getattr(nn, f"{op.capitalize()}Pool{axes}d")
     spelled = {"ceil_mode" if key == "ceil" else key: value for key, value in keys.items()}
     compare(line(f"{op}pool", kernel, **keys), shape, lambda: module(kernel, **spelled))
+
+
+@DRAWN
+@given(data=st.data())
+def test_same_upper_is_same_of_tensorflow(data):
+    """ceil(S / stride) windows along each axis, in a border that is never the largest, the odd one of it at the end."""
+    draw = Draw(data)
+    axes = draw.of(1, 2, 3)
+    shape = draw.shape(axes, high=6)
+    kernel, stride, dilation = (draw(st.tuples(*[st.integers(1, 3)] * axes)) for _ in range(3))
+
+    class Padded(getattr(nn, f"MaxPool{axes}d")):
+        def forward(self, x):
+            sides = []
+            for size, k, s, d in list(zip(x.shape[2:], kernel, stride, dilation))[::-1]:
+                total = max((math.ceil(size / s) - 1) * s + d * (k - 1) + 1 - size, 0)
+                sides += [total // 2, total - total // 2]
+            return super().forward(nn.functional.pad(x, sides, value=-math.inf))
+
+    text = line("maxpool", kernel, stride=stride, dilation=dilation, padding="same_upper")
+    compare(text, shape, lambda: Padded(kernel, stride, 0, dilation))
+
+
+def test_places_in_a_border_on_one_side_are_refused():
+    with pytest.raises(SpecError, match="with a border on one side"):
+        layer("maxpool 2 stride=2 padding=same_upper indices=true", (3, 7, 8))
 
 
 class Unpooled(nn.Module):

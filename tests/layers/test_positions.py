@@ -175,16 +175,18 @@ def test_features_that_do_not_rotate_take_no_operations():
 
 
 class T5Bias(nn.Module):
-    """Raffel et al. 2020 in both directions: half of the buckets exact, the others logarithmic to 128."""
+    """Raffel et al. 2020, in both directions or back: half of the buckets exact, the others logarithmic to 128."""
 
-    def __init__(self, heads, buckets):
+    def __init__(self, heads, buckets, causal=False):
         super().__init__()
+        self.causal = causal
         self.weight = nn.Parameter(torch.ones(buckets, heads))
 
     def forward(self, x):
         positions = torch.arange(x.shape[-2])
         distance = positions[None] - positions[:, None]
-        half = self.weight.shape[0] // 2
+        distance = -torch.relu(-distance) if self.causal else distance
+        half = self.weight.shape[0] if self.causal else self.weight.shape[0] // 2
         exact = max(1, half // 2)
         size = distance.abs()
         steps = torch.log(size.clamp(min=1) / exact) / math.log(128 / exact) * (half - exact)
@@ -233,6 +235,8 @@ def test_relposbias(data):
     buckets = draw.of(None, 4, 8, 32)
     more = {} if buckets is None else {"buckets": buckets}
     compare(line("relposbias", heads, **more), shape, lambda: T5Bias(heads, buckets or 32), once=True)
+    back = line("relposbias", heads, **more, causal=True)
+    compare(back, shape, lambda: T5Bias(heads, buckets or 32, causal=True), once=True)
     compare(line("relposbias", heads, kind="alibi"), shape, lambda: Alibi(heads), once=True)
     window = draw(st.integers(1, 4) | st.tuples(*[st.integers(1, 4)] * 2) | st.tuples(*[st.integers(1, 3)] * 3))
     compare(
@@ -243,7 +247,10 @@ def test_relposbias(data):
     )
 
 
-@pytest.mark.parametrize("wrong", ["relposbias 2 kind=window", "relposbias 2", "relposbias 2 kind=alibi"])
+@pytest.mark.parametrize(
+    "wrong",
+    ["relposbias 2 kind=window", "relposbias 2", "relposbias 2 kind=alibi", "relposbias 2 kind=alibi causal=true"],
+)
 def test_relposbias_needs_positions(wrong):
     with pytest.raises(SpecError):
         graph(wrong, (8,))

@@ -89,7 +89,7 @@ CALLS = {
     "Dense(10)(x)": "linear 10",
     "MaxPooling2D((2,2))": "maxpool 2",
     "MaxPooling2D()": "maxpool 2",
-    "MaxPooling2D(3, strides=2, padding='same')": "maxpool 3 stride=2 padding=1",
+    "MaxPooling2D(3, strides=2, padding='same')": "maxpool 3 stride=2 padding=same_upper",
     "AveragePooling2D(2)": "avgpool 2",
     "GlobalAveragePooling2D()": "[adaptiveavgpool 1, flatten]",
     "BatchNormalization()": "batchnorm eps=0.001",

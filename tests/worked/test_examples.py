@@ -113,6 +113,7 @@ def biases(r: random.Random) -> Line:
             "bucket",
             "bucket buckets=4",
             "bucket buckets=7",
+            "bucket buckets=7 causal=true",
             "alibi",
             "window window=2",
             "window window=1x3",

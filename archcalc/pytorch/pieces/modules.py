@@ -163,14 +163,16 @@ class DropPath(nn.Module):
 class BucketPositionBias(nn.Module):
     """A learned score for each head and distance in buckets, near ones exact, far ones logarithmic (T5)."""
 
-    def __init__(self, heads, buckets=32):
+    def __init__(self, heads, buckets=32, causal=False):
         super().__init__()
+        self.causal = causal
         self.weight = nn.Parameter(torch.randn(buckets, heads) * 0.02)
 
     def forward(self, positions):
         position = torch.arange(positions, device=self.weight.device)
         distance = position - position[:, None]
-        side = max(1, self.weight.shape[0] // 2)
+        distance = distance.clamp(max=0) if self.causal else distance
+        side = max(1, self.weight.shape[0] // (1 if self.causal else 2))
         near = max(1, side // 2)
         growth = (distance.abs().clamp(min=1) / near).log() / math.log(128 / near)
         far = (near + growth * (side - near)).long().clamp(max=side - 1)

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from archcalc.diagnostics import Note
 from archcalc.layers.activation import Activation
-from archcalc.layers.pooling import AdaptiveMaxPool, MaxPool
+from archcalc.layers.adaptive_pooling import AdaptiveMaxPool
+from archcalc.layers.pooling import MaxPool
 from archcalc.network.graph import Node
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.edits import swapped

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from archcalc.layers.adaptive_pooling import AdaptivePooling
 from archcalc.layers.convolution import Conv
 from archcalc.layers.normalization import ChannelNorm
-from archcalc.layers.pooling import AdaptivePooling, AvgPool, Pooling
+from archcalc.layers.pooling import AvgPool, Pooling
 from archcalc.layers.shape import Identity
 from archcalc.network.graph import Node
 from archcalc.rules.base import Finding, Rule, rule

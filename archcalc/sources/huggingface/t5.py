@@ -45,7 +45,8 @@ def _t5(config: Config) -> Spec:
         return {"residual": [f"{norm} name=x_{name}", table(name), f"{words} from=x_{name}", *drop]}
 
     def table(name: str) -> str:
-        return f"relposbias heads{f' buckets={buckets}' if buckets != 32 else ''} name={name}"
+        words = f"{f' buckets={buckets}' if buckets != 32 else ''}{' causal=true' if name == 'before' else ''}"
+        return f"relposbias heads{words} name={name}"
 
     spec.dims = {"source": 512, "target": 512}
     spec.inputs = {"source_tokens": ["source"], "target_tokens": ["target"]}

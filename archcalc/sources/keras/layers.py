@@ -103,14 +103,15 @@ def _pool(kind: str) -> Maker:
         line = f"{kind} {_size(kernel)}{words}"
         if layer.get("padding") != "same" or max(kernel) == 1:
             return around(rank, [line]), rank
+        if kind == "maxpool":
+            return around(rank, [f"{line} padding=same_upper"]), rank
         lacks = [
             f"max((ceil(size(prev, {axis + 1})/{stride})-1)*{stride}+{size}-size(prev, {axis + 1}), 0)"
             for axis, (size, stride) in enumerate(zip(kernel, strides))
         ]
         before = "x".join(f"({one}//2)" for one in lacks)
         after = "x".join(f"(({one}+1)//2)" for one in lacks)
-        border = f"pad before={before} after={after}" + (" value=-1e30" if kind == "maxpool" else "")
-        return around(rank, [border, line]), rank
+        return around(rank, [f"pad before={before} after={after}", line]), rank
 
     return make
 

@@ -32,7 +32,7 @@ def scan(network: Network, at: Choices) -> bool:
     inner = [Item(at.pick("join", ["add", "mul"]), {"operands": ["prev", states[0]]}, {"name": joined}), *body]
     if len(states) > 1 and at.chance("both", 0.5):
         inner.append(Item("add", {"operands": [joined, states[1]]}))
-    following = [at.pick(f"next {state}", [joined, last, state]) for state in states]
+    following = [at.pick(f"next {state}", [joined, last, *states]) for state in states]
     over = "prev"
     if alike and at.chance("several", 0.3):
         one, other = network.new_name(), network.new_name()

@@ -79,6 +79,11 @@ def buckets(at: Place) -> object:
     return at.whole(1, 8) if at["kind"] in (None, "bucket") else None
 
 
+@key("causal", of="relposbias", chance=0.4)
+def causal_table(at: Place) -> object:
+    return at["kind"] in (None, "bucket")
+
+
 @key("out", of="attention", chance=0.2)
 def out(at: Place) -> object:
     return at.whole(1, 9)

@@ -18,7 +18,12 @@ def stride(at: Place) -> object:
     return at.size(1, 2)
 
 
-@key("padding", of=("maxpool", "avgpool"))
+@key("padding", of="maxpool")
+def border(at: Place) -> object:
+    return at.size(0, 1) if at["indices"] or at.chance(0.7) else "same_upper"
+
+
+@key("padding", of="avgpool")
 def padding(at: Place) -> object:
     return at.size(0, 1)
 
