@@ -84,7 +84,7 @@ class AdaptivePooling(Layer):
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
         """In the format of the input."""
-        return formatted(self, how, y)
+        return formatted(self.reorders_volumes, how, y)
 
     @property
     def is_global(self) -> bool:

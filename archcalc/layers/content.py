@@ -19,6 +19,23 @@ def towards(number: int) -> str:
     return f"up to {number}" if number >= 0 else f"down to {number}"
 
 
+def positions_only(index: Tensor) -> None:
+    """An index holds whole numbers; an open one does from now on. Raises `ShapeError` for numbers."""
+    if index.integer is False:
+        message = f"`index` {index} holds numbers, and an index has whole ones"
+        help = "e.g. `constant 8 kind=arange`, NAME.indices of a `topk`, or `index 8` after the layer that computes it"
+        raise ShapeError("SHP101", message, "index", help)
+    index.integer = True
+
+
+def check_positions(index: Tensor, size: int, what: str, from_end: bool = True) -> None:
+    """Raises `ShapeError` where `index` is known to name more than the `size` positions of `what`."""
+    if (number := outside(index, -size if from_end else 0, size - 1)) is not None:
+        message = f"`index` {index} goes {towards(number)}, and {what} has {size} positions"
+        help = f"its numbers may go from 0 to {size - 1}" + (f", or from -{size} to -1" if from_end else "")
+        raise ShapeError("SHP108", message, "index", help)
+
+
 def numbers_only(op: str, tensors: tuple[Tensor, ...]) -> None:
     """All operands hold numbers; an open one does from now on. Raises `ShapeError` for token ids."""
     for index, tensor in enumerate(tensors):

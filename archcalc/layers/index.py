@@ -33,7 +33,7 @@ FILES = {
     "rms_norm": "rmsnorm",
     "sampling": "gridsample deformconv",
     "sdpa": "sdpa",
-    "selection": "topk gather",
+    "selection": "topk gather takealongdim index",
     "selective_scan": "selectivescan",
     "shuffling": "pixelshuffle pixelunshuffle channelshuffle",
     "softmax": "softmax logsoftmax",

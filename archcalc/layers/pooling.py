@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from archcalc.layers.arguments import Flag, Size, Whole, arg
 from archcalc.layers.base import Layer, ShapeError, layer
@@ -18,9 +18,6 @@ from archcalc.layers.tensor import Tensor
 from archcalc.quantity import ceil_div, plain, product
 from archcalc.terms import work
 
-if TYPE_CHECKING:
-    from archcalc.layers.adaptive_pooling import AdaptivePooling
-
 POSITION = 8  # bytes (int64)
 
 
@@ -34,10 +31,10 @@ def _over_windows(word: str, axes: int, dilated: bool = False) -> str:
     )
 
 
-def formatted(layer: Pooling | AdaptivePooling, how: Saving, y: Tensor) -> Strides:
-    """In the format of the input; a volume in the order of its axes where the layer `reorders_volumes`."""
+def formatted(reorders_volumes: bool, how: Saving, y: Tensor) -> Strides:
+    """In the format of the input; a volume may come out in the order of its axes."""
     sizes = (how.batch, *y.shape)
-    return contiguous(sizes) if y.rank == 4 and layer.reorders_volumes else imaged(how.strides[0], sizes)
+    return contiguous(sizes) if y.rank == 4 and reorders_volumes else imaged(how.strides[0], sizes)
 
 
 class Pooling(Layer):
@@ -162,7 +159,7 @@ class Pooling(Layer):
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
         """In the format of the input."""
-        return formatted(self, how, y)
+        return formatted(self.reorders_volumes, how, y)
 
     def field(self, y: Tensor, x: Tensor) -> list[Field]:
         """A window spans dilation·(kernel − 1) + 1 inputs."""

@@ -6,7 +6,7 @@ from archcalc.layers.arguments import Flag, Whole, arg
 from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.change import Change
 from archcalc.layers.code import Code, expression
-from archcalc.layers.content import outside, towards
+from archcalc.layers.content import check_positions, positions_only
 from archcalc.layers.layout import ENDS, FEATURES_LAST, KEEPS
 from archcalc.layers.operands import Reference
 from archcalc.layers.saved import NOTHING, Saved, Saving
@@ -104,19 +104,11 @@ class Gather(Layer):
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """Raises `ShapeError` for numbers as an index, and for an index of each sample along another axis than the first."""
         axis, index = self.axis_index("axis", x), self.index
-        if index.integer is False:
-            message = f"`index` {index} holds numbers, and an index has whole ones"
-            raise ShapeError("SHP101", message, "index", "e.g. `constant 8 kind=arange`, or NAME.indices of a `topk`")
-        index.integer = True
+        positions_only(index)
         if index.batched and axis:
             message = f"an index of each sample takes positions of axis 0, not of axis {axis}"
             raise ShapeError("SHP101", message, "axis", "put a `rearrange` before and after it")
-        size = x.shape[axis]
-        if (number := outside(index, -size, size - 1)) is not None:
-            message = f"`index` {index} goes {towards(number)}, and axis {axis} of {x} has {size} positions"
-            raise ShapeError(
-                "SHP108", message, "index", f"its numbers may go from 0 to {size - 1}, or from -{size} to -1"
-            )
+        check_positions(index, x.shape[axis], f"axis {axis} of {x}")
         return Tensor((*x.shape[:axis], *index.shape, *x.shape[axis + 1 :]), None, x.integer or False)
 
     def output_rank(self, *inputs: Tensor) -> int:
@@ -157,3 +149,101 @@ class Gather(Layer):
             return expression("{0}[0][{1}]")
         axes = ", ".join([":", *["None"] * self.index.rank])
         return expression("{0}[torch.arange(len({0}), device={0}.device)[" + axes + "], {1}]")
+
+
+@layer("takealongdim", family="shape", aliases=("takealong", "take_along_dim", "take_along_axis", "gatherelements"))
+class TakeAlongDim(Layer):
+    """The element of an axis that an index of whole numbers names for each place: [n, m] and [n, k] -> [n, k].
+
+    The index has the axes of the input; along all but `axis` both are alike, or one has size 1 and stretches.
+    Source: torch.take_along_dim, torch.gather.
+    """
+
+    computes_nothing = True
+    selects = True
+    one_pass = True
+    bare = True
+    nonnegative = True
+    notation = "y[i, j] = x[i, index[i, j]]        along the last axis; along another one alike"
+
+    layout = ENDS
+    numeric = False
+    broadcasts = True
+    sees_ahead = True
+
+    index: Tensor = arg(
+        Reference, "whole numbers, e.g. what `index` makes of a computed place, or the places of `topk`"
+    )
+    axis: int = arg(Whole, "axis", default=-1, min=-8, aliases=("dim",))
+
+    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
+        """Raises `ShapeError` for numbers as an index, other axes than those of the input, and positions it does not have."""
+        axis, index = self.axis_index("axis", x), self.index
+        positions_only(index)
+        pairs = [*enumerate(zip(x.shape, index.shape))] if index.rank == x.rank else []
+        if not pairs or any(a != b and 1 not in (a, b) for at, (a, b) in pairs if at != axis):
+            wanted = ", ".join("k" if at == axis else str(plain(size)) for at, size in enumerate(x.shape))
+            raise ShapeError(
+                "SHP107", f"`index` must be [{wanted}], with any k, not {index}", "index",
+                "an axis of size 1 stretches; `gather` takes whole positions by an index of other axes",
+            )  # fmt: skip
+        check_positions(index, x.shape[axis], f"axis {axis} of {x}", from_end=False)
+        shape = [b if at == axis or a == 1 else a for at, (a, b) in pairs]
+        return Tensor(tuple(shape), None, x.integer or False)
+
+    def survives(self, layout: str, x: Tensor) -> bool:
+        """Axes stay where they are."""
+        return True
+
+    def output_rank(self, *inputs: Tensor) -> int:
+        """That of the input."""
+        return inputs[0].rank
+
+    def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
+        """In the order of the axes."""
+        return contiguous((how.batch, *y.shape))
+
+    def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
+        """The input, of which only the sizes are needed, and the index."""
+        return how.first(Saved((0, 1)))
+
+    def mixes(self, x: Tensor) -> tuple[int, ...]:
+        """A place of the input may come to any place of the output."""
+        return (self.axis_index("axis", x),)
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """The same in PyTorch."""
+        return expression("torch.take_along_dim({0}, {1}, dim={axis})", axis=x.axis(self.axis) + 1)
+
+
+@layer("index", first="size", family="elementwise", aliases=("toindex", "long", "discretize"))
+class Index(Layer):
+    """Whole numbers below `size` from numbers, rounded down; what is below 0 or above is the first or the last.
+
+    What a computed place is read with: `gather`, `takealongdim` and `embedding` take whole numbers. They have no gradient.
+    Source: torch.Tensor.long, torch.clamp.
+    """
+
+    one_pass = True
+    bare = True
+    keeps_nothing = True
+    nonnegative = True
+    notation = "y = min(max(⌊x⌋, 0), size − 1)"
+
+    layout = KEEPS
+
+    size: int = arg(Whole, "positions that the index is one of", min=1)
+
+    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
+        """Whole numbers from 0 to `size` − 1."""
+        y = Tensor(x.shape, None, True)
+        y.bounds = 0, plain(self.size) - 1
+        return y
+
+    def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
+        """Rounding and the two bounds, one operation each for an element."""
+        return work(y.elements, "element", ("rounding", 1), ("bounds", 2))
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """The same in PyTorch."""
+        return expression("{0}.long().clamp(0, {last})", last=self.size - 1)

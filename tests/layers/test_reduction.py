@@ -167,6 +167,48 @@ def test_gather_of_a_table_that_is_learned():
     assert torch.equal(module(x), module.p.weight[x.flatten(2).topk(2, 1).indices])
 
 
+@covers("takealongdim")
+@pytest.mark.parametrize("where", [0, 1, -1])
+def test_what_stands_where_the_largest_are(where):
+    at = where % 3 + 1
+    gathered(
+        [f"topk 2 axis={where} name=t", f"takealongdim index=t.indices axis={where} from=input"],
+        lambda x: x.topk(2, at).values,
+    )
+
+
+def test_an_axis_of_size_1_of_an_index_stretches():
+    gathered(
+        ["constant 6 kind=arange name=k", "reshape 6x1x1", "index 5 name=i", "takealongdim index=i axis=0 from=input"],
+        lambda x: torch.cat([x, x[:, -1:]], 1),
+    )
+
+
+@covers("index")
+@DRAWN
+@given(data=st.data())
+def test_index(data):
+    draw = Draw(data)
+    shape = tensor(draw)
+    size = draw.of(1, 2, 5)
+    compare(line("index", size), shape, lambda: lambda x: x.floor().clamp(0, size - 1).long())
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [(["index 9 name=i", "takealongdim index=i from=input"], "goes up to 8, and axis 1 of .* has 4 positions"),
+     (["linear 4 name=i", "takealongdim index=i from=input"], "holds numbers, and an index has whole ones"),
+     (["mean 1 keepdim=true", "index 4 name=i", "takealongdim index=i axis=0 from=input"], None),
+     (["topk 2 axis=0 name=t", "takealongdim index=t.indices from=input"], r"`index` must be \[5, k\], with any k, not \[2, 4\]")],
+)  # fmt: skip
+def test_which_indices_go_along_an_axis(lines, said):
+    if said is None:
+        assert graph(lines, (5, 4)).nodes[-1].output.shape == (5, 4)
+        return
+    with pytest.raises(SpecError, match=said):
+        graph(lines, (5, 4))
+
+
 @pytest.mark.parametrize(
     ("line", "said"),
     [("gather index=x from=x", "holds numbers, and an index has whole ones"),

@@ -30,7 +30,7 @@ CASES: dict[str, tuple[str, ...]] = {
         "einsum: {equation: 'kd->d', operands: [[relu]]}", "einsum: {equation: 'kd,kd->kd', operands: [[relu], [relu]]}",
         "rearrange 'a (b c) -> b a c' b=2", "neg", "abs", "square", "sin", "cos", "floor", "sign", "pow 3", "offset 2",
         "[exp, sqrt]", "[exp, rsqrt]", "[exp, log]", "[exp, reciprocal]", "sum 0", "max 0", "min 1", "var 0", "std -1",
-        "logsumexp 0", "norm -1", "argmax -1", "argmin 0", "cumsum", "normalize axis=1", "flip 0x1", "tile 2x1", "topk 3",
+        "logsumexp 0", "norm -1", "argmax -1", "argmin 0", "cumsum", "normalize axis=1", "flip 0x1", "tile 2x1", "topk 3", "index 4",
         "selectivescan dt=input b=input c=input", "selectivescan dt=input b=input c=input heads=8 groups=2 skip=false",
         "div: [[relu], [exp]]", "maximum: [[relu], [tanh]]", "minimum: [[relu], [tanh]]",
     ),
@@ -96,6 +96,7 @@ WHOLE = (
     "{model: m, input: [5, 8], layers: [parameter 8 name=p, {add: [input, p]}, lstm 4 name=s, lstm 4 state=s]}",
     "{model: m, input: [5, 8], layers: [linear 8, rearrange 'n (h d) -> h n d' h=2 name=q, sdpa q=q k=q v=q]}",
     "{model: m, input: [5, 8], layers: [{constant: {values: [0, 3, 4]}, name: c}, gather index=c from=input]}",
+    "{model: m, input: [5, 8], layers: [topk 2 name=t, takealongdim index=t.indices from=input]}",
     "{model: m, input: [5, 8], layers: [constant 5x8 kind=eye name=c, {add: [input, c]}, linear 3]}",
     # what leads nowhere, alone and in copies
     "{model: m, input: [8], layers: [{repeat: 3, layers: [linear 8 name=a, linear 3 from=prev, relu from=a]}]}",

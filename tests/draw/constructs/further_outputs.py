@@ -94,5 +94,9 @@ def places(network: Network, at: Choices) -> bool:
         )
     else:
         axis = 0
-    gather = Item("gather", {"index": index, "axis": axis}, {"from": source})
+    op = "gather"
+    if at.chance("along", 0.3):
+        op, axis = "takealongdim", at.whole("along axis", 0, x.rank - 1)
+        first, index = Item("topk", {"k": 1, "axis": axis}, {"name": name}), f"{name}.indices"
+    gather = Item(op, {"index": index, "axis": axis}, {"from": source})
     return network.add(Item("identity", {}, {"name": source}), first, gather)

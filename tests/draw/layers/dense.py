@@ -29,6 +29,11 @@ def holds_ids(x: Tensor) -> bool:
     return x.integer is not False and x.rank < 3
 
 
+@key("size", of="index")
+def index_size(at: Place) -> object:
+    return at.whole(1, MOST_PLACES)
+
+
 @key("vocab", of="embedding")
 def vocab(at: Place) -> object:
     return at.whole(MOST_PLACES, 40)  # a place that was looked for has a row
