@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from archcalc.layers.arguments import Letters, Number, Size, Whole, arg
+from archcalc.layers.arguments import Flag, Letters, Number, Size, Whole, arg
 from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.change import Change
 from archcalc.layers.code import Code, given, module
@@ -31,7 +31,8 @@ class Linear(Reparametrized):
     """y = x Wᵀ + b over the last axis. [*, in] -> [*, features].
 
     bias=qv is for features that are queries, keys and values in three equal parts, of which these have a bias.
-    Source: torch.nn.Linear.
+    transposed=true has its weight as [in, features]: so a decoder can be tied to its encoder, `tie=encoder`, with a bias of
+    its own. Source: torch.nn.Linear.
     """
 
     span = ANY
@@ -52,20 +53,26 @@ class Linear(Reparametrized):
         default=True,
         aliases=("use_bias",),
     )
+    transposed: bool = arg(Flag, "its weight is [in, features], e.g. that of a layer it is tied to", default=False)
 
     @property
     def is_altered(self) -> bool:
-        """With a bias in part, too."""
-        return super().is_altered or isinstance(self.bias, str)
+        """With a bias in part or its weight the other way, too."""
+        return super().is_altered or isinstance(self.bias, str) or self.transposed
 
     @property
     def computes(self) -> str:
         """Behind what its weight is computed by."""
-        return self.computed_by(self.notation, "W")
+        return "y = x W + b" if self.transposed else self.computed_by(self.notation, "W")
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """The leading axes stay as they are. Raises `ShapeError` for biases of parts that the features do not have."""
         self.check_reparam((self.features, x.shape[-1]))
+        if self.transposed and (self.reparam is not None or isinstance(self.bias, str)):
+            key = "reparam" if self.reparam is not None else "bias"
+            message = f"`transposed` does not go with {key}={getattr(self, key)}"
+            changes = [Change({"transposed": False}), Change({key: self.arguments[key].default})]
+            raise ShapeError("SPC004", message, "transposed", changes=changes)
         if isinstance(self.bias, str) and self.features % 3:
             message = (
                 f"bias={self.bias} is for queries, keys and values, and {self.features} features are not three parts"
@@ -82,7 +89,8 @@ class Linear(Reparametrized):
 
     def params(self, x: Tensor) -> dict[str, Shape]:
         """Every output feature has a weight for each input feature, and one bias."""
-        shapes: dict[str, Shape] = {"weight": (self.features, x.shape[-1])}
+        weight = (self.features, x.shape[-1])
+        shapes: dict[str, Shape] = {"weight": weight[::-1] if self.transposed else weight}
         if isinstance(self.bias, str):
             shapes |= {f"{letter}_bias": (self.features // 3,) for letter in "qkv" if letter in self.bias}
         elif self.bias:
@@ -142,6 +150,8 @@ class Linear(Reparametrized):
         if isinstance(self.bias, str):
             biased = "".join(letter for letter in "qkv" if letter in self.bias)
             return self.wrapped(module("PartlyBiasedLinear", x.shape[-1], self.features, biased))
+        if self.transposed:
+            return module("TransposedLinear", x.shape[-1], self.features, **given(bias=(self.bias, True)))
         return self.wrapped(module("nn.Linear", x.shape[-1], self.features, **given(bias=(self.bias, True))))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from archcalc.layers.dense import Embedding, Linear
 from archcalc.layers.tensor import Shape
 from archcalc.network.graph import Node, in_scope
 
@@ -14,6 +13,9 @@ class UntiedError(Exception):
         super().__init__(reason)
         self.help = help
 
+
+# Layers of different names whose weights have the same axes: a tied head, and a convolution with the way back.
+_ALIKE = {"linear", "embedding"}, {"conv", "convtranspose"}
 
 _WHOLE = "put the copies into a block; one call of it is tied to another as a whole"
 _EXPERTS = "one such layer is tied to another as a whole"
@@ -61,7 +63,7 @@ def share(node: Node, target: Node) -> None:
         raise UntiedError(f"that is {count:,} {'copies' if target.children else 'layers'}", _WHOLE)
     if node.children or target.children:
         _share_block(node, target)
-    elif node.op != target.op and not all(isinstance(one.layer, (Linear, Embedding)) for one in (node, target)):
+    elif node.op != target.op and not any({node.op, target.op} <= ops for ops in _ALIKE):
         raise UntiedError("they are not the same layer")
     else:
         _share_layer(node, target)
@@ -82,7 +84,12 @@ def _share_layer(node: Node, target: Node) -> None:
     """Tie what both have by the same name; buffers go along when nothing of the target is left out."""
     given = _own_shapes(target)
     common = [name for name in _own_shapes(node) if name in given]
-    if node.op == target.op and len(common) != len(given):
+    ways = [getattr(one.layer, "transposed", False) for one in (node, target)]
+    if node.op != target.op or ways[0] != ways[1]:  # the way back has a bias of its own
+        common = [name for name in common if name == "weight"]
+        if not common:
+            raise UntiedError("they have no weight in common")
+    elif len(common) != len(given):
         raise UntiedError("their parameters differ")
     for name in common:
         own = _owner(node, name)
@@ -90,7 +97,9 @@ def _share_layer(node: Node, target: Node) -> None:
             raise UntiedError(f"its {name} is tied to another layer", "tie both to the same layer")
         if own.params[name] != given[name]:
             ours, theirs = ("×".join(str(int(size)) for size in sizes) for sizes in (own.params[name], given[name]))
-            raise UntiedError(f"its {name} is {ours}, the other's is {theirs}")
+            reversed_ = node.op == target.op == "linear" and own.params[name] == given[name][::-1]
+            help = ["`transposed=true` takes it the other way round"] if reversed_ else []
+            raise UntiedError(f"its {name} is {ours}, the other's is {theirs}", *help)
     if common and node.frozen != target.frozen:
         ours, theirs = ("frozen" if one.frozen else "trained" for one in (node, target))
         raise FrozenApartError(f"cannot tie the {ours} `{node.op}` to the {theirs} `{target.name or target.op}`")

@@ -1,8 +1,11 @@
 """`tie=NAME`: weights used twice and counted once."""
 
 import pytest
+import torch
 
 from archcalc.cost import Costs
+from archcalc.pytorch.instance import instantiate
+from archcalc.pytorch.verify import verify
 
 from .writing import at, graph, marked, params, wrong
 
@@ -57,6 +60,21 @@ def test_siamese():
 def test_tie_inside_a_block_to_an_argument():
     top = "blocks: {head(e): [linear 100 bias=false tie=e]}\n"
     assert params("embedding 100 dim=16 name=wte", "linear 16", "head e=wte", input="[7]", top=top) == 1600 + 272
+
+
+def test_the_way_back():
+    """The weight of a layer the other way, in a layer with a bias of its own."""
+    lines = "linear 3 name=a", "relu", "linear 8 transposed=true tie=a"
+    net = graph(*lines, input="[8]")
+    assert Costs(net).totals.params == 8 * 3 + 3 + 8
+    module, x = instantiate(net), torch.randn(2, 8)
+    there = torch.relu(x @ module.a.weight.T + module.a.bias)
+    assert torch.allclose(module(x), there @ module.a.weight + module.linear.bias)
+    said = wrong("linear 3 name=a", "linear 8 tie=a", input="[8]")
+    assert said.help == "`transposed=true` takes it the other way round"
+    images = "conv 5 kernel=3 name=a", "convtranspose 3 kernel=3 tie=a"
+    assert params(*images, input="[3, 8, 8]") == 5 * 27 + 5 + 3
+    assert not verify(graph(*images, input="[3, 8, 8]")).differences
 
 
 def test_tie_in_a_repeat():

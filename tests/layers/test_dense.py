@@ -27,6 +27,24 @@ class Added(nn.Module):
         return x + self.weight[torch.arange(x.shape[-2])]
 
 
+class Back(nn.Module):
+    """A linear map whose weight is [in, out]."""
+
+    def __init__(self, inputs, outputs, bias):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(inputs, outputs))
+        self.bias = nn.Parameter(torch.ones(outputs)) if bias else None
+
+    def forward(self, x):
+        return x @ self.weight if self.bias is None else torch.nn.functional.linear(x, self.weight.T, self.bias)
+
+
+@pytest.mark.parametrize("shape", [(5,), (3, 5), (2, 3, 5)])
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_transposed_linear_layer(shape, bias):
+    compare(line("linear", 4, bias=bias, transposed=True), shape, lambda: Back(5, 4, bias))
+
+
 class Prepended(nn.Module):
     """A learned vector before the first position."""
 

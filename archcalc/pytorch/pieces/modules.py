@@ -97,6 +97,17 @@ class PartlyBiasedLinear(nn.Linear):
         return F.linear(x, self.weight, torch.cat(parts))
 
 
+class TransposedLinear(nn.Linear):
+    """A linear map whose weight has the inputs first."""
+
+    def __init__(self, inputs, outputs, **options):
+        super().__init__(inputs, outputs, **options)
+        self.weight = nn.Parameter(self.weight.detach().t().contiguous())
+
+    def forward(self, x):
+        return F.linear(x, self.weight.t(), self.bias)
+
+
 class Opaque(nn.Module):
     """A part that the spec declares and does not describe: put the real one in its place."""
 

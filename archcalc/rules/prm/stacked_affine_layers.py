@@ -89,8 +89,9 @@ def _merged(first: Node, second: Node) -> int | None:
     a, b = first.layer, second.layer
     if type(a) is not type(b) or first.copies > 1 or second.copies > 1:
         return None
-    inner, out = int(first.params["weight"][0]), int(second.params["weight"][0])
-    seen, reached, taps = int(product(first.params["weight"][1:])), out, 1
+    weights = [one.params["weight"][:: -1 if getattr(one.layer, "transposed", False) else 1] for one in (first, second)]
+    inner, out = (int(weight[0]) for weight in weights)
+    seen, reached, taps = int(product(weights[0][1:])), out, 1
     if isinstance(a, Conv) and isinstance(b, Conv):
         if a.groups != 1 or b.groups != 1:
             return None

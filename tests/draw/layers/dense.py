@@ -19,6 +19,11 @@ def features(at: Place) -> object:
     return at.pick(at.shape[-1], 4, 6, 8, 12)
 
 
+@key("transposed", of="linear", chance=0.2)
+def transposed(at: Place) -> object:
+    return at["reparam"] is None and not isinstance(at["bias"], str)
+
+
 @fits("argmax", "argmin")
 def is_short(x: Tensor) -> bool:
     return max(x.shape) <= MOST_PLACES
