@@ -229,6 +229,7 @@ class Index(Layer):
     keeps_nothing = True
     nonnegative = True
     notation = "y = min(max(⌊x⌋, 0), size − 1)"
+    symbols = {"size": "size"}
 
     layout = KEEPS
 
