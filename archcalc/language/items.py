@@ -287,9 +287,8 @@ def _mapping(node: Mapping, findings: Findings) -> Item | None:
             return None
         help = f"`{other.text}` belongs under `{op.text}:` (indent it), or a `- ` is missing before it"
         if isinstance(value, Sequence) and isinstance(beside, Scalar) and beside.text:
-            help = (
-                f"`{other.text}` belongs under `{op.text}:`, beside the list's own key; see `archcalc layer {op.text}`"
-            )
+            key = "layers" if op.text in ("residual", "moe") else "operands"
+            help = f"the long form has both: `{op.text}: {{{key}: [...], {other.text}: {beside.text}}}`"
         findings.error("SPC010", f"one layer per item: found both `{op.text}` and `{other.text}`", other, help)
         return None
     if op.text == "layers":

@@ -56,7 +56,7 @@ class Entries(End):
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """Raises `ShapeError` for what has no entries."""
         y = self.cut(x)
-        if not x.batched:
+        if not any(one.batched for one in (x, *others)):  # beside a tensor of each sample, one of parameters is for all
             help = "go through something that depends on the input, or write the layers without `each`"
             raise ShapeError(
                 "SHP101", f"`each` goes through entries of each sample, but {x} depends on parameters alone", help=help

@@ -141,11 +141,11 @@ class Builder(Scanning):
     def _end(self, step: Step, layer: Layer, x: Tensor, *beside: Tensor) -> Tensor:
         together = agree(layer, (x,), step.op, _differ)
         try:
-            y = layer.infer(x)
+            y = layer.infer(x, *beside)
         except ShapeError as error:
             self._shape_error(error, step, layer, (x,), Scope({}, None))
         lay(layer, (x,), together, y, step.op)
-        y.batched, y.cached = x.batched, x.cached
+        y.batched, y.cached = x.batched or any(one.batched for one in beside), x.cached
         node = Node(layer.op, step.op, (x, *beside), y)
         node.layer = layer
         self._check_sizes(step, node)

@@ -71,9 +71,8 @@ class Looping(Expander):
         outer, self.nodes = self.nodes, []
         around, self.entries = self.entries, self.entries * tensors[0].shape[0]
         try:
-            entries = [
-                self._end(step, Entries(), one, *tensors[:1][: number > 0]) for number, one in enumerate(tensors)
-            ]
+            lead = next((one for one in tensors if one.batched), tensors[0])
+            entries = [self._end(step, Entries(), one, *([] if one is lead else [lead])) for one in tensors]
             values = {name: value for name, value in scope.values.items() if not isinstance(value, Tensor)}
             inner = Scope(values, entries[0])
             inner.layers.update({name: (entry, None) for (name, _), entry in zip(given, entries) if name})

@@ -93,6 +93,26 @@ def test_a_video_classifier() -> None:
     assert (network["lstm"].macs, network["linear"].macs) == (12_582_912, 25_856)
 
 
+BESIDE = """
+model: beside
+input: [5, 6]
+layers:
+  - linear 6 name=x
+  - parameter 5x6 name=p
+  - each: {ORDER}
+    layers: [{mul: [a, b]}, linear 3]
+"""
+
+
+@pytest.mark.parametrize("order", ["a: x, b: p", "b: p, a: x"])
+def test_what_is_learned_for_each_entry(order: str) -> None:
+    """Beside entries of each sample, those that are the same for all."""
+    net = graph(BESIDE.replace("ORDER", order), batch=3)
+    assert not verify(net).differences
+    module, x = instantiate(net), torch.randn(3, 5, 6)
+    assert torch.allclose(module(x), module.each.linear(module.x(x) * module.p.weight), atol=1e-6)
+
+
 @pytest.mark.parametrize("text", [FRAMES, SENTENCES], ids=["frames", "sentences"])
 def test_equals_pytorch(text: str) -> None:
     assert not verify(graph(text, batch=3)).differences

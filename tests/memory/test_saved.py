@@ -36,6 +36,8 @@ CASES = """
 [4,9,8] | conv 4 kernel=1, unfold 2 stride=2, fold 8x8 kernel=2 stride=2, pad -1, pad before=-1x2 after=1x-1, slice step=2 axis=1
 [4,6] | linear 6, topk 2 name=t, linear 3, embedding 6 dim=3 from=t.indices, topk 1 axis=0 largest=false
 [4,6] | linear 6 name=x, constant 2x3 kind=arange name=k, gather index=k from=x, linear 4 from=x, gather index=k axis=-1
+[4,6] | linear 6 name=x, parameter 4x6 name=p, {each: {a: x, b: p}, layers: [{mul: [a, b]}, linear 3]}, linear 2
+[4,6] | linear 6 name=x, parameter 4x6 name=p, {each: {b: p, a: x}, layers: [{add: [a, b]}, relu, linear 3]}, linear 2
 [4,6] | linear 5 name=x, relu, linear 6 transposed=true tie=x, linear 7 transposed=true bias=false, linear 3
 [4,6] | linear 6 name=x, topk 2 name=t, takealongdim index=t.indices from=x, index 3, embedding 5 dim=4, linear 3
 [4,6] | linear 6 name=x, constant 4x1 kind=arange name=k, index 6 name=i, takealongdim index=i from=x, parameter 4x6 name=p, takealongdim index=i from=p
