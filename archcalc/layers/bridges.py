@@ -21,6 +21,9 @@ class Asked(Protocol):
     first: ClassVar[str | None]
     arguments: ClassVar[dict[str, Argument]]
 
+    def accept(self, x: Tensor) -> None:
+        """Whether it takes input `x`."""
+
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """The output for input `x`."""
 
@@ -95,6 +98,8 @@ def each_alone(layer: Asked, x: Tensor) -> list[Change]:
         value = layer.__dict__.get(name)
         if value is not None and value != argument.default:
             words.append(argument.show(value) if name == layer.first else f"{name}={argument.show(value)}")
-    given = Tensor((entries, *layer.infer(Tensor(tuple(image))).shape))
+    one = Tensor(tuple(image))
+    layer.accept(one)  # which is where some work out their sizes
+    given = Tensor((entries, *layer.infer(one).shape))
     alone = f"for each of the {plain(entries)} entries alone, giving {given}"
     return [Change(line=f"each: [{' '.join(words)}]", reads=given, gives=alone)]

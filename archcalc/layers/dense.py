@@ -125,7 +125,7 @@ class Linear(Reparametrized):
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """The input, for the gradient of the weights."""
         weight = (self.features, inputs[0].shape[-1])
-        return self.with_weight(how, INPUT if how.learns else NOTHING, weight)
+        return self.with_weight(how, INPUT if how.learns else NOTHING, weight, itself=how.needs[0])
 
     def blind_to_order(self, y: Tensor, *inputs: Tensor) -> bool:
         """It computes the same at every position."""

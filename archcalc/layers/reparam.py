@@ -76,21 +76,20 @@ class Reparametrized(Layer):
         """The equation of the layer behind that of its weight."""
         return equation if self.reparam is None else f"{_EQUATIONS[self.reparam].format(w=symbol)}\n{equation}"
 
-    def with_weight(self, how: Saving, saved: Saved, weight: Shape, axis: int = 0) -> Saved:
+    def with_weight(self, how: Saving, saved: Saved, weight: Shape, axis: int = 0, itself: bool = True) -> Saved:
         """What is kept where the weight is computed too: itself, for the input's gradient, and what it is computed with."""
         if self.reparam is None or not (how.needs[0] or how.learns):
             return saved
         size, outputs = plain(product(weight)), plain(weight[axis])
-        extra = {"weight": size}
+        extra = {"weight": size * itself}
         if how.learns and self.reparam == WEIGHTNORM:
             extra["lengths"] = plain(product(self.learned({"weight": weight})["parametrizations.weight.original0"]))
         elif how.learns and self.reparam == STANDARDIZED:
             extra |= {"means": plain(weight[0]), "deviations": plain(weight[0])}
         elif how.learns:
             extra |= {"u": outputs, "v": size // outputs, "largest factor": 1}
-        return Saved(
-            saved.inputs, saved.output, {**saved.extra, **{name: count * how.width for name, count in extra.items()}}
-        )
+        together = {**saved.extra, **{name: count * how.width for name, count in extra.items()}}
+        return Saved(saved.inputs, saved.output, together, alone=tuple(extra))
 
     def beside_weight(self, how: Saving, passing: tuple[int, int], weight: Shape) -> tuple[int, int]:
         """What is needed in passing where the weight is computed: itself where it is not kept, and its gradient."""

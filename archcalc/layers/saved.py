@@ -84,10 +84,11 @@ class Saved:
         output: whether the output is kept as it is.
         extra: bytes of what else is kept, by name.
         further: which further outputs are kept, by name.
+        alone: names of `extra` that are of parameters alone, which every expert keeps by itself.
         states: which states of the second input, a recurrent layer, are kept.
     """
 
-    __slots__ = ("extra", "further", "inputs", "output", "states")
+    __slots__ = ("alone", "extra", "further", "inputs", "output", "states")
 
     def __init__(
         self,
@@ -96,12 +97,14 @@ class Saved:
         extra: dict[str, int] | None = None,
         states: tuple[str, ...] = (),
         further: tuple[str, ...] = (),
+        alone: tuple[str, ...] = (),
     ) -> None:
         self.inputs = inputs
         self.output = output
         self.extra = extra or {}
         self.states = states
         self.further = further
+        self.alone = alone
 
 
 NOTHING = Saved()

@@ -122,11 +122,15 @@ class LayerRun(Scene):
             output.storage.made_of = tuple(one.storage for one in given if one.storage is not output.storage)
         kept: list[Storage] = [one for storage in samples for one in self._keep(storage, node)]
         each = 1 if node.exit.batched else self.experts  # what depends on parameters alone, in each expert
+        extras = [
+            Storage(size * (self.experts if name in saved.alone else each))
+            for name, size in saved.extra.items()
+            if size
+        ]
         known = self.known_products.pop((id(node), self.at), None)
         if needs is not None and self.products is not None and layer.autocast == LOW:
-            of_own = [Storage(size * each) for size in saved.extra.values() if size]
-            self.products[id(node), self.at] = output.storage, of_own
-            for storage in (output.storage, *of_own):
+            self.products[id(node), self.at] = output.storage, extras
+            for storage in (output.storage, *extras):
                 self._keep(storage, node)
         if needs is not None and self.keeping:
             wanted: list[Storage] = []
@@ -142,7 +146,7 @@ class LayerRun(Scene):
             wanted += [self._value((node.exit.outputs or {})[name]).storage for name in saved.further]
             if saved.states:
                 wanted += [inputs[1].states[name] for name in saved.states]
-            wanted += known[1] if known else [Storage(size * each) for size in saved.extra.values() if size]
+            wanted += known[1] if known else extras
             kept += [one for storage in wanted for one in self._keep(storage, node)]
             sums = [
                 x.numel * width * batch

@@ -193,7 +193,8 @@ def _step(node: Node, index: int, last: dict[int, int], beside: set[int]) -> Ste
         )
         return Step(node, tuple(key for _, keys in further for key in keys), None, further)
     parts = list((node.output.outputs or {}).values()) if node.output.parts and node.copies == 1 else []
-    if 1 < len(parts) <= UNPACKED and id(node.output) not in last:
+    alone = not (node.further or node.gathered)  # else the parts stay together among what a group gives
+    if alone and 1 < len(parts) <= UNPACKED and id(node.output) not in last:
         several: tuple[tuple[str | None, frozenset[int]], ...] = tuple(
             ((None if id(one) in last else "_"), frozenset([id(one)])) for one in parts
         )
