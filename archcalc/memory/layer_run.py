@@ -11,6 +11,7 @@ from archcalc.layers.saved import INPUT, NOTHING, Saving
 from archcalc.layers.strides import contiguous
 from archcalc.layers.tensor import Tensor
 from archcalc.memory.adapters import adapted, learns
+from archcalc.memory.asked import Asked
 from archcalc.memory.autocast import Autocast, Copies
 from archcalc.memory.given import INDEX, for_each, forced, is_pointwise, tensor_bytes
 from archcalc.memory.heads import head
@@ -33,6 +34,7 @@ class LayerRun(Scene):
         at: which copy of each group of copies is run. experts: so many of those around are gone through as one.
         tape: what the backward pass goes back through; keeping: whether layers keep something for it.
         products: of a checkpoint whose products are kept; known_products: of the one that runs again.
+        known: what layers said of ways to run them.
     """
 
     def __init__(self, graph: Graph, structure: Structure, running: Running, run: Run, peaks: bool) -> None:
@@ -47,6 +49,7 @@ class LayerRun(Scene):
         self.known_products: Products = {}
         self.autocast = Autocast(running, structure)
         self.more_remembered = 0
+        self.known: dict[tuple[Any, ...], Asked] = {}
         self.stored = Stored(graph, running)
         self.head = head(graph, running)
         self._attention, self.trains, self.threads = forced(running), running.trains, running.threads or 2
@@ -93,21 +96,17 @@ class LayerRun(Scene):
         where = (id(node), *self._which()) if self.at else (id(node),)
         needs = self.needs.get(where)  # None where the layer does not run backward
         width = self.autocast.computes(node, inputs)
-        how = Saving(
-            needs or (False,) * max(1, len(inputs)), batch, width, self.gpu, self._attention,
-            self.threads, needs is not None and self.keeping, tuple([value.strides for value in inputs]),
-            self.trains, learns(node), needs is not None and where in self.structure.beside,
-            tuple([value.width for value in inputs]), self.autocast.casts(node),
-            not node.learns_itself,
-        )  # fmt: skip
+        beside = needs is not None and where in self.structure.beside
+        asked = self._asked(node, layer, batch, width, inputs, needs, beside)
+        how = asked.how
         self.fetched = 0
-        output = self._outputs(node, layer, how, inputs)
-        saved, passing, copied = NOTHING, (0, 0), layer.copied(how, node.exit, *node.inputs)
+        output = self._outputs(asked, inputs)
+        saved, passing, copied = NOTHING, (0, 0), asked.copied
         cast, weights = self._cast(node, inputs, width) if self.autocast.is_on else ({}, Copies())
         if needs is not None or not self.trains:
-            saved = layer.saved(how, node.exit, *node.inputs)
+            saved = asked.saved
             if self.peaks:
-                passing = layer.passing(how, node.exit, *node.inputs)
+                passing = asked.passing
                 if (
                     not how.keeps and passing[0] >= 0
                 ):  # less than nothing where not all copies of weights are there at once
@@ -160,11 +159,32 @@ class LayerRun(Scene):
         for storage in (known[0], *known[1]) if known else ():
             self.heap.release(storage)
         made = {*cast.values(), *(one for _, one in weights)}
-        beside = sum(storage.bytes for storage in made if not storage.keepers)
-        self._moment("forward", node, passing[0] + beside)
+        casts = sum(storage.bytes for storage in made if not storage.keepers)
+        self._moment("forward", node, passing[0] + casts)
         for child in (child for child in node.children if child.is_expert):
             self._unbind(id(child.inputs[0]))
             self._unbind(id(child.exit))
+
+    def _asked(
+        self, node: Node, layer: Layer, batch: int, width: int, inputs: list[Value], needs: tuple[bool, ...] | None,
+        beside: bool,
+    ) -> Asked:  # fmt: skip
+        """How a layer runs, and what it says of that: the same for copies that read what lies alike."""
+        lies, given = tuple([value.strides for value in inputs]), tuple([value.width for value in inputs])
+        keeps = needs is not None and self.keeping
+        places = tuple([(one.sizes, one.steps, one.in_order) for one in lies])
+        key = (id(node), needs, batch, width, keeps, beside, given, places)
+        found = self.known.get(key) if self.peaks else None  # else numbers may be traced: each stands for itself
+        if found is None:
+            how = Saving(
+                needs or (False,) * max(1, len(inputs)), batch, width, self.gpu, self._attention,
+                self.threads, keeps, lies, self.trains, learns(node), beside, given, self.autocast.casts(node),
+                not node.learns_itself,
+            )  # fmt: skip
+            found = Asked(node, layer, how)
+            if self.peaks:
+                self.known[key] = found
+        return found
 
     def _cast(self, node: Node, inputs: list[Value], width: int) -> tuple[dict[int, Storage], Copies]:
         """What autocast makes in the type that is computed in: of inputs, by their places, and of parameters."""
@@ -199,8 +219,9 @@ class LayerRun(Scene):
         found = any(needed and origins(x) & keys for needed, x in zip(needs, group.inputs))
         return found or any(self._gradient_reaches(child, keys) for child in group.children)
 
-    def _outputs(self, node: Node, layer: Layer, how: Saving, inputs: list[Value]) -> Value:
+    def _outputs(self, asked: Asked, inputs: list[Value]) -> Value:
         """Bind what the layer gives, further outputs too; the output."""
+        node, layer, how = asked.node, asked.layer, asked.how
         y, width = node.exit, layer.element_bytes(how)
         if self.head is not None and node is self.head.node:
             piece = Value(Storage(0), self.head.logits * width, contiguous((self.head.rows, self.head.classes)), width)
@@ -209,20 +230,20 @@ class LayerRun(Scene):
         size = y.numel * how.batch * (INDEX if y.integer else width)
         if (known := self.known_products.get((id(node), self.at))) is not None:
             storage = known[0]
-        elif inputs and layer.shares(how, y, *node.inputs):
+        elif inputs and asked.shares:
             storage = inputs[0].storage
         elif layer.view and not inputs:  # of a parameter
             storage = Storage(0)
         else:
             each = 1 if y.batched else self.experts
-            storage = Storage(layer.stored(how, y, *node.inputs) * (INDEX if y.integer else width) * each)
-        output = Value(storage, size, layer.strides(how, y, *node.inputs), width)
+            storage = Storage(asked.stored * (INDEX if y.integer else width) * each)
+        output = Value(storage, size, asked.strides, width)
         self._bind(y, output)
         memory = {"": storage}
         for name, extra in (y.outputs or {}).items():
             part = extra.numel * how.batch * (INDEX if extra.integer else width)
             other = layer.further_memory(name)
             memory[name] = Storage(part) if other is None else memory[other]
-            self._bind(extra, Value(memory[name], part, layer.further_strides(name, how, y, *node.inputs), width))
+            self._bind(extra, Value(memory[name], part, asked.further_strides[name], width))
         output.states = {name: memory[name] for name in ("h", "c") if name in memory}
         return output

@@ -1,0 +1,53 @@
+"""What a layer says of a way to run it; copies of a layer are mostly run alike, and it is asked once for all of them."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from archcalc.layers.base import Layer
+from archcalc.layers.saved import Saved, Saving
+from archcalc.layers.strides import Strides
+from archcalc.network.graph import Node
+
+
+class Asked:
+    """A layer, `how` it runs, and what it says of that."""
+
+    def __init__(self, node: Node, layer: Layer, how: Saving) -> None:
+        self.node, self.layer, self.how = node, layer, how
+
+    @cached_property
+    def saved(self) -> Saved:
+        """What it keeps for backward."""
+        return self.layer.saved(self.how, self.node.exit, *self.node.inputs)
+
+    @cached_property
+    def passing(self) -> tuple[int, int]:
+        """Bytes that it needs in passing, forward and backward."""
+        return self.layer.passing(self.how, self.node.exit, *self.node.inputs)
+
+    @cached_property
+    def copied(self) -> tuple[int, ...]:
+        """The inputs that it copies."""
+        return self.layer.copied(self.how, self.node.exit, *self.node.inputs)
+
+    @cached_property
+    def shares(self) -> bool:
+        """Whether its output is in the memory of its first input."""
+        return self.layer.shares(self.how, self.node.exit, *self.node.inputs)
+
+    @cached_property
+    def stored(self) -> int:
+        """Numbers in the memory of its output."""
+        return self.layer.stored(self.how, self.node.exit, *self.node.inputs)
+
+    @cached_property
+    def strides(self) -> Strides:
+        """How its output lies in memory."""
+        return self.layer.strides(self.how, self.node.exit, *self.node.inputs)
+
+    @cached_property
+    def further_strides(self) -> dict[str, Strides]:
+        """How its further outputs do."""
+        y = self.node.exit
+        return {name: self.layer.further_strides(name, self.how, y, *self.node.inputs) for name in y.outputs or {}}
