@@ -63,6 +63,18 @@ def start(
     return done
 
 
+def here(*arguments: str) -> tuple[int, str]:
+    """Status and output of the command line in this process, which takes a fifth of the time: for what no process is asked."""
+    from click.testing import CliRunner
+
+    from archcalc.cli import group
+
+    result = CliRunner().invoke(group, list(arguments), standalone_mode=False, prog_name="archcalc")
+    if result.exception is not None:
+        raise result.exception
+    return int(result.return_value or 0), result.output
+
+
 def _environment(further: Mapping[str, str] | None) -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "FORCE_COLOR")} | dict(
         further or {}

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from functools import cache
 
-from click.testing import CliRunner
-
-from archcalc.cli import group
 from archcalc.cost import Costs
 from archcalc.network.graph import walk
 from archcalc.network.load import Graph, load_graph
@@ -17,14 +14,6 @@ def path(case: str) -> str:
     """`vgg16@bn` as what the command line takes."""
     name, at, variant = case.partition("@")
     return f"{ROOT / 'specs' / name}.yaml{at}{variant}"
-
-
-def run(*arguments: str) -> tuple[int, str]:
-    """The command line in this process: its status, and all it wrote."""
-    result = CliRunner().invoke(group, list(arguments), standalone_mode=False, prog_name="archcalc")
-    if result.exception is not None:
-        raise result.exception
-    return int(result.return_value or 0), result.output
 
 
 def load(case: str, batch: int = 1, **given: str) -> Graph:

@@ -19,7 +19,8 @@ from archcalc.network.graph import Graph, layers_of
 from archcalc.network.load import build_graph
 from archcalc.pytorch.instance import example_inputs, instantiate
 from archcalc.pytorch.source import module_source
-from tests.pytorch.specs import CASES, DISTINCT, SHRUNK, SMALL, load, path, run, short, shrunk
+from tests.program import here
+from tests.pytorch.specs import CASES, DISTINCT, SHRUNK, SMALL, load, path, short, shrunk
 
 RUFF = shutil.which("ruff") or shutil.which("ruff", path=str(Path(sys.executable).parent))
 
@@ -246,7 +247,7 @@ with torch.device("meta"):
 
 
 def test_resnet152_is_short_and_runs_in_a_bare_directory(tmp_path: Path) -> None:
-    status, _ = run("build", path("resnet152"), "-o", str(tmp_path / "model.py"))
+    status, _ = here("build", path("resnet152"), "-o", str(tmp_path / "model.py"))
     assert status == 0
     assert len((tmp_path / "model.py").read_text("utf-8").splitlines()) < 250
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
@@ -261,27 +262,27 @@ def test_resnet152_is_short_and_runs_in_a_bare_directory(tmp_path: Path) -> None
 
 
 def test_writes_to_standard_output() -> None:
-    assert run("build", path("net")) == (0, module_source(load("net")))
+    assert here("build", path("net")) == (0, module_source(load("net")))
 
 
 def test_does_not_overwrite_without_force(tmp_path: Path) -> None:
     target = tmp_path / "model.py"
-    assert run("build", path("net"), "-o", str(target)) == (0, "")
+    assert here("build", path("net"), "-o", str(target)) == (0, "")
     target.write_text("mine")
-    status, output = run("build", path("net"), "-o", str(target))
+    status, output = here("build", path("net"), "-o", str(target))
     assert status == 2
     assert "--force" in output
     assert target.read_text() == "mine"
-    assert run("build", path("net"), "-o", str(target), "--force") == (0, "")
+    assert here("build", path("net"), "-o", str(target), "--force") == (0, "")
     assert target.read_text("utf-8") == module_source(load("net"))
 
 
 def test_settings_and_variants() -> None:
-    assert run("build", path("gpt2@medium"), "--set", "seq=16") == (0, module_source(load("gpt2@medium", seq="16")))
+    assert here("build", path("gpt2@medium"), "--set", "seq=16") == (0, module_source(load("gpt2@medium", seq="16")))
 
 
 def test_state_dict() -> None:
-    assert run("build", path("net"), "--format", "state-dict") == (
+    assert here("build", path("net"), "--format", "state-dict") == (
         0,
         "fc1.weight  20×10\nfc1.bias  20\nfc2.weight  2×20\nfc2.bias  2\n",
     )
@@ -290,21 +291,21 @@ def test_state_dict() -> None:
 @pytest.mark.parametrize("target", ["missing/model.py", "."])
 def test_an_unwritable_path_is_status_2(target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    status, output = run("build", path("net"), "-o", target, "--force")
+    status, output = here("build", path("net"), "-o", target, "--force")
     assert status == 2
     assert target in output
 
 
 def test_an_invalid_spec_is_status_1(tmp_path: Path) -> None:
     (tmp_path / "m.yaml").write_text("model: m\ninput: [3]\nlayers:\n  - linear 0\n")
-    status, output = run("build", str(tmp_path / "m.yaml"), "-o", str(tmp_path / "m.py"))
+    status, output = here("build", str(tmp_path / "m.yaml"), "-o", str(tmp_path / "m.py"))
     assert status == 1
     assert "SPC005" in output
     assert not (tmp_path / "m.py").exists()
 
 
 def test_a_missing_spec_is_status_2(tmp_path: Path) -> None:
-    assert run("build", str(tmp_path / "none.yaml"))[0] == 2
+    assert here("build", str(tmp_path / "none.yaml"))[0] == 2
 
 
 TIED = """

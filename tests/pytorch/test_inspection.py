@@ -19,7 +19,7 @@ from archcalc.pytorch.source import module_source
 from archcalc.quoting import python_docstring, python_string
 from tests import hostile
 from tests.conftest import ROOT
-from tests.pytorch.specs import run
+from tests.program import here
 
 # Executed where a docstring is closed by quotes of the name.
 NINE = '""""""""";import os;os.mkdir("{}");"""""""""'
@@ -38,8 +38,8 @@ def test_a_model_runs_no_code(tmp_path: Path) -> None:
     made = tmp_path / "made"
     file = tmp_path / "net.yaml"
     file.write_text(spec(NINE.format(made)).text, "utf-8")
-    run("verify", str(file))
-    _, text = run("build", str(file))
+    here("verify", str(file))
+    _, text = here("build", str(file))
     exec(compile(text, "built", "exec"), {})
     assert not made.exists()
 
@@ -47,8 +47,8 @@ def test_a_model_runs_no_code(tmp_path: Path) -> None:
 def test_a_file_name_runs_no_code(tmp_path: Path) -> None:
     file = tmp_path / '""""""""";raise SystemExit;"""""""""'
     file.write_text(spec("m").text, "utf-8")
-    run("verify", str(file))
-    exec(compile(run("build", str(file))[1], "built", "exec"), {})
+    here("verify", str(file))
+    exec(compile(here("build", str(file))[1], "built", "exec"), {})
 
 
 @given(hostile.line, hostile.file_name, hostile.text)

@@ -13,7 +13,8 @@ from archcalc.layers.code import module
 from archcalc.layers.tensor import Tensor
 from archcalc.network.load import Graph, build_graph
 from archcalc.pytorch.verify import verify
-from tests.pytorch.specs import DISTINCT, load, path, run, short
+from tests.program import here
+from tests.pytorch.specs import DISTINCT, load, path, short
 
 
 def build(text: str, batch: int = 1) -> Graph:
@@ -141,7 +142,7 @@ def test_every_difference_names_its_layer_inside_blocks(monkeypatch: pytest.Monk
 
 
 def test_status_0_and_what_was_compared() -> None:
-    status, output = run("verify", path("net"))
+    status, output = here("verify", path("net"))
     assert status == 0
     assert output.startswith(
         "net: 4 layers, 4 named parameters (262), 480 forward and 560 backward FLOPs equal PyTorch's\n"
@@ -150,7 +151,7 @@ def test_status_0_and_what_was_compared() -> None:
 
 def test_status_1_for_a_difference(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(REGISTRY["linear"], "macs", lambda self, y, *inputs: 0)
-    status, output = run("verify", path("net"), path("convolution"))
+    status, output = here("verify", path("net"), path("convolution"))
     assert status == 1
     assert output.startswith("net: 6 differences\n  fc1: FLOPs is 0 here, 400 in PyTorch\n")
     assert "convolution: 1 layer" in output
@@ -158,14 +159,14 @@ def test_status_1_for_a_difference(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_status_1_for_an_invalid_spec(tmp_path: Path) -> None:
     (tmp_path / "m.yaml").write_text("model: m\ninput: [3]\nlayers:\n  - linear 0\n")
-    status, output = run("verify", str(tmp_path / "m.yaml"), path("net"))
+    status, output = here("verify", str(tmp_path / "m.yaml"), path("net"))
     assert status == 1
     assert "SPC005" in output
     assert "net: 4 layers" in output
 
 
 def test_status_2_for_a_missing_spec(tmp_path: Path) -> None:
-    assert run("verify", str(tmp_path / "none.yaml"))[0] == 2
+    assert here("verify", str(tmp_path / "none.yaml"))[0] == 2
 
 
 def test_a_sequence_that_is_too_long_is_refused_at_once():

@@ -8,6 +8,7 @@ import json
 import re
 import shlex
 from dataclasses import replace
+from functools import cache
 from importlib import import_module
 
 import jsonschema
@@ -20,7 +21,7 @@ from archcalc.prediction.model import PHASES
 from archcalc.reports import forms
 from archcalc.reports.calibration.report import Report
 from tests.conftest import ROOT, SPECS
-from tests.program import run
+from tests.program import here, run
 
 PACKAGE = ROOT / "archcalc" / "reports"
 # A command line that prints each report; `{weights}` is a file of weights, `{old}` and `{new}` are folders.
@@ -83,12 +84,16 @@ def closed(schema):
     return {"additionalProperties": False, **found} if isinstance(schema.get("properties"), dict) else found
 
 
-def follows_the_schema(report, out):
-    """Whether JSON has a version, and all that its schema says and nothing else."""
+@cache
+def validator(report):
     schema = forms.schema(report)
     assert re.search(r'"version": {\s*"const": 1\s*}', schema), "the version stands in the schema"
-    validator = jsonschema.Draft202012Validator(closed(json.loads(schema)))
-    error = jsonschema.exceptions.best_match(validator.iter_errors(json.loads(out)))
+    return jsonschema.Draft202012Validator(closed(json.loads(schema)))
+
+
+def follows_the_schema(report, out):
+    """Whether JSON has a version, and all that its schema says and nothing else."""
+    error = jsonschema.exceptions.best_match(validator(report).iter_errors(json.loads(out)))
     place = error and "/".join(map(str, error.absolute_path))
     assert error is None, f"archcalc/reports/{report}/schema.json does not describe this, at {place}: {error.message}"
 
@@ -199,7 +204,9 @@ def test_the_check_of_schemas_can_fail():
 @pytest.mark.parametrize("spec", SPECS, ids=lambda path: path.stem)
 def test_every_network_follows_the_schemas(spec):
     for report in ("shapes", "memory"):
-        follows_the_schema(report, run(report, str(spec), "--format", "json").stdout)
+        status, out = here(report, str(spec), "--format", "json")
+        assert status == 0
+        follows_the_schema(report, out)
 
 
 @pytest.mark.parametrize("report", forms.reports())

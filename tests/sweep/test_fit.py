@@ -43,7 +43,8 @@ def brute(point: Point, name: str, given, values) -> int | None:
         ("vit.yaml", "depth", {"params": "50M"}, range(1, 30)),
         ("vit.yaml", "width", {"params": "1G", "memory": "1G"}, range(12, 1200, 12)),
         ("gpt2.yaml", "width", {"macs": "50G"}, range(12, 1000, 12)),
-        ("mobilenetv2.yaml", "head", {"params": "3M"}, range(1, 1400)),
+        ("lstm.yaml", "hidden", {"params": "100k"}, range(1, 400)),
+        ("mobilenetv2.yaml", "head", {"params": "3M"}, range(850, 1000)),
     ],
 )
 def test_equals_trying_all(name, vary, given, values):
