@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+import re
 
 import pytest
 
@@ -78,11 +79,25 @@ def test_it_shows_itself():
 
 def test_blocks_fold_in_a_notebook():
     html = archcalc.load("specs/gpt2.yaml")._repr_html_()
-    assert '<input type="checkbox">repeat ×12 <b>h</b>' in html
-    assert html.count('<tr class="inner">') == 10
+    assert '<label><input type="checkbox" class="f0">repeat ×12 <b>h</b></label>' in html
+    assert len(re.findall('<tr class="g0(?: g[0-9]+)*">', html)) == 10
+    assert ".archcalc:has(.f0:not(:checked)) .g0{display:none}" in html
     assert "68.3" in html, "its share"
     assert "FLOPs = 2 × MACs" in html, "a footnote"
     assert "×" in html.partition("input")[2]
+
+
+def test_blocks_inside_blocks_fold_too():
+    inner = "residual: [layernorm, linear 8 name=last]"
+    html = archcalc.loads(
+        "model: m\ninput: [4, 8]\nblocks:\n"
+        f"  c():\n    - {inner}\n  b():\n    - repeat: 2\n      layers: [c]\n  a(): [b, b]\nlayers: [a, linear 8]\n"
+    )._repr_html_()
+    rows = re.findall('<tr(?: class="([^"]*)")?><td.*?</tr>', html)
+    assert rows[0] == rows[-1] == ""
+    assert max(len(one.split()) for one in rows) >= 4
+    boxes = set(re.findall('class="f([0-9]+)"', html))
+    assert {box[1:] for one in rows for box in one.split()} == boxes
 
 
 def test_causal():

@@ -341,4 +341,4 @@ class Network:
     def _repr_html_(self) -> str:
         from archcalc.reports.shapes import notebook
 
-        return notebook.network(self._costs, nested(self._costs, 2))
+        return notebook.network(self._costs)

@@ -8,6 +8,7 @@ from archcalc.difference.checkpoints import Checkpoints
 from archcalc.difference.compare import Difference
 from archcalc.reports.blocks import columns_of
 from archcalc.reports.difference.rows import ADDED, CHANGED, REMOVED, Row, effect, rows
+from archcalc.reports.labels import lines_of
 from archcalc.reports.paragraphs import NO_BREAK, filled
 
 _STYLES = {ADDED: "32", REMOVED: "31", CHANGED: "33"}
@@ -54,12 +55,14 @@ def styled(text: str, style: str, color: bool) -> str:
 
 
 def wrapped(text: str, first: str, others: str, width: int | None, taken: int | None = None) -> Iterator[str]:
-    """Lines of `text`, broken between words; `taken` is how wide `first` is on a screen."""
+    """Lines of `text`, broken between words, and longer names behind dots; `taken` is how wide `first` is on a screen."""
     if width is None:
         yield first + text.replace(NO_BREAK, " ")
         return
     taken = columns_of(first) if taken is None else taken
-    for index, line in enumerate(filled(text, max(20, width), " " * taken, others)):
+    width = max(20, width)
+    lines = [part for line in filled(text, width, " " * taken, others) for part in lines_of(line, width)]
+    for index, line in enumerate(lines):
         yield first + line[taken:] if index == 0 else line
 
 

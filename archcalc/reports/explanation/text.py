@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from archcalc.reports.blocks import BOLD, DIM, NEWLINE, UNBOUNDED, Page, Piece, columns_of
 from archcalc.reports.explanation.facts import Line
 from archcalc.reports.explanation.report import Explanation
-from archcalc.reports.labels import shortened
+from archcalc.reports.labels import lines_of, shortened
 from archcalc.reports.paragraphs import NO_BREAK, broken
 
 # What stands between a letter and its value, where no line ends.
@@ -73,8 +73,14 @@ class _Columns:
             if line.whole or "  (" not in line.title
             else shortened(line.title, self.indent - len(start) - _GAP)
         )
-        head = start + (title or line.title)
-        yield head, BOLD if line.total or not (line.formula or line.value) else None
+        *above, head = (
+            [start + (title or line.title)] if line.whole else lines_of(start + (title or line.title), self.width)
+        )
+        style = BOLD if line.total or not (line.formula or line.value) else None
+        for one in above:
+            yield one, style
+            yield NEWLINE
+        yield head, style
         gap = " " * (self.indent - columns_of(head))
         if line.whole and self.indent + columns_of(line.formula) > self.width:
             yield NEWLINE

@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from archcalc.cost import Costs
 from archcalc.quoting import xml
 from archcalc.reports import numbers
 from archcalc.reports.paragraphs import Parts
-from archcalc.reports.rows import Row
+from archcalc.reports.rows import Row, nested
 from archcalc.reports.shapes.columns import USUAL, Shown, columns
 from archcalc.reports.shapes.totals import footer
 
-# A block is a part of the table, which its box opens. Where styles are taken off, all rows are in sight.
+# Blocks inside blocks are rows as long as there are no more than so many.
+_MOST_ROWS, _MOST_LEVELS = 120, 6
+# Where styles are taken off, all rows are in sight.
 _STYLE = (
-    "<style>.archcalc tbody:has(input:not(:checked)) tr.inner{display:none}"
-    ".archcalc label{cursor:pointer}.archcalc input{margin:0 .4em 0 0;font:inherit}"
+    ".archcalc label{cursor:pointer}.archcalc input{margin:0 .4em 0 0;font:inherit;color:inherit}"
     "@supports (appearance:none){.archcalc input{appearance:none}"
     ".archcalc input::before{content:'\\25B8'}.archcalc input:checked::before{content:'\\25BE'}}"
     ".archcalc td,.archcalc th{white-space:nowrap;padding:.2em .6em}.archcalc-page{overflow-x:auto}"
     ".archcalc tbody td:first-child{white-space:normal;min-width:12em}"
-    ".archcalc .notes{white-space:normal;font-weight:normal}</style>"
+    ".archcalc .notes{white-space:normal;font-weight:normal}"
 )
 
 
-def network(costs: Costs, rows: Iterable[Row]) -> str:
+def network(costs: Costs) -> str:
     """A table with the notebook's own look; totals and footnotes in its last rows."""
+    rows = _opened(costs)
     graph = costs.graph
     shown = columns(USUAL, costs)
     head = _cells("layer", [one.header for one in shown], shown, "th")
@@ -34,35 +36,45 @@ def network(costs: Costs, rows: Iterable[Row]) -> str:
     caption = f"<caption>{xml(graph.model)}: input {inputs}, batch {graph.batch}</caption>"
     notes = "<br>".join(xml(" · ".join(block.parts)) for block in footer(costs) if isinstance(block, Parts))
     foot = f'<tr>{total}</tr><tr><td class="notes" colspan="{1 + len(shown)}" style="text-align:left">{notes}</td></tr>'
-    bodies = "".join(_bodies(rows, shown))
+    lines, boxes = _lines(rows, shown)
+    # A box that is not checked hides the rows inside its block, at whatever depth.
+    folds = "".join(f".archcalc:has(.f{box}:not(:checked)) .g{box}{{display:none}}" for box in range(boxes))
     return (
-        f'{_STYLE}<div class="archcalc-page"><table class="archcalc">{caption}'
-        f"<thead><tr>{head}</tr></thead>{bodies}<tfoot>{foot}</tfoot></table></div>"
+        f'<style>{folds}{_STYLE}</style><div class="archcalc-page"><table class="archcalc">{caption}'
+        f"<thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody><tfoot>{foot}</tfoot></table></div>"
     )
 
 
-def _bodies(rows: Iterable[Row], shown: list[Shown]) -> Iterator[str]:
-    """Each topmost row with all that is inside it."""
-    body: list[Row] = []
-    for row in rows:
-        if row.level == 0 and body:
-            yield _body(body, shown)
-            body = []
-        body.append(row)
-    if body:
-        yield _body(body, shown)
+def _opened(costs: Costs) -> list[Row]:
+    """The rows of as many levels of blocks as a page takes, but of two at least."""
+    rows = list(nested(costs, 2))
+    for depth in range(3, _MOST_LEVELS + 1):
+        more = list(islice(nested(costs, depth), _MOST_ROWS + 1))
+        if not len(rows) < len(more) <= _MOST_ROWS:
+            break
+        rows = more
+    return rows
 
 
-def _body(rows: list[Row], shown: list[Shown]) -> str:
-    first, *inner = rows
-    lines = [f"<tr>{_cells(_label(first, bool(inner)), [one.cell(first) for one in shown], shown, 'td')}</tr>"]
-    lines += [
-        f'<tr class="inner">{_cells(_label(row), [one.cell(row) for one in shown], shown, "td")}</tr>' for row in inner
-    ]
-    return f"<tbody>{''.join(lines)}</tbody>"
+def _lines(rows: list[Row], shown: list[Shown]) -> tuple[list[str], int]:
+    """A line of the table for each row, with the blocks that it is inside of as classes; and how many blocks fold."""
+    lines: list[str] = []
+    around: list[int] = []  # the box of each block that is open here
+    boxes = 0
+    for at, row in enumerate(rows):
+        del around[row.level :]
+        inside = "".join(f" g{box}" for box in around)
+        folds = at + 1 < len(rows) and rows[at + 1].level > row.level
+        label = _label(row, boxes if folds else None)
+        cells = _cells(label, [one.cell(row) for one in shown], shown, "td")
+        lines.append(f'<tr class="{inside[1:]}">{cells}</tr>' if inside else f"<tr>{cells}</tr>")
+        if folds:
+            around.append(boxes)
+            boxes += 1
+    return lines, boxes
 
 
-def _label(row: Row, folds: bool = False) -> str:
+def _label(row: Row, box: int | None) -> str:
     """A layer with its number of copies and its name; one that folds with a box."""
     text = xml(row.label) + (f" ×{row.copies:,}" if row.copies > 1 else "")
     if row.node is not None and row.node.weights > 1:
@@ -70,7 +82,7 @@ def _label(row: Row, folds: bool = False) -> str:
     if row.node is not None and row.node.name:
         text += f" <b>{xml(row.node.name)}</b>"
     indent = "&emsp;" * row.level
-    return f'<label><input type="checkbox">{text}</label>' if folds else indent + text
+    return indent + (text if box is None else f'<label><input type="checkbox" class="f{box}">{text}</label>')
 
 
 def _cells(label: str, texts: list[str], shown: list[Shown], tag: str) -> str:
