@@ -165,6 +165,33 @@ def is_source(line: str) -> bool:
     return line.startswith("    ") or "/screens0/" in line
 
 
+# Names that are wider than a terminal, of blocks in blocks.
+DEEP = """model: deep
+input: [3, 8, 8]
+blocks:
+  inverted_bottleneck_residual_block(channels):
+    - residual: [conv channels kernel=1 name=projection_pointwise, batchnorm]
+  stage_of_the_feature_pyramid(channels):
+    - repeat: 2
+      name: repeated_inverted_bottlenecks
+      layers: [inverted_bottleneck_residual_block channels]
+layers:
+  - conv 8 kernel=1 name=stem
+  - stage_of_the_feature_pyramid 8 name=stage_with_full_resolution
+"""
+
+
+@pytest.mark.parametrize("command", ["shapes", "explain", "memory", "diff specs/net.yaml", "predict --device a100"])
+def test_names_that_are_wider_than_the_terminal_go_on_in_the_next_line(command, tmp_path):
+    (tmp_path / "deep.yaml").write_text(DEEP)
+    words = [*shlex.split(command), str(tmp_path / "deep.yaml")]
+    out = run(*words, env={"COLUMNS": "60"}).stdout
+    names = ("stage_of_the_feature_pyramid", "stage_with_full_resolution", "stem")
+    assert any(name in out for name in names)
+    for line in out.splitlines():
+        assert columns_of(line) <= 60 or str(tmp_path) in line, line
+
+
 @pytest.mark.parametrize("command", SCREENS)
 def test_colour_changes_no_letter(command, files):
     command = command.format(**files) if "{" in command else command
