@@ -21,11 +21,12 @@ def _names(context: click.Context, parameter: click.Parameter, incomplete: str) 
 @click.command(name="layer")
 @click.argument("name", shell_complete=_names)
 @options.form("layer")
+@options.color
 @options.guarded
-def command(name: str, format: str) -> int:
+def command(name: str, format: str, color: str) -> int:
     """Describe one layer: its keys, shapes and formulas."""
     if name in STRUCTURES:
-        emit("layer", format, STRUCTURES[name])
+        emit("layer", format, STRUCTURES[name], color)
         return 0
     if name not in REGISTRY:
         known = meaning(name)
@@ -35,5 +36,5 @@ def command(name: str, format: str) -> int:
             raise RequestError(f"no layer is named `{name}`: {hint}")
         complain(f"archcalc: `{name}` is `{known.layer}` here{f' with {known.keys}' if known.keys else ''}", "never")
         name = known.layer
-    emit("layer", format, REGISTRY[name])
+    emit("layer", format, REGISTRY[name], color)
     return 0

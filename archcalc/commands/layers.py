@@ -11,8 +11,9 @@ from archcalc.reports.layers.report import Report
 
 @click.command(name="layers")
 @options.form("layers")
+@options.color
 @options.guarded
-def command(format: str) -> int:
+def command(format: str, color: str) -> int:
     """List the layers of the language, by family."""
-    emit("layers", format, Report())
+    emit("layers", format, Report(), color)
     return 0

@@ -20,17 +20,18 @@ def _codes(context: click.Context, parameter: click.Parameter, incomplete: str) 
 @click.command(name="rule")
 @click.argument("code", required=False, shell_complete=_codes)
 @options.form("rules")
+@options.color
 @options.guarded
-def command(code: str | None, format: str) -> int:
+def command(code: str | None, format: str, color: str) -> int:
     """Describe a rule: what it finds, why, and what to write instead.
 
     CODE is a code, e.g. PRM301, or a name, e.g. bias-before-norm. Without CODE, list all rules.
     """
     rules = load_rules()
     if code is None:
-        emit("rules", format, Report(rules))
+        emit("rules", format, Report(rules), color)
     else:
-        emit("rule", format, Report(rules, _find(code, rules)))
+        emit("rule", format, Report(rules, _find(code, rules)), color)
     return 0
 
 

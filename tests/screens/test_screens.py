@@ -206,7 +206,7 @@ def test_colour_changes_no_letter(command, files):
 
 
 def takes_color(command: str) -> bool:
-    return not command.startswith(("layer", "rule", "specs", "build", "schema", "import"))
+    return not command.startswith(("specs", "build", "schema", "import"))
 
 
 @pytest.mark.parametrize("width", WIDTHS)
