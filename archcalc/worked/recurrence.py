@@ -37,12 +37,10 @@ Vector = list[float]
 
 @works(RNN, GRU, LSTM)
 def recurrence(node: Node) -> Example:
-    """Every step of every layer and direction, from a state of zeros."""
+    """Every step of every layer and direction, from a state of zeros or from numbers for another layer's state."""
     layer: Any = node.layer
     x = node.inputs[0]
     instead = f'"{node.op} 2" --input 3x2'
-    if layer.state is not None or getattr(layer, "proj", None) is not None:
-        raise refuse(node, "it starts from another state, or has a projection", instead)
     limit(
         node,
         (
@@ -58,17 +56,24 @@ def recurrence(node: Node) -> Example:
     weights = {name: learned(shape, 3 * index) for index, (name, shape) in enumerate(shapes.items())}
     steps: list[Step] = []
     sequence = values
+    runs = int(layer.layers) * layer.directions
+    names = {RNN: "z", GRU: "h", LSTM: "hc"}[type(layer)]
+    sizes = [int(layer.width), int(layer.hidden)][: len(names)]
+    begin = [[[0.0] * size for _ in range(runs)] for size in sizes]
+    if layer.state is not None:
+        begin = [filled((runs, size), 1 + 2 * index) for index, size in enumerate(sizes)]
     several = int(layer.layers) * layer.directions > 1
     for index in range(int(layer.layers)):
         outputs: list[list[Vector]] = []
         for suffix in ("", "_reverse")[: layer.directions]:
             where = _where(index, suffix, layer)
             own = {name.split("_l")[0]: value for name, value in weights.items() if name.endswith(f"_l{index}{suffix}")}
+            state = [one[index * layer.directions + bool(suffix)] for one in begin]
+            start = [] if layer.state is None else [grid(f"{name}(0)", one) for name, one in zip(names, state)]
             if several:
-                steps.append(Step(f"{where}given", _given(_PARTS[type(layer)], own)))
+                steps.append(Step(f"{where}given", [*_given(_PARTS[type(layer)], own), *start]))
             order = sequence if not suffix else sequence[::-1]
             found = []
-            state = [[0.0] * int(layer.hidden) for _ in range(2 if isinstance(layer, LSTM) else 1)]
             for number, vector in enumerate(order):
                 time = number + 1 if not suffix else len(order) - number
                 lines, state = _CELLS[type(layer)](vector, state, own, layer)
@@ -78,8 +83,10 @@ def recurrence(node: Node) -> Example:
         sequence = [[value for direction in outputs for value in direction[t]] for t in range(len(sequence))]
         if layer.directions == 2:
             steps.append(Step("both directions side by side", [grid("y", sequence, True)]))
-    given = [] if several else _given(_PARTS[type(layer)], own)
-    return Example(given, steps, values, weights, sequence)
+    given = [] if several else [*_given(_PARTS[type(layer)], own), *start]
+    return Example(
+        given, steps, values, weights, sequence, inputs=[values, *(begin if layer.state is not None else [])]
+    )
 
 
 @works(RNNCell, GRUCell, LSTMCell)
@@ -112,11 +119,13 @@ _LETTERS = {"weight_ih": "W", "weight_hh": "U", "bias_ih": "b", "bias_hh": "b′
 
 def _given(parts: tuple[str, ...], weights: dict[str, Array]) -> list[Grid]:
     """The weights of one layer and direction, gate by gate as the equations name them."""
-    return [
+    given = [
         grid(_LETTERS[name] + part, rows)
         for name, values in weights.items()
+        if name in _LETTERS
         for part, rows in zip(parts, _parts(values, len(parts)))
     ]
+    return [*given, *(grid("P", rows) for name, rows in weights.items() if name == "weight_hr")]
 
 
 def _where(index: int, suffix: str, layer: Any) -> str:
@@ -186,13 +195,17 @@ def _lstm(x: Vector, state: list[Vector], own: dict[str, Array], layer: Any) -> 
     tanh = [math.tanh(one) for one in cell]
     new = [gate * one for gate, one in zip(gates["o"], tanh)]
     total = " + ".join(_written(own))
+    told = f"o ⊙ tanh(c) = o ⊙ {listed(tanh)} = {listed(new)}"
+    if "weight_hr" in own:
+        new = times_vector(own["weight_hr"], new)
+        told = f"P ({told.replace(' = ', ') = P (', 1).replace(' = [', f') = P{NO_BREAK}[', 1)} = {listed(new)}"
     return [
         f"i = σ({total}) = σ({listed(i)}) = {listed(gates['i'])}   input{NO_BREAK}gate",
         f"f = σ({total}) = σ({listed(f)}) = {listed(gates['f'])}   forget{NO_BREAK}gate",
         f"o = σ({total}) = σ({listed(o)}) = {listed(gates['o'])}   output{NO_BREAK}gate",
         f"g = tanh({total}) = tanh({listed(g)}) = {listed(candidate)}   candidate",
         f"c = f ⊙ {listed(c)} + i ⊙ g = {listed(cell)}",
-        f"h = o ⊙ tanh(c) = o ⊙ {listed(tanh)} = {listed(new)}",
+        f"h = {told}",
     ], [new, cell]
 
 

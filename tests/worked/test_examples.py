@@ -62,6 +62,7 @@ def recurrent(op: str) -> Callable[[random.Random], Line]:
         line = f"{op} {r.randint(1, 4)} layers={r.randint(1, 2)} bias={r.choice(('true', 'false'))}"
         line += f" bidirectional={r.choice(('true', 'false'))}"
         line += f" nonlinearity={r.choice(('tanh', 'relu'))}" if op == "rnn" else ""
+        line += r.choice(("", " proj=1")) if op == "lstm" else ""
         return line, f"{r.randint(1, 5)}x{r.randint(1, 4)}"
 
     return draw
@@ -286,7 +287,7 @@ def test_the_lecture():
     ("line", "sizes"),
     [
         ("conv 8 kernel=3", "3x32x32"), ("conv 1 kernel=1", "1x1x2x2"), ("maxpool 2", "8x32x32"), ("avgpool 2", "1x4x4x4"),
-        ("lstm 64", "10x8"), ("lstm 4 proj=2", "3x4"), ("gru 2", "30x2"), ("attention heads=8", "10x512"),
+        ("lstm 64", "10x8"), ("gru 2", "30x2"), ("attention heads=8", "10x512"),
         ("attention heads=2 bias_kv=true", "3x4"), ("attention heads=2 zero_attn=true", "3x4"), ("dropout", "100"), ("selectivescan dt=input b=input c=input", "3x8"),
         ("moe: {experts: 2, top_k: 1, layers: [layernorm, linear 2]}", "3x4"), ("relposbias 8", "4x8"),
         ("fold 30 kernel=2", "4x841"), ("einsum: {equation: 'ij,kj->ik', operands: [input, input]}", "9x9"), ("topk 2", "100"), ("split 2 axis=0", "40x3"),

@@ -105,3 +105,19 @@ def test_unpooling_is_that_of_pytorch(kernel, more, sizes):
     ours = torch.tensor(done.output)
     module = instantiate(graph).get_submodule(graph.nodes[1].segment)
     assert module(x, indices, output_size=ours.shape[1:])[0].tolist() == done.output
+
+
+@pytest.mark.parametrize("line", [
+    "rnn 3", "rnn 3 layers=2 bidirectional=true bias=false", "gru 2 bidirectional=true", "gru 3 layers=2", "lstm 3", "lstm 3 layers=2 proj=2 bidirectional=true",
+])  # fmt: skip
+def test_recurrences_from_another_state_are_those_of_pytorch(line):
+    text = f"model: m\ninput: {{a: [3, 4], b: [2, 4]}}\nlayers:\n  - {line} from=a name=first\n  - {line} from=b state=first name=second\n"
+    graph = read(text)
+    node = graph.nodes[1]
+    done = work_out(node)
+    module = instantiate(graph).get_submodule(node.segment)
+    module.load_state_dict({name: torch.tensor(value, dtype=torch.float) for name, value in done.weights.items()})
+    x, *states = (torch.tensor(one, dtype=torch.float)[:, None] for one in done.inputs)
+    with torch.no_grad():
+        expected, _ = module(x.transpose(0, 1), tuple(states) if len(states) == 2 else states[0])
+    torch.testing.assert_close(torch.tensor(done.output), expected[0], rtol=1e-4, atol=1e-5)
