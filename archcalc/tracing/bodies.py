@@ -127,7 +127,7 @@ class Blocks:
             return Expression(None, "\0")
 
         tensors = {out: f"\0{index}" for index, out in enumerate(body.beside)}
-        named = names(self.block, body.items, body.start, set())
+        named = names(self.block, body.items, body.start, set(), home=body.scope)
         text = Writer(self.block, body.start, named, tensors).written(body.items, take)
         return repr(text), values, keys
 
@@ -185,7 +185,7 @@ class Blocks:
             if block.written:
                 body = block.bodies[0]
                 taken = {*(one.name for one in block.arguments), *block.tensors}
-                named = names(self.block, body.items, body.start, taken)
+                named = names(self.block, body.items, body.start, taken, home=body.scope)
                 writer = Writer(self.block, body.start, named, dict(zip(body.beside, block.tensors)))
                 spec.blocks[block.signature()] = writer.body(body.items, numbered(block.numbers))
         named = names(self.block, self.root.items, self.root.start, set(), self.graph)

@@ -35,9 +35,14 @@ def references(items: list[Item]) -> Iterator[Out]:
 
 
 def names(
-    blocks: Mapping[Body, Block], items: list[Item], start: Out | None, taken: set[str], graph: Graph | None = None
+    blocks: Mapping[Body, Block],
+    items: list[Item],
+    start: Out | None,
+    taken: set[str],
+    graph: Graph | None = None,
+    home: Scope | None = None,
 ) -> dict[Node, str]:
-    """A name for each node that is read by name, from the module's own."""
+    """A name for each node that is read by name, from the module's own; what the module of a block, `home`, does itself has none."""
     wanted = {out.node for out in _deep_references(blocks, items) if out != start}
     found: dict[Node, str] = {}
     used = set(taken)
@@ -57,7 +62,8 @@ def names(
             used.add(found[node])
     for node in order:
         if node in wanted and node not in found:
-            found[node] = free(base(node), used)
+            is_plain = home is not None and node.scope is home and node.op not in _CALLED
+            found[node] = free("x" if is_plain else base(node), used)
     return found
 
 

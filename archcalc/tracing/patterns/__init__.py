@@ -13,6 +13,7 @@ from archcalc.tracing.graph import Graph
 # In this order: what one leaves the next one reads.
 PATTERNS = (
     "tidying",
+    "activations",
     "growing",
     "position",
     "norms",
