@@ -6,6 +6,7 @@ from archcalc.layers.base import Layer
 from archcalc.layers.tensor import Tensor
 from archcalc.memory.values import Storage, Value
 from archcalc.network.graph import Node
+from archcalc.quantity import plain
 from archcalc.running import Running
 from archcalc.running.declaration import AUTO, FLASH, MATH
 
@@ -29,6 +30,8 @@ def for_each(node: Node, x: Tensor, value: Value, batch: int) -> Value:
     """What a layer reads of `x`: the same memory for every sample, where it reads no other samples."""
     if node.layer is None or node.layer.broadcasts or x.batched or not node.exit.batched:
         return value
+    beside = max((plain(one.entries) for one in node.inputs if one.batched), default=1)
+    batch = batch * beside // plain(node.exit.entries)  # what `each` takes apart is of fewer samples than its entries
     repeated = Value(value.storage, value.bytes * batch, value.strides.expanded((batch, *x.shape)), value.width)
     repeated.states = value.states
     if batch > 1:
