@@ -114,7 +114,7 @@ def command(asked: _Asked) -> int:
             if other is not None:
                 found = profiling.compare((graph, other), setup, progress)
             else:
-                measured = profiling.profile(graph, setup, progress)
+                measured = profiling.profile(graph, setup, progress, known)
     except BuildError as error:
         raise RequestError(f"{graph.path}: {error}") from None
     except KeyboardInterrupt:

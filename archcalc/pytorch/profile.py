@@ -16,7 +16,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from archcalc.cost import Costs
+from archcalc.devices import Device
 from archcalc.network.load import Graph
+from archcalc.pytorch.expected import expected
 from archcalc.pytorch.instance import example_inputs, instantiate
 from archcalc.pytorch.layer_times import Layers
 from archcalc.pytorch.memory import peak_bytes, possible, predicted, tensor_bytes
@@ -28,8 +30,13 @@ from archcalc.reports.profile.report import Comparison, LayerTime, Profile, Time
 PHASES = ("zero_grad", "forward", "loss", "backward", "step")
 
 
-def profile(graph: Graph, setup: Setup, progress: Callable[[str], None] = lambda what: None) -> Profile:
-    """Measure one network.
+def profile(
+    graph: Graph, setup: Setup, progress: Callable[[str], None] = lambda what: None, known: Device | None = None
+) -> Profile:
+    """Measure one network, and predict the same.
+
+    Args:
+        known: the device file that predicts the time; by default that of this machine.
 
     Raises:
         RequestError: the device does not exist, has too little memory, or cannot run it.
@@ -52,7 +59,7 @@ def profile(graph: Graph, setup: Setup, progress: Callable[[str], None] = lambda
         return Profile(
             graph, session.running, device_name(device), torch.get_num_threads() if device.type == "cpu" else None, session.total,
             session.phases, layers.result(session.costs, session.running.types.stores), peak, predicted(graph, setup).peak, warmup,
-            session.costs, torch.__version__, interrupted, session.worked, session.worked_in,
+            session.costs, torch.__version__, interrupted, session.worked, session.worked_in, expected(graph, setup, known),
         )  # fmt: skip
 
 

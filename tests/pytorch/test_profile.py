@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 import re
 
 import pytest
 import torch
 
 from archcalc.cost import Costs
+from archcalc.devices import Device
 from archcalc.diagnostics import RequestError, Source
+from archcalc.memory.how import how
 from archcalc.network.gradients import backward_macs
 from archcalc.network.load import build_graph, load_graph
+from archcalc.prediction.predict import predict
 from archcalc.pytorch import memory
 from archcalc.pytorch.layer_times import bytes_moved
 from archcalc.pytorch.profile import PHASES, Session, compare, profile
 from archcalc.pytorch.setup import Setup, applied
 from archcalc.pytorch.timing import Budget, Clock, repeat, settle
-from archcalc.reports.profile import words
+from archcalc.reports import numbers
+from archcalc.reports.blocks import Page, rendered
+from archcalc.reports.profile import as_csv, as_json, as_markdown, as_text, words
 from archcalc.reports.profile.report import Times
 from archcalc.running import Running
 from tests.runs import train_or_not
@@ -224,6 +232,59 @@ def test_the_peak_stands_beside_its_prediction():
     assert words.memory(measured)[1] == "warning: the prediction is 10.0 % too low"
     measured.predicted = measured.peak * 11 // 10
     assert words.memory(measured)[1] == "warning: the prediction is 10.0 % too high"
+
+
+MACHINE = Device("mine", "Mine", "cpu", 8 * 10**9, 0, 2e10, {"fp32": 5e10}, 1, "made up")
+
+
+def test_the_time_stands_beside_its_prediction():
+    said = Running(mode="train", threads=1)
+    measured = profile(load_graph("specs/mlp.yaml", batch=8), Setup(said, budget=SHORT), known=MACHINE)
+    expected = predict(measured.graph, how(measured.graph, said, "train", MACHINE))
+    assert not isinstance(measured.time, str)
+    assert measured.time.total == expected.total
+    layers = [measured.predicted_seconds(layer) for layer in measured.layers]
+    assert sum(layers) == pytest.approx((expected.forward + expected.backward).seconds)
+    predicted = measured.time.total.seconds
+    measured.worked, measured.total = Times(), Times([predicted * 4 / 5])
+    assert words.time(measured)[1:] == ["25 % above the measured"]
+    measured.total = Times([predicted * 5])
+    assert words.time(measured)[1:] == ["80 % below the measured", "outside of the range"]
+    measured.worked = Times([predicted])  # the rest of the time others ran
+    assert words.time(measured)[1:] == ["0 % above the measured"]
+    assert "of CPU time" in words.time(measured)[0]
+    assert [one.rpartition(" (")[2] for one in words.phases(measured)][1:] == [
+        f"{numbers.seconds(part.seconds)} predicted)"
+        for part in (expected.forward, expected.loss, expected.backward, expected.step)
+    ]
+
+
+def test_every_form_shows_the_predicted_time():
+    measured = profile(load_graph("specs/mlp.yaml", batch=8), Setup(Running(threads=1), budget=SHORT), known=MACHINE)
+    (said, *_) = words.time(measured)
+    for form in (as_text, as_markdown):
+        shown = rendered(form.render(measured), Page(200))
+        assert said in shown
+        assert "predicted" in shown.partition("layer ")[2]
+    document = json.loads(as_json.render(measured))
+    low, high = document["predicted_range_seconds"]
+    assert low < document["predicted_seconds"] < high
+    assert document["not_predicted"] is None
+    rows = list(csv.DictReader(io.StringIO(as_csv.render(measured))))
+    assert sum(float(row["predicted_seconds"]) for row in rows) == pytest.approx(document["predicted_seconds"])
+
+
+def test_without_a_device_file_it_says_why_no_time_is_predicted(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    measured = profile(load_graph("specs/mlp.yaml"), Setup(Running(threads=1), budget=SHORT))
+    (said,) = words.time(measured)
+    assert said.startswith("time not predicted: cpu has not been measured on this machine: run `archcalc calibrate")
+    document = json.loads(as_json.render(measured))
+    assert document["predicted_seconds"] is None
+    assert document["not_predicted"] in said
+    channels_last = Setup(Running(threads=1, memory_format="channels-last"), budget=SHORT)
+    refused = profile(load_graph("specs/lenet.yaml"), channels_last, known=MACHINE)
+    assert "but not predicted" in words.time(refused)[0]
 
 
 def test_bytes_moved_are_those_that_are_read() -> None:

@@ -16,6 +16,7 @@ def render(profile: Profile) -> str:
 
 def data(profile: Profile) -> dict[str, Any]:
     """Everything measured, in seconds, and what was predicted beside it."""
+    one, phases = profile.time, profile.phase_predictions
     return {
         "version": VERSION,
         "model": profile.graph.model,
@@ -31,8 +32,18 @@ def data(profile: Profile) -> dict[str, Any]:
         "samples_per_second": profile.samples_per_second,
         "peak_bytes": profile.peak,
         "predicted_peak_bytes": profile.predicted,
+        "predicted_seconds": None if isinstance(one, str) else one.total.seconds,
+        "predicted_range_seconds": None if isinstance(one, str) else [one.total.low, one.total.high],
+        "not_predicted": one if isinstance(one, str) else None,
         "interrupted": profile.interrupted,
-        "phases": {name: {"seconds": times.median, "runs": times.seconds} for name, times in profile.phases.items()},
+        "phases": {
+            name: {
+                "seconds": times.median,
+                "predicted_seconds": phases[name].seconds if name in phases else None,
+                "runs": times.seconds,
+            }
+            for name, times in profile.phases.items()
+        },
         "layers_seconds": profile.layer_seconds,
         "flops": profile.costs.totals.flops,
         "layers": [
@@ -41,6 +52,7 @@ def data(profile: Profile) -> dict[str, Any]:
                 "label": layer.row.label,
                 "count": layer.row.count,
                 "seconds": layer.seconds,
+                "predicted_seconds": profile.predicted_seconds(layer),
                 "forward_seconds": layer.forward_seconds,
                 "backward_seconds": layer.backward_seconds,
                 "fastest_copy_seconds": layer.range[0],

@@ -8,7 +8,7 @@ from archcalc.reports.columns import Columns
 from archcalc.reports.paragraphs import Line, Parts, Wrapped
 from archcalc.reports.profile.report import Profile
 from archcalc.reports.profile.rows import COLUMNS, cells, rate, sums
-from archcalc.reports.profile.words import busy, facts, memory, phases_apart, relation, worked
+from archcalc.reports.profile.words import busy, facts, memory, phases, phases_apart, relation, time, worked
 
 
 def render(profile: Profile) -> Block:
@@ -18,9 +18,11 @@ def render(profile: Profile) -> Block:
     spread = f"{numbers.seconds(total.median)} ± {numbers.seconds(total.spread)} ({runs})"
     headline = [spread, *worked(profile), *_rates(profile)]
     parts: list[Block] = [Line(f"{profile.graph.model} on {profile.device}", facts(profile))]
-    parts += [Parts(headline, BOLD), *(Wrapped(note, DIM) for note in busy(profile)), Parts(memory(profile)), ""]
+    parts += [Parts(headline, BOLD), *(Wrapped(note, DIM) for note in busy(profile))]
+    parts += [Parts(said) for said in (time(profile), memory(profile)) if said]
+    parts.append("")
     if profile.phases:
-        parts.append(Parts([f"{name} {numbers.seconds(times.median)}" for name, times in profile.phases.items()]))
+        parts.append(Parts(phases(profile)))
         parts += [*(Wrapped(note, DIM) for note in phases_apart(profile)), ""]
     if profile.layer_seconds:
         rows = [*(cells(layer, profile) for layer in profile.layers), sums(profile)]

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import statistics
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from archcalc.cost import Costs
 from archcalc.network.load import Graph
+from archcalc.prediction.estimate import Estimate
+from archcalc.prediction.predict import Prediction
 from archcalc.reports.rows import Row
 from archcalc.running import Running
 from archcalc.running.precisions import BYTES
+
+# From this part of the time on in which the thread did not run, the machine was busy.
+_BUSY = 0.15
 
 
 @dataclass
@@ -80,6 +86,7 @@ class Profile:
         warmup: runs that do not count.
         torch: the version of PyTorch.
         worked: on a CPU the time that the program's thread ran; worked_in: by phase. What layers take is of this kind.
+        time: what `archcalc predict` says of the same run, or why it says nothing.
         interrupted: whether it was ended early, so that there may be no layers.
     """
 
@@ -98,6 +105,41 @@ class Profile:
     interrupted: bool = False
     worked: Times = field(default_factory=Times)
     worked_in: dict[str, Times] = field(default_factory=dict)
+    time: Prediction | str = ""
+
+    @property
+    def waited(self) -> float:
+        """The part of the time in which other programs ran in place of the thread; 0 where that is not known."""
+        if not self.worked.seconds or not self.total.median:
+            return 0.0
+        return 1 - self.worked.median / self.total.median
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether other programs took much of the time."""
+        return self.waited >= _BUSY
+
+    @property
+    def quiet_seconds(self) -> float:
+        """The time of a run; on a busy machine that of its thread."""
+        return self.worked.median if self.is_busy else self.total.median
+
+    @property
+    def phase_predictions(self) -> dict[str, Estimate]:
+        """The predicted time of each phase of a training step that has one."""
+        one = self.time
+        if isinstance(one, str) or not self.phases:
+            return {}
+        return {"forward": one.forward, "loss": one.loss, "backward": one.backward, "step": one.step}
+
+    @cached_property
+    def _layer_predictions(self) -> dict[int, float]:
+        layers = () if isinstance(self.time, str) else self.time.layers
+        return {id(layer.node): layer.total.seconds for layer in layers}
+
+    def predicted_seconds(self, layer: LayerTime) -> float | None:
+        """The predicted time of a layer; None where there is none."""
+        return self._layer_predictions.get(id(layer.row.node))
 
     @property
     def layer_seconds(self) -> float:

@@ -10,17 +10,18 @@ from archcalc.reports.profile.report import LayerTime, Profile
 COLUMNS = (
     Column("layer", right=False),
     Column("time"),
-    Column("forward", rank=5),
-    Column("backward", rank=5),
-    Column("share", rank=1),
-    Column("", right=False, rank=2),
-    Column("FLOP/s", rank=3),
-    Column("bytes/s", rank=4),
-    Column("copies", rank=6),
-    Column("FLOPs", rank=7),
-    Column("bytes moved", rank=8),
-    Column("params", rank=9),
-    Column("activations", rank=10),
+    Column("predicted", rank=1),
+    Column("forward", rank=6),
+    Column("backward", rank=6),
+    Column("share", rank=2),
+    Column("", right=False, rank=3),
+    Column("FLOP/s", rank=4),
+    Column("bytes/s", rank=5),
+    Column("copies", rank=7),
+    Column("FLOPs", rank=8),
+    Column("bytes moved", rank=9),
+    Column("params", rank=10),
+    Column("activations", rank=11),
 )
 _BAR = 20
 
@@ -39,7 +40,10 @@ def cells(layer: LayerTime, profile: Profile) -> tuple[list[str], Style | None]:
     cost = layer.row.cost
     times = (layer.seconds, layer.forward_seconds, layer.backward_seconds)
     static = (layer.flops, layer.bytes, cost.params, profile.activations(cost.activation_bytes))
-    return _texts(label, times, f"{100 * share:.1f} %", "█" * round(share * _BAR), copies, static, profile), None
+    predicted = profile.predicted_seconds(layer)
+    return _texts(
+        label, times, predicted, f"{100 * share:.1f} %", "█" * round(share * _BAR), copies, static, profile
+    ), None
 
 
 def sums(profile: Profile) -> tuple[list[str], Style | None]:
@@ -54,11 +58,14 @@ def sums(profile: Profile) -> tuple[list[str], Style | None]:
         sum(layer.flops for layer in layers), sum(layer.bytes for layer in layers), cost.params,
         profile.activations(cost.activation_bytes),
     )  # fmt: skip
-    return _texts("all layers", times, "100.0 %", "", "", static, profile), BOLD
+    known = [profile.predicted_seconds(layer) for layer in layers]
+    predicted = sum(one for one in known if one is not None) if any(one is not None for one in known) else None
+    return _texts("all layers", times, predicted, "100.0 %", "", "", static, profile), BOLD
 
 
 def _texts(
-    label: str, times: tuple[float, float, float], share: str, bar: str, copies: str, static: tuple[int, ...], profile: Profile
+    label: str, times: tuple[float, float, float], predicted: float | None, share: str, bar: str, copies: str,
+    static: tuple[int, ...], profile: Profile,
 ) -> list[str]:  # fmt: skip
     seconds, forward, backward = times
     flops, moved, params, activations = static
@@ -66,6 +73,7 @@ def _texts(
     return [
         label,
         numbers.seconds(seconds),
+        "" if predicted is None else numbers.seconds(predicted),
         numbers.seconds(forward) if train else "",
         numbers.seconds(backward) if train and backward else "",
         share,

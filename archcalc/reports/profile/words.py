@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from archcalc.reports import numbers
+from archcalc.reports.prediction.words import between
 from archcalc.reports.profile.report import Profile
 from archcalc.running.declaration import COMPILED
 
 _LIMIT = 0.10
-# From this part of the time on in which the thread did not run, the machine was busy.
-_BUSY = 0.15
 # The prediction of the peak is right within this part.
 _SURE = 0.03
 
@@ -30,6 +29,26 @@ def memory(profile: Profile) -> list[str]:
     return found
 
 
+def time(profile: Profile) -> list[str]:
+    """The time that `archcalc predict` says, and how far that is from the measured one; or why it says nothing."""
+    one = profile.time
+    if isinstance(one, str):
+        return [f"time not predicted: {one}"] if one else []
+    total, measured = one.total, profile.quiet_seconds
+    of = " of CPU time" if profile.is_busy else ""
+    found = [f"time {numbers.seconds(measured)}{of}, {between(total)} predicted"]
+    if measured:
+        found.append(apart(total.seconds, measured))
+        if not total.low <= measured <= total.high:
+            found.append("outside of the range")
+    return found
+
+
+def apart(predicted: float, measured: float) -> str:
+    """How far a prediction is from what was measured, relative to that."""
+    return f"{abs(100 * (predicted / measured - 1)):.0f} % {'below' if predicted < measured else 'above'} the measured"
+
+
 def worked(profile: Profile) -> list[str]:
     """How long the thread ran, on a CPU."""
     return [f"{numbers.seconds(profile.worked.median)} of CPU time"] if profile.worked.seconds else []
@@ -37,13 +56,21 @@ def worked(profile: Profile) -> list[str]:
 
 def busy(profile: Profile) -> list[str]:
     """How much of the time other programs took."""
-    if not profile.worked.seconds or not profile.total.median:
-        return []
-    waited = 1 - profile.worked.median / profile.total.median
-    if waited < _BUSY:
+    if not profile.is_busy:
         return []
     return [
-        f"the machine was busy: the thread waited {100 * waited:.0f} % of the time; layers are in CPU time, without that"
+        f"the machine was busy: the thread waited {100 * profile.waited:.0f} % of the time; "
+        "layers are in CPU time, without that"
+    ]
+
+
+def phases(profile: Profile) -> list[str]:
+    """The time of each phase of a step, and the predicted one."""
+    known = profile.phase_predictions
+    return [
+        f"{name} {numbers.seconds(times.median)}"
+        + (f" ({numbers.seconds(known[name].seconds)} predicted)" if name in known else "")
+        for name, times in profile.phases.items()
     ]
 
 
