@@ -14,7 +14,7 @@ from archcalc.prediction.answer import answer
 from archcalc.prediction.estimate import CALIBRATED, COMPUTE, DATASHEET, LAUNCH, MEMORY, NEIGHBOURS, Estimator
 from archcalc.prediction.model import ELEMENTWISE, FEATURES, PRODUCTS, Model, features, pool_of, roofline
 from archcalc.prediction.operations import Operation, operations
-from archcalc.reports.prediction.words import headline
+from archcalc.reports.prediction.words import headline, used
 from archcalc.running import Running
 
 from .conftest import SPECS
@@ -246,6 +246,17 @@ def test_more_than_the_peak_is_a_plain_number(graph, peak):
     slow = replace(found.prediction, running=running)
     facts = " ".join(fact for line in headline(replace(found, prediction=slow)) for fact in line)
     assert f" {100 * peak:,.0f} % of the peak" in facts
+
+
+def test_products_that_frozen_layers_leave_out_do_not_count_as_reached():
+    """With adapters beside frozen weights products run twice and not three times; the first layers leave out a little more."""
+    products = []
+    for more in ({}, {"lora": 8}):
+        said = Running(mode="train", device="rtx4090", precision="bf16", batch=4, **more)
+        found = answer(load_graph("specs/gpt2.yaml", batch=4, said=said), said).prediction
+        products.append(used(found) * found.total.seconds * 165.2e12)
+    weights = 4 * 1024 * 2 * (12 * 12 * 768**2 + 768 * 50257)
+    assert weights < products[0] - products[1] < 1.05 * weights
 
 
 @pytest.mark.parametrize(("weights", "measured"), [(None, 104.9), ("int8", 155.58), ("int4", 196.8)])

@@ -49,7 +49,8 @@ class Backward:
         if not self.node.macs:
             return 0
         assert self.node.layer is not None
-        each = int(self.node.layer.backward_macs(self.node.learns, self.needs, self.node.exit, *self.node.inputs))
+        learns = self.node.learns_itself  # adapters have products of their own
+        each = int(self.node.layer.backward_macs(learns, self.needs, self.node.exit, *self.node.inputs))
         return self.node.runs(self.stored, self.runs, batch) * each
 
 

@@ -15,7 +15,7 @@ from archcalc.layers.merge import Add, Residual
 from archcalc.network.gradients import Backward, backward
 from archcalc.network.graph import walk
 from archcalc.network.load import Graph
-from archcalc.prediction.operations import Operation
+from archcalc.prediction.operations import ADAPTED, ADAPTER, Operation
 
 # Products of attention's gradients, where the forward pass has two. Kernels that do not keep the scores compute
 # them again, one product beside the four. Source: Dao 2023, FlashAttention-2.
@@ -63,7 +63,7 @@ def gradients(graph: Graph, found: list[Operation]) -> Iterator[Gradient]:
 def _needs(one: Operation, entry: Backward) -> tuple[bool, ...]:
     """For each tensor that the operation reads whether its gradient is needed."""
     needs = entry.needs or (False,)
-    if one.part in ("output", "scores", "rope", "rmsnorm"):
+    if one.part in ("output", "scores", "rope", "rmsnorm", ADAPTED):
         return (True,)  # behind them are the layer's own weights
     if one.part in ("keys", "values"):
         assert isinstance(one.node.layer, Heads)
@@ -71,9 +71,14 @@ def _needs(one: Operation, entry: Backward) -> tuple[bool, ...]:
     return needs
 
 
+def _learns(one: Operation) -> bool:
+    """Whether the weights of a product are trained: those of adapters are, beside a frozen matrix."""
+    return one.part in (ADAPTER, ADAPTED) or one.node.learns_itself
+
+
 def _share(one: Operation, needs: tuple[bool, ...]) -> float:
     if one.m and one.weight_bytes:
-        return (needs[0] + one.node.learns) / 2
+        return (needs[0] + _learns(one)) / 2
     return max(1, sum(needs)) / len(needs) if one.m else 1.0
 
 
@@ -82,7 +87,7 @@ def _kernels(one: Operation, needs: tuple[bool, ...]) -> Iterator[Operation]:
         if any(needs):
             yield one.but(in_bytes=one.out_bytes, out_bytes=one.in_bytes)
     elif one.m and one.weight_bytes:
-        yield from _products(one, one.node.learns, needs[0])
+        yield from _products(one, _learns(one), needs[0])
     elif one.kind == "attention":
         again = not one.keeps_scores
         flops = one.flops * (_BACKWARD + again * _AGAIN) // _FORWARD
@@ -95,7 +100,7 @@ def _kernels(one: Operation, needs: tuple[bool, ...]) -> Iterator[Operation]:
                 yield one.but(m=one.m, n=one.k, k=one.n, in_bytes=half + one.out_bytes, out_bytes=half)
     elif one.kind == "embedding":
         yield one.but(in_bytes=one.in_bytes + one.out_bytes, weight_bytes=0, out_bytes=one.gradient_bytes)
-    elif isinstance(one.node.layer, _SUMS):
+    elif isinstance(one.node.layer, _SUMS) or one.part == ADAPTED:
         yield one
     elif one.in_bytes + one.out_bytes:
         written = one.gradient_bytes * one.node.learns + (one.in_bytes if any(needs) else 0)

@@ -1,6 +1,6 @@
 """How long the kernels of a GPU take: at its peak rates, and at the share of them that kernels reach.
 
-    seconds = √((computing ÷ share)² + (moving ÷ share)²) + launch, for each kernel
+    seconds = √((computing ÷ share)² + (moving ÷ share + streaming ÷ share)²) + launch, for each kernel
 
 The shares stand in efficiency.json, one for each form of product, each kind of pass over memory and each card; they are fitted
 to published times of whole networks by tests/benchmarks/gpu_time.py, which says how far off networks are that the fit
@@ -30,10 +30,10 @@ SHORTEST = 2e-6
 # Where a time is from: what published times of whole networks on this card say, or the peak rates of a data sheet and what
 # other cards reach of theirs.
 BENCHMARKS, DATASHEET = "benchmarks", "datasheet"
-_GROUPED = "grouped convolution"
+_ATTENTION, _GROUPED = "attention", "grouped convolution"
 # Products whose kernels differ from those of a matrix product, which the others are.
 _FORMS = {
-    "attention": "attention",
+    "attention": _ATTENTION,
     "convolution": "convolution",
     "first convolution": "convolution",
     "transposed convolution": "convolution",
@@ -57,6 +57,7 @@ class Kernel(NamedTuple):
 
     Attributes:
         computing, moving: seconds, each by itself.
+        streaming: seconds to read what is read once from end to end, beside what is moved: weights, a cache.
         computing_shares, moving_shares: names of the shares whose product says how much of the peak rate is reached.
         runs: how often it is started.
         spread: which networks say how far off its time may be: those of convolutions, or of matrix products.
@@ -66,12 +67,13 @@ class Kernel(NamedTuple):
     computing_shares: tuple[str, ...]
     moving: float
     moving_shares: tuple[str, ...]
+    streaming: float
     runs: int
     spread: str
 
 
 # Forms whose products are not cut into tiles.
-_WHOLE = ("attention", _GROUPED)
+_WHOLE = (_ATTENTION, _GROUPED)
 
 
 def kernel(work: Work, device: Device, dtype: str, memory_format: str = "", backward: bool = False) -> Kernel:
@@ -84,14 +86,19 @@ def kernel(work: Work, device: Device, dtype: str, memory_format: str = "", back
         memory_format: of images, `channels-last` or else contiguous.
         backward: whether it is of the backward pass.
     """
-    moving = (work.in_bytes + work.weight_bytes + work.out_bytes) * work.runs / device.bandwidth
     form, computing_shares, moving_shares, spread = _shares(work.kind, dtype, memory_format, backward)
+    streamed = 0 if backward or not form else work.weight_bytes
+    if form == _ATTENTION and work.m == 1 and not backward:
+        streamed = work.in_bytes  # for one position all keys and values are read
+    moving = (work.in_bytes + work.weight_bytes + work.out_bytes - streamed) * work.runs / device.bandwidth
+    streaming = streamed * work.runs / device.bandwidth
     if not form:
-        return Kernel(0.0, (), moving, moving_shares, work.runs, spread)
+        return Kernel(0.0, (), moving, moving_shares, streaming, work.runs, spread)
     flops = work.flops if form in _WHOLE else _computed(work, device.processors)
     if work.kind == _WINOGRAD and dtype in _PLAIN_TYPES:
         flops /= _FEWER
-    return Kernel(flops * work.runs / device.peaks[dtype], computing_shares, moving, moving_shares, work.runs, spread)
+    computing = flops * work.runs / device.peaks[dtype]
+    return Kernel(computing, computing_shares, moving, moving_shares, streaming, work.runs, spread)
 
 
 @cache
@@ -163,6 +170,7 @@ class Kernels:
         one = kernel(work, self.device, self.dtype, self.memory_format, backward)
         computing = one.computing / (self._share(one.computing_shares) * self._computing)
         moving = one.moving / (self._share(one.moving_shares) * self._moving)
+        moving += one.streaming / self._fitted["streaming"]
         seconds = math.hypot(computing, moving) + one.runs * SHORTEST
         return seconds, computing, moving, float(self._spread[one.spread])
 

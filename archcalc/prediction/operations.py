@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 ID_BYTES = 8
+# Parts of adapters: the product that reads the input, and what comes after it.
+ADAPTER, ADAPTED = "adapter", "adapted"
 # FLOPs for an element of queries and keys that are normed, as the layer counts them.
 _NORM = 4
 
@@ -122,7 +124,7 @@ def _inside(
             call = Call(node, rows, width, {} if copies else widths)
             if copies and (copy := _copy(call, widths)) is not None:
                 yield copy.but(runs=times)
-            for operation in form_of(type(node.layer))(call):
+            for operation in (*form_of(type(node.layer))(call), *_adapters(call)):
                 yield operation.but(runs=operation.runs * times)
 
 
@@ -181,6 +183,16 @@ def _copy(call: Call, widths: Mapping[int, int]) -> Operation | None:
     written = call.bytes(*wide.values())
     read = sum(call.bytes(x) // call.width * widths[key] for key, x in wide.items())
     return call.operation("copy", (0, 0, 0), 0, (read, 0, written)).but(part="copy")
+
+
+def _adapters(call: Call) -> Iterator[Operation]:
+    """Beside each adapted matrix the products of its adapter, and their scaled sum with what the matrix gives."""
+    for one in call.node.adapters:
+        rows = call.rows(call.inputs[one.place] if one.place >= 0 else call.node.exit)
+        yield call.product("linear", rows, one.rank, one.columns).but(part=ADAPTER)
+        yield call.product("linear", rows, one.rows, one.rank).but(part=ADAPTED)
+        size = rows * one.rows * call.width
+        yield call.operation("add", (0, 0, 0), 2 * rows * one.rows, (2 * size, 0, size)).but(part=ADAPTED)
 
 
 def _elementwise(call: Call) -> Iterator[Operation]:

@@ -31,14 +31,15 @@ from typing import Any
 import torch
 
 from archcalc.cost import Costs
-from archcalc.devices import Device, find
+from archcalc.devices import LOCAL, Device, find
+from archcalc.devices import names as devices
 from archcalc.memory.how import how
 from archcalc.network.load import Graph, load_graph
 from archcalc.prediction.backward import gradients
 from archcalc.prediction.estimate import IDLE
 from archcalc.prediction.host import started
 from archcalc.prediction.kernels import FILE, SHORTEST, Kernel, inherited, kernel, profiled
-from archcalc.prediction.model import roofline
+from archcalc.prediction.model import FEATURES, roofline
 from archcalc.prediction.operations import Work
 from archcalc.prediction.predict import executed, loss_work, step_work
 from archcalc.running import Running
@@ -58,6 +59,19 @@ COVERED, ENOUGH = 0.8, 10
 _STEP_BY_STEP = "github.com/NVIDIA/DeepLearningExamples"
 # All small batches were measured on one kind of host; others are taken to be faster or slower by this factor at most.
 HOSTS = 2.0
+
+
+def streaming() -> float:
+    """What cards reach of their bandwidth where products read weights from end to end: by profiles of their operations."""
+    found = []
+    for device in map(find, devices()):
+        if device.name not in LOCAL and profiled(device) is not None and device.calibration is not None:
+            linear = device.calibration["coefficients"]["forward"]["linear"]
+            found.append(1 / (linear[FEATURES.index("weight bytes")] * device.bandwidth))
+    return statistics.fmean(found)
+
+
+STREAMING = round(streaming(), 3)
 
 
 @dataclass(frozen=True)
@@ -231,25 +245,24 @@ class Fit:
         for index, row in enumerate(rows):
             for one, weight in row.kernels:
                 weights[index, one] += weight
-        table: list[tuple[int, float, float, float, int, int]] = []
+        table: list[tuple[float, ...]] = []
         for (index, one), weight in weights.items():
             chosen = []
             for side, names in (("computing", one.computing_shares), ("moving", one.moving_shares)):
                 found = [self.names.get((side, name), none) for name in (*names, f"on {rows[index].device.name}")]
                 chosen.append(choices.setdefault((*found, *[none] * (6 - len(found))), len(choices)))
-            table.append(
-                (index, weight * one.computing, weight * one.moving, weight * one.runs * SHORTEST, chosen[0], chosen[1])
-            )
+            known = (one.computing, one.moving, one.streaming / STREAMING, one.runs * SHORTEST)
+            table.append((index, *(weight * each for each in known), *chosen))
         columns = list(zip(*table))
-        numbers = [torch.tensor(column, dtype=torch.float64) for column in columns[1:4]]
-        return torch.tensor(columns[0]), *numbers, torch.tensor([*choices]), *map(torch.tensor, columns[4:])
+        numbers = [torch.tensor(column, dtype=torch.float64) for column in columns[1:5]]
+        return torch.tensor(columns[0]), *numbers, torch.tensor([*choices]), *map(torch.tensor, columns[5:])
 
     @staticmethod
     def _seconds(shares: torch.Tensor, parts: tuple[torch.Tensor, ...], rows: int) -> torch.Tensor:
-        index, computing, moving, launch, choices, of_computing, of_moving = parts
+        index, computing, moving, streaming, launch, choices, of_computing, of_moving = parts
         known = torch.cat([shares, torch.zeros(1, dtype=torch.float64)])
         slower = torch.exp(-known[choices].sum(1))
-        computed, moved = computing * slower[of_computing], moving * slower[of_moving]
+        computed, moved = computing * slower[of_computing], moving * slower[of_moving] + streaming
         each = (computed**2 + moved**2 + 1e-30).sqrt() + launch
         return torch.zeros(rows, dtype=torch.float64).index_add(0, index, each)
 
@@ -310,6 +323,7 @@ def document(
         "date": datetime.date.today().isoformat(),
         "sources": sorted({row.source.split(" ")[0] for row in large}),
         "shares": shares,
+        "streaming": STREAMING,
         "devices": devices,
         "error": {"measured": error(large, families), "other": error(large, cards)},
         "spread": {"measured": spreads(large, families), "other": spreads(large, cards)},

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from archcalc.network.gradients import backward_macs
 from archcalc.prediction.answer import Answer
 from archcalc.prediction.estimate import BASES, BOUNDS, CALIBRATED, LAUNCH, NEIGHBOURS, Estimate
 from archcalc.prediction.generation import Decoding
@@ -72,10 +73,12 @@ def span(time: Estimate) -> str:
 
 
 def used(one: Prediction) -> float:
-    """The part of the peak rate that the network's products reach, over all passes."""
-    passes = 3 * one.running.batches if one.running.trains else 1
+    """The part of the peak rate that the network's products reach, over all passes; what is computed again does not count."""
+    flops = int(one.costs.totals.flops)
+    if one.running.trains:
+        flops = one.running.batches * (flops + 2 * backward_macs(one.graph))
     peak = one.device.peaks[one.running.types.computes]
-    return passes * one.costs.totals.flops / one.total.seconds / peak if one.total.seconds else 0.0
+    return flops / one.total.seconds / peak if one.total.seconds else 0.0
 
 
 def _figures(value: float) -> str:
