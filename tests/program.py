@@ -10,6 +10,7 @@ import atexit
 import functools
 import gc
 import importlib
+import io
 import json
 import os
 import pkgutil
@@ -18,9 +19,10 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 ROOT = Path(__file__).parent.parent
 _STREAMS = ("stdin", "stdout", "stderr")
@@ -63,16 +65,34 @@ def start(
     return done
 
 
+def inside(*arguments: str, env: Mapping[str, str] | None = None) -> Done:
+    """The same inside this process, in a fifth of the time: for what is not about a process, and leaves nothing behind."""
+    from archcalc.cli import main
+
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
+    status = 0
+    with (
+        mock.patch.object(sys, "argv", ["archcalc", *arguments]), mock.patch.object(sys, "stdin", io.StringIO()),
+        mock.patch.dict(os.environ, _environment(env), clear=True), redirect_stdout(out), redirect_stderr(err),
+    ):  # fmt: skip
+        try:
+            main()
+        except SystemExit as end:
+            status = int(end.code or 0)
+    printed, complained = (_written(stream) for stream in (out, err))
+    return subprocess.CompletedProcess(["archcalc", *arguments], status, printed, complained)
+
+
+def _written(stream: io.TextIOWrapper) -> str:
+    stream.flush()
+    stream.buffer.seek(0)
+    return stream.buffer.read().decode("utf-8")
+
+
 def here(*arguments: str) -> tuple[int, str]:
-    """Status and output of the command line in this process, which takes a fifth of the time: for what no process is asked."""
-    from click.testing import CliRunner
-
-    from archcalc.cli import group
-
-    result = CliRunner().invoke(group, list(arguments), standalone_mode=False, prog_name="archcalc")
-    if result.exception is not None:
-        raise result.exception
-    return int(result.return_value or 0), result.output
+    """Its status, and all it wrote."""
+    done = inside(*arguments)
+    return done.returncode, done.stdout + done.stderr
 
 
 def _environment(further: Mapping[str, str] | None) -> dict[str, str]:

@@ -15,7 +15,7 @@ from archcalc.reports import forms
 from archcalc.reports.blocks import BOLD, DIM, UNBOUNDED, Page, columns_of, rendered
 from archcalc.reports.columns import Column, Columns
 from tests.conftest import ROOT
-from tests.program import run
+from tests.program import inside
 
 WIDTHS = (60, 80, 100, 160)
 SCREENS = (
@@ -91,7 +91,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 def screen(command: str, width: int | None) -> str:
-    done = run(*shlex.split(command), env={"COLUMNS": str(width)} if width else {})
+    done = inside(*shlex.split(command), env={"COLUMNS": str(width)} if width else {})
     assert done.returncode in (0, 1, 2), done.stderr
     return done.stdout + done.stderr
 
@@ -195,13 +195,13 @@ def test_names_that_are_wider_than_the_terminal_go_on_in_the_next_line(command, 
 @pytest.mark.parametrize("command", SCREENS)
 def test_colour_changes_no_letter(command, files):
     command = command.format(**files) if "{" in command else command
-    colored = run(*shlex.split(command), "--color", "always") if takes_color(command) else None
+    colored = inside(*shlex.split(command), "--color", "always") if takes_color(command) else None
     if colored is None:
         return
     styles = {tuple(map(int, found.split(";"))) for found in _ESCAPE.findall(colored.stdout) if found and found != "0"}
     assert styles & {BOLD, DIM}, "no weight at all"
     plain = [line.rstrip() for line in _ESCAPE.sub("", colored.stdout).splitlines() if "─" not in line]
-    bare = [line.rstrip() for line in run(*shlex.split(command)).stdout.splitlines()]
+    bare = [line.rstrip() for line in inside(*shlex.split(command)).stdout.splitlines()]
     assert pieces(_DRAWN.sub(" ", " ".join(bare))) == pieces(_DRAWN.sub(" ", " ".join(plain)))
 
 
@@ -214,7 +214,7 @@ def test_help_is_as_wide_as_the_terminal(width):
     from archcalc.cli import COMMANDS
 
     for name in COMMANDS:
-        out = run(name, "--help", env={"COLUMNS": str(width)}).stdout
+        out = inside(name, "--help", env={"COLUMNS": str(width)}).stdout
         assert out.startswith("Usage:")
         assert max(map(len, out.splitlines())) <= width, name
 
