@@ -13,13 +13,13 @@ from archcalc.layers import REGISTRY
 from archcalc.network.load import load_graph
 from archcalc.reports.explanation.groups import explain_group, explain_network
 from tests.conftest import ROOT, SPECS
-from tests.program import run
+from tests.program import inside
 
 TOTALS = ("params", "macs", "other_flops", "activation_bytes")
 
 
 def test_the_lecture_line():
-    out = run("explain", "conv 2 kernel=3 stride=2 padding=1", "--input", "3x32x32").stdout
+    out = inside("explain", "conv 2 kernel=3 stride=2 padding=1", "--input", "3x32x32").stdout
     assert "⌊(32 + 2·1 − 1·(3 − 1) − 1) / 2⌋ + 1 = 16" in out
     assert "(3·3·3 + 1)·2" in out
     assert " 56 " in out
@@ -28,34 +28,34 @@ def test_the_lecture_line():
 
 
 def test_a_list_of_layers_and_a_vector():
-    out = run("explain", "[conv 8 kernel=3, relu, flatten, linear 10]", "--input", "3x8x8").stdout
+    out = inside("explain", "[conv 8 kernel=3, relu, flatten, linear 10]", "--input", "3x8x8").stdout
     assert "(288 + 1)·10" in out
     assert "covers the input" not in out
-    assert run("explain", "linear 10", "--input", "784").returncode == 0
+    assert inside("explain", "linear 10", "--input", "784").returncode == 0
 
 
 def test_a_layer_of_a_spec_by_name_and_by_line():
     lines = (ROOT / "specs" / "alexnet.yaml").read_text(encoding="utf-8").splitlines()
     line = next(number for number, text in enumerate(lines, 1) if "conv 64" in text)
     for wanted in ("conv1", str(line)):
-        out = run("explain", "specs/alexnet.yaml", wanted).stdout
+        out = inside("explain", "specs/alexnet.yaml", wanted).stdout
         assert "(11·11·3 + 1)·64" in out
         assert "23,296" in out
 
 
 def test_a_layer_inside_copies_says_so():
-    out = run("explain", "specs/gpt2.yaml", "h.0.attention").stdout
+    out = inside("explain", "specs/gpt2.yaml", "h.0.attention").stdout
     assert "(768 + 1) · 3 projections · 768" in out
     assert "2,362,368" in out
 
 
 def test_tied_weights_are_told():
-    out = run("explain", "specs/gpt2.yaml", "lm_head").stdout
+    out = inside("explain", "specs/gpt2.yaml", "lm_head").stdout
     assert "the weight of wte" in out
 
 
 def test_json():
-    document = json.loads(run("explain", "conv 2 kernel=3", "--input", "3x8x8", "--format", "json").stdout)
+    document = json.loads(inside("explain", "conv 2 kernel=3", "--input", "3x8x8", "--format", "json").stdout)
     layer = document["layers"][0]
     assert layer["parameters"] == {
         "value": 56,
@@ -66,27 +66,27 @@ def test_json():
 
 
 def test_wrong_requests():
-    assert run("explain", "conv 2 kernel=3").returncode == 2
-    assert run("explain", "conv 2 kernel=3", "--input", "3xx").returncode == 2
-    assert run("explain", "specs/alexnet.yaml", "conv9").returncode == 2
-    wrong = run("explain", "conv 2 kernal=3", "--input", "3x8x8")
+    assert inside("explain", "conv 2 kernel=3").returncode == 2
+    assert inside("explain", "conv 2 kernel=3", "--input", "3xx").returncode == 2
+    assert inside("explain", "specs/alexnet.yaml", "conv9").returncode == 2
+    wrong = inside("explain", "conv 2 kernal=3", "--input", "3x8x8")
     assert wrong.returncode == 1
     assert "<line>:1:8" in wrong.stderr
-    assert run("explain", "conv 2 kernel=9", "--input", "3x8x8").returncode == 1
-    assert run("explain", "", "--input", "3").returncode == 1
-    assert run("explain", "[[[", "--input", "3").returncode == 1
+    assert inside("explain", "conv 2 kernel=9", "--input", "3x8x8").returncode == 1
+    assert inside("explain", "", "--input", "3").returncode == 1
+    assert inside("explain", "[[[", "--input", "3").returncode == 1
 
 
 def test_a_layer_that_has_to_know_its_axis():
-    done = run("explain", "softmax", "--input", "10x5")
+    done = inside("explain", "softmax", "--input", "10x5")
     assert done.returncode == 1
     assert "axis=0 normalises channels, giving vectors of 10 that sum to 1" in done.stderr
     assert "state it at the input" not in done.stderr, "a line has no place for that"
-    assert run("explain", "softmax axis=1", "--input", "10x5").returncode == 0
+    assert inside("explain", "softmax axis=1", "--input", "10x5").returncode == 0
 
 
 def test_a_block_is_derived_with_its_total():
-    out = run("explain", "specs/googlenet.yaml", "inception3a").stdout
+    out = inside("explain", "specs/googlenet.yaml", "inception3a").stdout
     assert "1·1·192·96 + (1 weight + 1 bias) · 96" in out
     last = [line for line in out.splitlines() if "together" in line]
     assert "155,872" in last[0]
@@ -94,29 +94,29 @@ def test_a_block_is_derived_with_its_total():
 
 
 def test_copies_are_derived_once():
-    out = run("explain", "specs/gpt2.yaml", "h").stdout
+    out = inside("explain", "specs/gpt2.yaml", "h").stdout
     assert "12 copies · 7,087,872" in out
     assert "85,054,464" in out
 
 
 def test_a_part_of_what_is_repeated_says_of_how_many():
     for part in ("h.0.attention", "h.0.residual1"):
-        out = run("explain", "specs/gpt2.yaml", part).stdout
+        out = inside("explain", "specs/gpt2.yaml", part).stdout
         assert re.search(r"copies +12 +the numbers are one copy's", out), part
         assert re.search(r"all of them: [\d,]+ parameters · [\d,]+ MACs", out)
-    layer = json.loads(run("explain", "specs/gpt2.yaml", "h.0.attention", "--format", "json").stdout)["layers"][0]
+    layer = json.loads(inside("explain", "specs/gpt2.yaml", "h.0.attention", "--format", "json").stdout)["layers"][0]
     assert layer["copies"] == 12
-    assert "copies" not in run("explain", "specs/alexnet.yaml", "conv1").stdout
+    assert "copies" not in inside("explain", "specs/alexnet.yaml", "conv1").stdout
 
 
 def test_what_derives_a_part_stands_on_one_line():
     for spec in ("resnet50", "gpt2", "specs/gpt2.yaml@medium"):
-        out = run("explain", spec, env={"COLUMNS": "60"}).stdout
+        out = inside("explain", spec, env={"COLUMNS": "60"}).stdout
         assert re.search(rf"archcalc explain {re.escape(spec)} [\w.]+( |\n)", out), out[-200:]
 
 
 def test_a_network_is_derived():
-    document = json.loads(run("explain", "specs/gpt2.yaml", "--format", "json").stdout)
+    document = json.loads(inside("explain", "specs/gpt2.yaml", "--format", "json").stdout)
     (network,) = document["layers"]
     assert network["params"] == 124_439_808
     assert sum(part["params"] for part in network["parts"]) == network["params"]
@@ -133,19 +133,19 @@ def test_a_network_is_derived():
     ],
 )
 def test_words_that_are_no_name_lead_to_the_nearest(wanted, found):
-    done = run("explain", "specs/googlenet.yaml", wanted)
+    done = inside("explain", "specs/googlenet.yaml", wanted)
     assert done.stdout.startswith(f"{found}   ")
     assert found == wanted or f"`{found}`" in done.stderr
 
 
 def test_a_further_copy_is_the_first_one():
-    done = run("explain", "specs/gpt2.yaml", "h.7.attention")
+    done = inside("explain", "specs/gpt2.yaml", "h.7.attention")
     assert done.stdout.startswith("h.0.attention")
     assert "all copies are the same" in done.stderr
 
 
 def test_an_unknown_name_is_told_the_nearest():
-    done = run("explain", "specs/googlenet.yaml", "inceptoin3a")
+    done = inside("explain", "specs/googlenet.yaml", "inceptoin3a")
     assert done.returncode == 2
     assert "did you mean `inception3a`?" in done.stderr
 
@@ -166,13 +166,13 @@ def test_groups_of_many_copies_cost_as_few(tmp_path):
     spec.write_text(
         "model: deep\ninput: [8, 16]\nlayers:\n  - repeat: 100000\n    layers: [residual: [layernorm, linear 16]]\n"
     )
-    out = run("explain", str(spec)).stdout
+    out = inside("explain", str(spec)).stdout
     assert "100,000 copies" in out
     assert len(out.splitlines()) < 40
 
 
 def test_a_network_of_one_layer_is_that_layer():
-    out = run("explain", "specs/attention.yaml").stdout
+    out = inside("explain", "specs/attention.yaml").stdout
     assert "q kᵀ" in out
     assert "150,994,944" in out
 
@@ -181,10 +181,10 @@ def test_a_network_of_one_layer_is_that_layer():
     "asked", [("specs/googlenet.yaml",), ("specs/googlenet.yaml", "inception3a"), ("specs/gpt2.yaml@medium", "h")]
 )
 def test_what_derives_a_part_can_be_run(asked):
-    out = run("explain", *asked).stdout
+    out = inside("explain", *asked).stdout
     command = next(line for line in out.splitlines() if "archcalc explain" in line).partition("archcalc ")[2]
     command = command.partition("   ")[0]
-    assert run(*shlex.split(command)).returncode == 0
+    assert inside(*shlex.split(command)).returncode == 0
 
 
 def test_an_equation_has_no_bias_where_the_layer_has_none():
@@ -195,8 +195,8 @@ def test_an_equation_has_no_bias_where_the_layer_has_none():
         ("gru 20", "50x10", "the candidate; each has a W and U of its own\n"),
         ("lstm 20", "50x10", "each has a W and U of its own"),
     ):
-        assert without not in run("explain", line, "--input", sizes, env={"COLUMNS": "120"}).stdout
-        assert without in run("explain", f"{line} bias=false", "--input", sizes, env={"COLUMNS": "120"}).stdout
+        assert without not in inside("explain", line, "--input", sizes, env={"COLUMNS": "120"}).stdout
+        assert without in inside("explain", f"{line} bias=false", "--input", sizes, env={"COLUMNS": "120"}).stdout
 
 
 def test_equations_have_the_axes_and_channels_that_are_there():
@@ -225,25 +225,25 @@ def test_equations_have_the_axes_and_channels_that_are_there():
         ("pad 1 value=2", "3x8x8", "inside, 2 outside"),
         ("rnn 2", "3x4", "g(W x(t) + b + U z(t−1) + b′)"),
     ):
-        assert equation in run("explain", line, "--input", sizes, env={"COLUMNS": "160"}).stdout
+        assert equation in inside("explain", line, "--input", sizes, env={"COLUMNS": "160"}).stdout
 
 
 def test_no_border_is_told_where_there_is_none():
     for line in ("conv 4 kernel=3", "maxpool 2", "avgpool 2"):
-        assert "outside" not in run("explain", line, "--input", "3x8x8").stdout
+        assert "outside" not in inside("explain", line, "--input", "3x8x8").stdout
 
 
 def test_biases_of_an_attention_name_their_projections():
     for bias, told in (("true", "q, k, v and the output"), ("qkv", "q, k and v"), ("o", "the output")):
-        out = run("explain", f"attention 2 bias={bias}", "--input", "3x4", env={"COLUMNS": "160"}).stdout
+        out = inside("explain", f"attention 2 bias={bias}", "--input", "3x4", env={"COLUMNS": "160"}).stdout
         assert f"addition, 1 for each element of {told}\n" in out
-    assert "biases" not in run("explain", "attention 2 bias=false", "--input", "3x4").stdout
+    assert "biases" not in inside("explain", "attention 2 bias=false", "--input", "3x4").stdout
 
 
 def test_a_name_is_a_spec_that_comes_along():
-    assert "lenet5" in run("explain", "lenet").stdout
-    assert "did you mean `lenet`?" in run("explain", "lenett").stderr
-    assert "leave out --input" in run("explain", "lenet", "--input", "1x32x32").stderr
+    assert "lenet5" in inside("explain", "lenet").stdout
+    assert "did you mean `lenet`?" in inside("explain", "lenett").stderr
+    assert "leave out --input" in inside("explain", "lenet", "--input", "1x32x32").stderr
 
 
 @pytest.mark.parametrize(
@@ -260,28 +260,28 @@ def test_inputs_are_called_by_the_keys_that_name_them(line, inputs, tmp_path):
     spec = tmp_path / "t.yaml"
     spec.write_text(f"model: t\ninput: [6, 4]\nlayers:\n  - linear 4 name=a\n  - linear 4\n  - {line}\n")
     for more in ([], ["--symbolic"]):
-        out = run("explain", str(spec), "6", *more).stdout
+        out = inside("explain", str(spec), "6", *more).stdout
         assert [row.split("  ")[1] for row in out.splitlines() if row.startswith("  input")] == inputs
 
 
 def test_projections_of_attention_read_what_the_equation_says():
     for keys, sources in (("", "xxx"), ("kv=input", ("x", "kv", "kv")), ("k=input", "xkx"), ("v=input", "xxv")):
-        out = run("explain", f"attention heads=2 {keys}", "--input", "3x4").stdout
+        out = inside("explain", f"attention heads=2 {keys}", "--input", "3x4").stdout
         equation, products = out.split("in_proj", 1)
         for letter, source in zip("QKV", sources):
             assert f"{letter} = {source} W_{letter} + b_{letter}" in equation
             assert f"{source} W_{letter}" in products
-    out = run("explain", "attention heads=1 kv=input", "--input", "3x4", "--steps").stdout
+    out = inside("explain", "attention heads=1 kv=input", "--input", "3x4", "--steps").stdout
     assert "K = kv W_K" not in out  # it is the same tensor: one name is enough
 
 
 def test_a_title_starts_with_the_value_that_needs_no_key():
-    assert run("explain", "fold 3 kernel=2", "--input", "4x4").stdout.startswith("fold 3 kernel=2\n")
+    assert inside("explain", "fold 3 kernel=2", "--input", "4x4").stdout.startswith("fold 3 kernel=2\n")
 
 
 @pytest.mark.parametrize(("kind", "told"), [("learned", "p learned"), ("sinusoidal", "sin(t / 10000^(2i/d))")])
 def test_position_embeddings_say_what_they_are(kind, told):
-    out = run("explain", f"posembed kind={kind}", "--input", "3x4").stdout
+    out = inside("explain", f"posembed kind={kind}", "--input", "3x4").stdout
     assert told in out
     assert ("learned" in out.split("parameters")[0]) == (kind == "learned")
 
@@ -318,9 +318,9 @@ def test_letters_that_stand_for_arguments_are_in_the_notation():
     ],
 )
 def test_an_equation_has_the_numbers_of_the_layer(line, sizes, told):
-    assert told in run("explain", line, "--input", sizes).stdout
+    assert told in inside("explain", line, "--input", sizes).stdout
 
 
 def test_a_layer_of_a_line_of_several_is_named_behind_it():
-    out = run("explain", "[conv 8 kernel=3, relu, flatten]", "relu", "--input", "3x8x8").stdout
+    out = inside("explain", "[conv 8 kernel=3, relu, flatten]", "relu", "--input", "3x8x8").stdout
     assert out.startswith("relu   relu\n")

@@ -15,20 +15,20 @@ from archcalc.memory.assessment import TITLES
 from archcalc.memory.definitions import ASSUMPTIONS, DEFINITIONS
 from archcalc.reports.numbers import size
 from tests.conftest import ROOT, SPECS
-from tests.program import run, start
+from tests.program import inside, start
 
 MODES = tuple(TITLES.values())
 SVG = "{http://www.w3.org/2000/svg}"
 
 
 def answered(*arguments):
-    done = run("memory", *arguments, "--format", "json")
+    done = inside("memory", *arguments, "--format", "json")
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
 
 def test_text():
-    done = run("memory", "specs/gpt2.yaml", env={"COLUMNS": "100"})
+    done = inside("memory", "specs/gpt2.yaml", env={"COLUMNS": "100"})
     assert done.returncode == 0
     assert not done.stderr
     peaks = answered("specs/gpt2.yaml")
@@ -103,15 +103,15 @@ def test_generation():
         "specs/llama3.yaml", "--mode", "generate", "--precision", "bf16", "--length", "1000", "--cache", "int8"
     )
     assert smaller["generation"]["token_bytes"] == 65_536
-    done = run("memory", "specs/llama3.yaml", "--mode", "generate", "--precision", "bf16", "--new-tokens", "8000")
+    done = inside("memory", "specs/llama3.yaml", "--mode", "generate", "--precision", "bf16", "--new-tokens", "8000")
     assert "131.1 kB more for each" in done.stdout
 
 
 def test_nothing_to_generate_with():
-    done = run("memory", "specs/alexnet.yaml", "--mode", "generate")
+    done = inside("memory", "specs/alexnet.yaml", "--mode", "generate")
     assert done.returncode == 2
     assert "cannot generate" in done.stderr
-    assert run("memory", "specs/alexnet.yaml").returncode == 0
+    assert inside("memory", "specs/alexnet.yaml").returncode == 0
 
 
 def test_optimizers():
@@ -138,7 +138,7 @@ def test_checkpoint():
     plain = answered("specs/gpt2.yaml", "--mode", "train")["training"]
     less = answered("specs/gpt2.yaml", "--mode", "train", "--checkpoint", "h")["training"]
     assert less["saved_bytes"] < plain["saved_bytes"] / 2
-    done = run("memory", "specs/gpt2.yaml", "--checkpoint", "hh")
+    done = inside("memory", "specs/gpt2.yaml", "--checkpoint", "hh")
     assert done.returncode == 2
     assert "did you mean `h`" in done.stderr
 
@@ -157,14 +157,14 @@ def test_what_runs_again_is_kept_by_one_copy_at_a_time():
 
 def test_why_there_is_no_generation_is_told_to_who_asks_for_its_length():
     why = "vit-b16 does not generate: `encoder.0.attention` sees the positions after each position too"
-    assert why in run("memory", "specs/vit.yaml", "--length", "50").stdout
-    assert why not in run("memory", "specs/vit.yaml").stdout
+    assert why in inside("memory", "specs/vit.yaml", "--length", "50").stdout
+    assert why not in inside("memory", "specs/vit.yaml").stdout
 
 
 @pytest.mark.parametrize("width", ["60", "80", "100"])
 @pytest.mark.parametrize("further", [(), ("--mode", "train"), ("--device", "h100")])
 def test_names_of_parts_are_not_cut(width, further):
-    printed = run("memory", "specs/gpt2.yaml", *further, env={"COLUMNS": width}).stdout
+    printed = inside("memory", "specs/gpt2.yaml", *further, env={"COLUMNS": width}).stdout
     assert all(len(line) <= int(width) and line == line.rstrip() for line in printed.splitlines())
     table = printed[printed.index("  what") : printed.index("over time")]
     assert "…" not in table
@@ -179,10 +179,10 @@ def test_a_device():
     assert not training["fits"]
     assert 1 <= training["largest"]["batch"]["value"] < 64
     assert training["largest"]["seq"]["value"] < 1024
-    done = run("memory", "specs/gpt2.yaml", "--device", "t4", "--batch", "64")
+    done = inside("memory", "specs/gpt2.yaml", "--device", "t4", "--batch", "64")
     assert done.stdout.splitlines()[1].startswith("  training does not fit on NVIDIA T4 16 GB: ")
     assert done.returncode == 0
-    assert "did you mean `h100`" in run("memory", "specs/gpt2.yaml", "--device", "h1000").stderr
+    assert "did you mean `h100`" in inside("memory", "specs/gpt2.yaml", "--device", "h1000").stderr
 
 
 def test_the_largest_batch_is_the_largest():
@@ -197,12 +197,12 @@ def test_the_largest_batch_is_the_largest():
     )
     assert (at, beyond) == (largest["batch"]["bytes"], largest["batch"]["next_bytes"])
     assert at <= room < beyond
-    done = run("memory", "specs/resnet50.yaml", "--mode", "train", "--limit", "4GB")
+    done = inside("memory", "specs/resnet50.yaml", "--mode", "train", "--limit", "4GB")
     assert f"largest batch {batch}: {batch + 1} takes" in done.stdout
 
 
 def test_what_stops_a_sequence():
-    done = run("memory", "specs/gpt2.yaml", "--limit", "80GB", "--mode", "train", "--fit", "seq")
+    done = inside("memory", "specs/gpt2.yaml", "--limit", "80GB", "--mode", "train", "--fit", "seq")
     assert "largest seq 1,024: 1,025 is not possible, the table has 1024 positions" in done.stdout
 
 
@@ -223,7 +223,7 @@ def test_what_stops_a_sequence():
     ],
 )
 def test_requests_that_cannot_be_met(arguments, words):
-    done = run("memory", "specs/gpt2.yaml", *arguments)
+    done = inside("memory", "specs/gpt2.yaml", *arguments)
     assert done.returncode == 2
     assert words in done.stderr
 
@@ -231,20 +231,20 @@ def test_requests_that_cannot_be_met(arguments, words):
 def test_a_drawing_that_cannot_be_made_leaves_the_file_alone(tmp_path):
     path = tmp_path / "kept.svg"
     path.write_text("mine")
-    done = run("memory", "specs/gpt2.yaml", "--mode", "generate", "-o", str(path))
+    done = inside("memory", "specs/gpt2.yaml", "--mode", "generate", "-o", str(path))
     assert done.returncode == 2
     assert path.read_text() == "mine"
 
 
 def test_a_length_that_is_not_possible():
-    done = run("memory", "specs/gpt2.yaml", "--length", "2000")
+    done = inside("memory", "specs/gpt2.yaml", "--length", "2000")
     assert done.returncode == 1
     assert "the table has 1024 positions" in done.stderr
 
 
 def test_svg(tmp_path):
     path = tmp_path / "memory.svg"
-    done = run("memory", "specs/resnet50.yaml", "--batch", "8", "-o", str(path))
+    done = inside("memory", "specs/resnet50.yaml", "--batch", "8", "-o", str(path))
     assert done.returncode == 0
     text = path.read_text(encoding="utf-8")
     root = ElementTree.fromstring(text)
@@ -268,36 +268,36 @@ def test_svg_of_an_odd_name(tmp_path):
     spec = tmp_path / "odd.yaml"
     spec.write_text('model: a<b>&"c"\ninput: [4]\nlayers: [linear 2]\n', encoding="utf-8")
     path = tmp_path / "odd.svg"
-    assert run("memory", str(spec), "-o", str(path)).returncode == 0
+    assert inside("memory", str(spec), "-o", str(path)).returncode == 0
     assert 'a<b>&"c"' in ElementTree.fromstring(path.read_text(encoding="utf-8")).find(f"{SVG}title").text
 
 
 def test_csv_and_markdown():
-    rows = list(csv.DictReader(io.StringIO(run("memory", "specs/gpt2.yaml", "--format", "csv").stdout)))
+    rows = list(csv.DictReader(io.StringIO(inside("memory", "specs/gpt2.yaml", "--format", "csv").stdout)))
     for mode in MODES:
         bytes = {row["part"]: int(row["bytes"]) for row in rows if row["mode"] == mode}
         totals = {"forward_end", "token", "logits", "peak"}
         assert sum(count for part, count in bytes.items() if part not in totals) == bytes["peak"]
-    lines = run("memory", "specs/gpt2.yaml", "--format", "markdown").stdout.splitlines()
+    lines = inside("memory", "specs/gpt2.yaml", "--format", "markdown").stdout.splitlines()
     table = [line for line in lines if line.startswith("|")]
     assert len({line.count("|") for line in table}) == 1
     assert "**peak**" in table[-1]
 
 
 def test_several():
-    done = run("memory", "specs/alexnet.yaml", "specs/gpt2.yaml@medium", "--limit", "8GB")
+    done = inside("memory", "specs/alexnet.yaml", "specs/gpt2.yaml@medium", "--limit", "8GB")
     lines = done.stdout.splitlines()
     assert lines[0].split()[:3] == ["model", "input", "training"]
     assert lines[1].split()[0] == "alexnet"
     assert lines[2].split()[0] == "gpt2@medium"
-    document = json.loads(run("memory", "specs/alexnet.yaml", "specs/lenet.yaml", "--format", "json").stdout)
+    document = json.loads(inside("memory", "specs/alexnet.yaml", "specs/lenet.yaml", "--format", "json").stdout)
     assert [one["model"] for one in document["specs"]] == ["alexnet", "lenet5"]
-    table = run("memory", "specs/alexnet.yaml", "specs/gpt2.yaml", "--format", "markdown").stdout
+    table = inside("memory", "specs/alexnet.yaml", "specs/gpt2.yaml", "--format", "markdown").stdout
     assert len({line.count("|") for line in table.splitlines()}) == 1
 
 
 def test_one_of_several_is_missing():
-    done = run("memory", "specs/alexnet.yaml", "nowhere.yaml")
+    done = inside("memory", "specs/alexnet.yaml", "nowhere.yaml")
     assert done.returncode == 2
     assert "alexnet" in done.stdout
     assert "nowhere.yaml" in done.stderr
@@ -306,7 +306,7 @@ def test_one_of_several_is_missing():
 @pytest.mark.parametrize("columns", [40, 60, 100])
 @pytest.mark.parametrize("spec", ["gpt2", "resnet50", "llama3"])
 def test_a_narrow_terminal(spec, columns):
-    done = run("memory", f"specs/{spec}.yaml", "--device", "h100", "--color", "never", env={"COLUMNS": str(columns)})
+    done = inside("memory", f"specs/{spec}.yaml", "--device", "h100", "--color", "never", env={"COLUMNS": str(columns)})
     assert all(len(line) <= columns for line in done.stdout.splitlines())
     peak = answered(f"specs/{spec}.yaml", "--device", "h100")["training"]["peak_bytes"]
     assert size(peak) in done.stdout
@@ -319,7 +319,7 @@ def test_a_stream_without_blocks():
 
 
 def test_definitions():
-    done = run("memory", "--definitions")
+    done = inside("memory", "--definitions")
     assert done.returncode == 0
     for definition in DEFINITIONS.values():
         assert f"{definition.name} ({definition.key}_bytes, {definition.certainty})" in done.stdout
@@ -337,10 +337,10 @@ def test_what_was_assumed_is_said():
         ("--device", "RTX 4090", "--batch", "8"): ["train, batch 8, autocast bf16, adamw, flash attention, on rtx4090"],
         ("--device", "v100"): ["generate, batch 1, fp16, efficient attention, on v100"],
     }.items():  # fmt: skip
-        shown = run("memory", "specs/gpt2.yaml", *options, env={"COLUMNS": "80"}).stdout
+        shown = inside("memory", "specs/gpt2.yaml", *options, env={"COLUMNS": "80"}).stdout
         assert max(map(len, shown.splitlines())) <= 80
         assert all(line in shown for line in lines)
-    page = run("memory", "--definitions").stdout
+    page = inside("memory", "--definitions").stdout
     assert all(" ".join(assumption.split()) in " ".join(page.split()) for assumption in ASSUMPTIONS)
 
 
@@ -353,14 +353,14 @@ def test_what_would_make_it_fit_was_tried():
     for way in found["ways"]:
         again = answered(*asked, *way["option"].split())["training"]
         assert (again["fits"], again["peak_bytes"]) == (True, way["bytes"])
-    verdict = " ".join(run("memory", *asked).stdout.split("input")[0].split())
+    verdict = " ".join(inside("memory", *asked).stdout.split("input")[0].split())
     assert "checkpointing `h` fits at batch 4" in verdict
     assert f"batch {found['largest']['batch']['value']} fits" in verdict
 
 
 def test_old_words_are_understood_and_answered():
-    old = run("memory", "specs/gpt2.yaml", "--mode", "training", "--mixed", "--dtype", "fp16", "--room", "9GB")
-    new = run("memory", "specs/gpt2.yaml", "--mode", "train", "--precision", "mixed-fp16", "--limit", "9GB")
+    old = inside("memory", "specs/gpt2.yaml", "--mode", "training", "--mixed", "--dtype", "fp16", "--room", "9GB")
+    new = inside("memory", "specs/gpt2.yaml", "--mode", "train", "--precision", "mixed-fp16", "--limit", "9GB")
     assert old.stdout == new.stdout
     assert new.stderr == ""
     for sentence in (

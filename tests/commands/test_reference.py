@@ -13,21 +13,21 @@ from archcalc.layers import REGISTRY
 from archcalc.layers.structures import STRUCTURES
 from archcalc.reports.schema import schema
 from tests.conftest import ROOT, SPECS
-from tests.program import run
+from tests.program import inside
 
 BROKEN_FORM = ("04-in-channels", "22-top-typo", "18-list-kernel")
 
 
 def test_layers_lists_every_layer():
-    out = run("layers").stdout
+    out = inside("layers").stdout
     assert all(f"  {op} " in out for op in REGISTRY)
-    document = json.loads(run("layers", "--format", "json").stdout)
+    document = json.loads(inside("layers", "--format", "json").stdout)
     assert {layer["name"] for layer in document["layers"]} == {*REGISTRY, *STRUCTURES}
 
 
 @pytest.mark.parametrize("op", STRUCTURES)
 def test_a_page_for_what_goes_through_layers(op):
-    page = run("layer", op).stdout
+    page = inside("layer", op).stdout
     for name, argument in STRUCTURES[op].arguments.items():
         assert name in page
         assert argument.doc in page
@@ -43,8 +43,8 @@ def test_a_page_for_every_layer(op):
 
 
 def test_layer_by_name():
-    assert "(kernel_h·kernel_w·in_channels + bias)·channels" in run("layer", "conv").stdout
-    wrong = run("layer", "con")
+    assert "(kernel_h·kernel_w·in_channels + bias)·channels" in inside("layer", "conv").stdout
+    wrong = inside("layer", "con")
     assert wrong.returncode == 2
     assert "did you mean `conv`?" in wrong.stderr
 
@@ -58,7 +58,7 @@ def load(path):
 
 
 def test_schema_is_one():
-    jsonschema.Draft202012Validator.check_schema(json.loads(run("schema").stdout))
+    jsonschema.Draft202012Validator.check_schema(json.loads(inside("schema").stdout))
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=lambda path: path.stem)

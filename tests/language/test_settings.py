@@ -4,7 +4,7 @@ import pytest
 
 from archcalc.cost import Costs
 from archcalc.diagnostics import RequestError, SpecError
-from tests.program import run
+from tests.program import inside
 
 from .writing import at, read, refused
 
@@ -151,8 +151,8 @@ def test_a_dim_through_a_block():
 
 
 def test_what_is_an_hparam_alone_is_mended_by_setting_it():
-    done = run("shapes", "specs/gpt2.yaml", "--set", "seq=4096")
+    done = inside("shapes", "specs/gpt2.yaml", "--set", "seq=4096")
     assert "help: `--set context=4096` would do" in done.stderr
-    assert run("shapes", "specs/gpt2.yaml", "--set", "seq=4096", "--set", "context=4096").returncode == 0
-    done = run("predict", "specs/gpt2.yaml", "--device", "a100", "--mode", "generate", "--length", "1124")
+    assert inside("shapes", "specs/gpt2.yaml", "--set", "seq=4096", "--set", "context=4096").returncode == 0
+    done = inside("predict", "specs/gpt2.yaml", "--device", "a100", "--mode", "generate", "--length", "1124")
     assert "`--set context=1124` would do" in done.stderr

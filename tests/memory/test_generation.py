@@ -15,7 +15,7 @@ from archcalc.memory.positions import NotGenerativeError
 from archcalc.network.load import build_graph, load_graph
 from archcalc.pytorch.instance import instantiate
 from tests.conftest import ROOT
-from tests.program import run
+from tests.program import inside
 from tests.runs import run_of
 
 
@@ -276,12 +276,12 @@ def test_more_new_tokens_than_positions_are_refused_with_what_works():
     for command in (("memory",), ("predict", "--device", "a100")):
         name, *more = command
         asked = [name, "gpt2", "--mode", "generate", "--new-tokens", "2000", *more]
-        said = run(*asked).stderr
+        said = inside(*asked).stderr
         assert "2000 new tokens leave nothing of the 1024 positions" in said
         longer = re.search(r"--length \d+", said)[0].split()
-        said = run(*asked, *longer).stderr
+        said = inside(*asked, *longer).stderr
         more_positions = re.search(r"--set context=\d+", said)[0].split()
-        assert run(*asked, *longer, *more_positions).returncode == 0
+        assert inside(*asked, *longer, *more_positions).returncode == 0
 
 
 def test_a_position_beside_earlier_ones_keeps_those() -> None:

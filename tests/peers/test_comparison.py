@@ -13,7 +13,7 @@ from archcalc.peers import NAMES, peer
 from archcalc.peers.comparison import Comparison
 from archcalc.reports.peers.rows import apart, layers, table
 from tests.peers.cases import single, whole
-from tests.program import run
+from tests.program import inside
 from tests.pytorch.specs import load
 
 SHARED = "{model: m, input: [5, 8], layers: [posembed name=a, {repeat: 2, name: r, layers: [relu, posembed tie=a]}]}"
@@ -142,7 +142,7 @@ def test_the_distance_of_totals() -> None:
 
 
 def test_text() -> None:
-    shown = run("shapes", "specs/alexnet.yaml", "--like", "ptflops").stdout
+    shown = inside("shapes", "specs/alexnet.yaml", "--like", "ptflops").stdout
     assert "1  it counts biases as products: +494.2 k MACs" in shown
     assert "ptflops 0.7.5 says 716,441,128 MACs; 61,100,840 parameters" in shown
     assert "get_model_complexity_info(model, size)" in shown
@@ -150,40 +150,40 @@ def test_text() -> None:
 
 
 def test_units_of_the_tool() -> None:
-    shown = run("shapes", "specs/net.yaml", "--like", "flopcounter").stdout
+    shown = inside("shapes", "specs/net.yaml", "--like", "flopcounter").stdout
     assert "flopcounter torch 2.13 says 480 FLOPs, two for each multiply-accumulate" in shown
 
 
 def test_json() -> None:
-    document = json.loads(run("shapes", "specs/gpt2.yaml", "--like", "torchinfo", "--format", "json").stdout)
+    document = json.loads(inside("shapes", "specs/gpt2.yaml", "--like", "torchinfo", "--format", "json").stdout)
     assert document["version"] == 1
     assert document["peer"]["name"] == "torchinfo"
     totals = document["totals"]
     assert totals["peer_macs"] == totals["macs"] + sum(reason["macs"] for reason in document["reasons"])
     assert totals["peer_params"] == 163_037_184
     assert totals["peer_macs"] == sum(layer["peer_macs"] for layer in document["layers"])
-    several = run("shapes", "specs/net.yaml", "specs/alexnet.yaml", "--like", "fvcore", "--format", "json").stdout
+    several = inside("shapes", "specs/net.yaml", "specs/alexnet.yaml", "--like", "fvcore", "--format", "json").stdout
     assert len(json.loads(several)["specs"]) == 2
 
 
 def test_csv_and_markdown() -> None:
-    text = run("shapes", "specs/alexnet.yaml", "--like", "thop", "--format", "csv").stdout
+    text = inside("shapes", "specs/alexnet.yaml", "--like", "thop", "--format", "csv").stdout
     rows = list(csv.DictReader(io.StringIO(text)))
     assert sum(int(row["peer_macs"]) for row in rows) == 714_206_912
-    shown = run("shapes", "specs/gpt2.yaml", "--like", "thop", "--format", "markdown").stdout
+    shown = inside("shapes", "specs/gpt2.yaml", "--like", "thop", "--format", "markdown").stdout
     lines = [line for line in shown.splitlines() if line.startswith("|")]
     assert len({line.count("|") for line in lines}) == 1
 
 
 def test_several_networks() -> None:
-    shown = run("shapes", "specs/resnet18.yaml", "specs/alexnet.yaml", "--like", "fvcore").stdout
+    shown = inside("shapes", "specs/resnet18.yaml", "specs/alexnet.yaml", "--like", "fvcore").stdout
     assert [line.split()[0] for line in shown.splitlines()[1:3]] == ["resnet18", "alexnet"]
     assert "flops, one for each multiply-accumulate" in shown
 
 
 @pytest.mark.parametrize("width", [20, 40, 60, 80, 200])
 def test_a_narrow_terminal_never_breaks_a_number(width: int) -> None:
-    done = run("shapes", "specs/vit.yaml", "--like", "fvcore", "--color", "always", env={"COLUMNS": str(width)})
+    done = inside("shapes", "specs/vit.yaml", "--like", "fvcore", "--color", "always", env={"COLUMNS": str(width)})
     assert done.returncode == 0
     assert "17.6 G" in done.stdout
     assert "16.9 G" in done.stdout
@@ -208,13 +208,13 @@ def _plain(text: str) -> str:
     ],
 )
 def test_options_that_do_not_go_with_it(options: list[str], said: str) -> None:
-    done = run("shapes", "specs/net.yaml", "--like", "fvcore", *options)
+    done = inside("shapes", "specs/net.yaml", "--like", "fvcore", *options)
     assert done.returncode == 2
     assert said in done.stderr
 
 
 def test_ptflops_runs_one_sample() -> None:
-    done = run("shapes", "specs/net.yaml", "--like", "ptflops", "--batch", "2")
+    done = inside("shapes", "specs/net.yaml", "--like", "ptflops", "--batch", "2")
     assert done.returncode == 2
     assert "ptflops always counts one sample: leave out --batch" in done.stderr
-    assert run("shapes", "specs/net.yaml", "--like", "numpy").returncode == 2
+    assert inside("shapes", "specs/net.yaml", "--like", "numpy").returncode == 2

@@ -21,7 +21,7 @@ from archcalc.prediction.model import PHASES
 from archcalc.reports import forms
 from archcalc.reports.calibration.report import Report
 from tests.conftest import ROOT, SPECS
-from tests.program import here, run
+from tests.program import here, inside
 
 PACKAGE = ROOT / "archcalc" / "reports"
 # A command line that prints each report; `{weights}` is a file of weights, `{old}` and `{new}` are folders.
@@ -173,7 +173,7 @@ def test_every_pair(report, form, files):
     assert form in CHECKS, f"say in CHECKS what holds of the form `{form}`"
     for table in (PRINTED, SEVERAL):
         if command := table.get(report):
-            done = run(*shlex.split(command.format(**files)), "--format", form)
+            done = inside(*shlex.split(command.format(**files)), "--format", form)
             assert done.returncode in (0, 1), done.stderr
             _check(report, form, done.stdout)
     if not PRINTED[report]:
@@ -189,13 +189,13 @@ def _check(report, form, out):
 @pytest.mark.parametrize("report", forms.described())
 def test_the_schema_is_printed(report):
     assert (PACKAGE / report / "schema.json").exists(), f"write archcalc/reports/{report}/schema.json"
-    out = run("schema", "--report", report).stdout
+    out = inside("schema", "--report", report).stdout
     assert out == forms.schema(report)
     jsonschema.Draft202012Validator.check_schema(json.loads(out))
 
 
 def test_the_check_of_schemas_can_fail():
-    out = json.loads(run("shapes", "specs/net.yaml", "--format", "json").stdout)
+    out = json.loads(inside("shapes", "specs/net.yaml", "--format", "json").stdout)
     for change in ({"further": 1}, {"version": 2}, {"batch": "1"}):
         with pytest.raises(AssertionError, match="does not describe this"):
             follows_the_schema("shapes", json.dumps({**out, **change}))
@@ -226,7 +226,7 @@ def test_the_usual_forms(report):
 @pytest.mark.parametrize("report", forms.reports())
 def test_help_lists_the_forms(report):
     command = (PRINTED[report] or "calibrate").split()[0]
-    words = re.sub(r"\s+", "", run(command, "--help").stdout)
+    words = re.sub(r"\s+", "", inside(command, "--help").stdout)
     listed = re.search(r"--format\[([^]]*)\]", words)
     assert listed, f"`archcalc {command}` has no --format: give it options.form({report!r})"
     wanted = set(forms.forms(report)) - {"chrome-trace"}
@@ -251,7 +251,7 @@ def test_a_form_that_a_report_does_not_have():
         ("build specs/lenet.yaml --format json", "there is no json: the module is Python source"),
         ("shapes specs/lenet.yaml --format sarif", "'sarif' is not one of"),
     ):
-        done = run(*command.split())
+        done = inside(*command.split())
         assert done.returncode == 2
         assert says in done.stderr
         assert not done.stdout

@@ -13,7 +13,7 @@ from archcalc.diagnostics import SpecError
 from archcalc.layers import REGISTRY
 from archcalc.spelling.names import _NONE, MADE_OF, SAID, meaning
 from tests.language.writing import graph, wrong
-from tests.program import run
+from tests.program import inside
 
 INPUTS = ("[64, 32, 32]", "[64]", "[7, 512]", "[10, 64]", "[4096]", "[3136]", "{a: [7, 64], b: [7, 64], c: [7, 64]}")
 MODULES = sorted(
@@ -57,9 +57,9 @@ def test_another_name_of_a_layer(name, layer):
     assert found is not None
     assert found.layer == layer
     assert found.sentence == f"write `{layer}`"
-    done = run("layer", name)
+    done = inside("layer", name)
     assert done.returncode == 0
-    assert done.stdout == run("layer", layer).stdout
+    assert done.stdout == inside("layer", layer).stdout
     assert f"`{name}` is `{layer}` here" in done.stderr
 
 
@@ -99,7 +99,7 @@ def test_honest_about_what_there_is_not():
 
 @pytest.mark.parametrize("name", ["squeeze", "permute"])
 def test_the_reference_knows_what_specs_know(name):
-    done = run("layer", name)
+    done = inside("layer", name)
     assert done.returncode == 2
     assert meaning(name).sentence in done.stderr
 

@@ -18,7 +18,7 @@ from archcalc.worked import example
 from archcalc.worked.example import WORKERS
 from archcalc.worked.workers import work_out
 from tests.language.writing import read
-from tests.program import run
+from tests.program import inside
 from tests.worked.test_several_inputs import JOINED
 
 Line = tuple[str, str]  # a layer and the sizes of its input
@@ -276,7 +276,7 @@ def test_the_lecture():
     assert done.input == [[list(row) for row in example.IMAGE]]
     assert done.weights["weight"] == [[[list(row) for row in example.KERNEL]]]
     assert done.output == [[[12, 12, 17], [10, 17, 19], [9, 6, 14]]]
-    out = run("explain", "conv 1 kernel=3", "--input", "1x5x5", "--steps").stdout
+    out = inside("explain", "conv 1 kernel=3", "--input", "1x5x5", "--steps").stdout
     assert "3·0  3·1  2·2  1  0" in out
     assert "0·2  0·2  1·0  3  1" in out
     assert "= 12" in out
@@ -298,15 +298,15 @@ def test_the_lecture():
     ],
 )  # fmt: skip
 def test_what_fits_no_page_is_refused_with_what_does(line, sizes):
-    done = run("explain", line, "--input", sizes, "--steps")
+    done = inside("explain", line, "--input", sizes, "--steps")
     assert done.returncode == 2
     command = re.search(r"try `archcalc (.*)`$", done.stderr.strip())
     assert command, done.stderr
-    assert run(*shlex.split(command.group(1))).returncode == 0
+    assert inside(*shlex.split(command.group(1))).returncode == 0
 
 
 def test_every_stacked_layer_shows_its_weights():
-    out = run("explain", "gru 2 layers=2 bidirectional=true", "--input", "2x2", "--steps").stdout
+    out = inside("explain", "gru 2 layers=2 bidirectional=true", "--input", "2x2", "--steps").stdout
     for layer in (1, 2):
         for direction in ("forwards", "backwards"):
             assert re.search(rf"layer {layer}, {direction}, given\n +W_r +W_z", out)
@@ -314,30 +314,32 @@ def test_every_stacked_layer_shows_its_weights():
 
 def test_recurrences_without_biases_name_none():
     for op in ("rnn", "gru", "lstm"):
-        assert "b′" in run("explain", f"{op} 2", "--input", "2x2", "--steps").stdout
-        out = run("explain", f"{op} 2 bias=false", "--input", "2x2", "--steps").stdout
+        assert "b′" in inside("explain", f"{op} 2", "--input", "2x2", "--steps").stdout
+        out = inside("explain", f"{op} 2 bias=false", "--input", "2x2", "--steps").stdout
         assert "U " in out
         assert not re.search(r"\bb\b|b′", out)
 
 
 def test_the_border_of_a_largest_element_is_below_every_number():
-    out = run("explain", "maxpool 3 stride=2 padding=1", "--input", "1x4x4", "--steps").stdout
+    out = inside("explain", "maxpool 3 stride=2 padding=1", "--input", "1x4x4", "--steps").stdout
     assert "[−∞]   [3]   [3]   2   1  −∞" in out
     assert "max(−∞, −∞, −∞, −∞, 3, 3, −∞, 0, 0) = 3" in out
-    out = run("explain", "avgpool 3 stride=2 padding=1 count_include_pad=false", "--input", "1x4x4", "--steps").stdout
+    out = inside(
+        "explain", "avgpool 3 stride=2 padding=1 count_include_pad=false", "--input", "1x4x4", "--steps"
+    ).stdout
     assert "    [3]  [3]  2  1\n" in out
 
 
 def test_markdown_has_the_matrices():
-    out = run("explain", "rnn 2 layers=2", "--input", "2x2", "--steps", "--format", "markdown").stdout
+    out = inside("explain", "rnn 2 layers=2", "--input", "2x2", "--steps", "--format", "markdown").stdout
     assert out.count("   W  ") == 2
-    out = run("explain", "conv 1 kernel=2", "--input", "1x3x3", "--steps", "--format", "markdown").stdout
+    out = inside("explain", "conv 1 kernel=2", "--input", "1x3x3", "--steps", "--format", "markdown").stdout
     assert out.count("```") == 2 * 6
     assert "kernel h" in out.partition("1. window")[0]
 
 
 def test_a_border_stands_apart():
-    out = run("explain", "pad 1", "--input", "1x2x3", "--steps").stdout
+    out = inside("explain", "pad 1", "--input", "1x2x3", "--steps").stdout
     assert "    0  1  2  3  0\n    0  4  5  6  0\n" in out
 
 
@@ -347,15 +349,15 @@ def test_a_border_stands_apart():
 ])  # fmt: skip
 def test_a_layer_among_those_of_a_line_is_refused_with_what_fits(line):
     layer = re.findall(r"\w+", line.split(",")[1])[0]
-    done = run("explain", line, layer, "--input", "2x14x2" if layer == "gridsample" else "1x14x14", "--steps")
+    done = inside("explain", line, layer, "--input", "2x14x2" if layer == "gridsample" else "1x14x14", "--steps")
     assert done.returncode == 2
     command = re.search(r"try `archcalc (.*)`$", done.stderr.strip())
     assert command, done.stderr
-    assert run(*shlex.split(command.group(1))).returncode == 0
+    assert inside(*shlex.split(command.group(1))).returncode == 0
 
 
 def test_a_layer_without_one_is_told_which_have_one():
-    done = run("explain", "parameter 3", "--input", "4", "--steps")
+    done = inside("explain", "parameter 3", "--input", "4", "--steps")
     assert done.returncode == 2
     assert "`conv`" in done.stderr
 
@@ -366,5 +368,5 @@ def test_no_line_is_wider_than_the_terminal():
         ("conv 2 kernel=3 padding=1", "3x4x4"),
         ("lstm 4 layers=2", "3x4"),
     ):
-        out = run("explain", line, "--input", sizes, "--steps", env={"COLUMNS": "60"}).stdout
+        out = inside("explain", line, "--input", sizes, "--steps", env={"COLUMNS": "60"}).stdout
         assert max(map(len, out.splitlines())) <= 60
