@@ -185,7 +185,7 @@ layers:
 def test_names_that_are_wider_than_the_terminal_go_on_in_the_next_line(command, tmp_path):
     (tmp_path / "deep.yaml").write_text(DEEP)
     words = [*shlex.split(command), str(tmp_path / "deep.yaml")]
-    out = run(*words, env={"COLUMNS": "60"}).stdout
+    out = inside(*words, env={"COLUMNS": "60"}).stdout
     names = ("stage_of_the_feature_pyramid", "stage_with_full_resolution", "stem")
     assert any(name in out for name in names)
     for line in out.splitlines():
