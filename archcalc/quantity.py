@@ -38,6 +38,7 @@ class Quantity(int):
 
     op: str
     operands: tuple[Any, ...]
+    known: list[str] | None = None  # its leaves, once they were asked for
 
     def __new__(cls, value: int, op: str, operands: tuple[Any, ...]) -> Quantity:
         """An int that also carries `op` and `operands`."""
@@ -125,6 +126,8 @@ def varying(value: Any, name: str) -> Any:
 
 def leaves(value: int) -> list[str]:
     """The names that `value` was computed from, each once."""
+    if isinstance(value, Quantity) and value.known is not None:
+        return value.known
     names: dict[str, None] = {}
     seen: set[int] = set()
     pending: list[Any] = [value]
@@ -132,11 +135,16 @@ def leaves(value: int) -> list[str]:
         quantity = pending.pop()
         if isinstance(quantity, Quantity) and id(quantity) not in seen:
             seen.add(id(quantity))
-            if quantity.op == "name":
+            if quantity.known is not None:
+                names |= dict.fromkeys(quantity.known)
+            elif quantity.op == "name":
                 names[str(quantity.operands[0])] = None
             else:
                 pending.extend(reversed(quantity.operands))  # of a term's words none is a quantity
-    return list(names)
+    found = list(names)
+    if isinstance(value, Quantity):
+        value.known = found
+    return found
 
 
 def _is(value: Any, number: int) -> bool:

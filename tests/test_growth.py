@@ -18,6 +18,7 @@ from archcalc.diagnostics import Source
 from archcalc.memory.simulation import simulate
 from archcalc.network.load import Graph, build_graph, load_graph
 from archcalc.prediction.answer import answer
+from archcalc.quantity import Quantity, leaves
 from archcalc.reports.prediction import as_json, as_text, rows
 from archcalc.rules.check import Selection, check_graph, load_rules
 from archcalc.rules.model import Model
@@ -115,6 +116,11 @@ def conditional(count: int) -> str:
     )
 
 
+def commented(count: int) -> str:
+    """A comment on each layer, some of which hide something."""
+    return lines("[8]", [f"relu  # archcalc: ignore[ACT405, X{index}]" for index in range(count)])
+
+
 NETWORKS = (chain, image, sequence, idle, nested, calls, unused, wide, comb, ends)
 
 
@@ -163,7 +169,7 @@ def test_widths_for_a_device(pattern):
     assert exponent(model, lambda model: list(rule.check(model)), 12) < LINEAR
 
 
-@pytest.mark.parametrize("network", [idle, calls, unused])
+@pytest.mark.parametrize("network", [idle, calls, unused, commented])
 def test_telling_what_was_found(network):
     """Many findings, at as many places or at the same few."""
     everything = Selection(("ALL",))
@@ -256,3 +262,12 @@ def test_as_many_branches_as_there_are_are_built():
     done = CliRunner().invoke(build_command, ["-"], input=lines("[4]", [f"add: [{', '.join(['[relu]'] * count)}]"]))
     assert done.exit_code == 0, done.output[-300:]
     assert f"x{count - 4}" in done.output
+
+
+def test_what_sizes_were_computed_from():
+    """Each size of a network is asked about; what the ones before it were computed from is known by then."""
+
+    def sizes(count: int) -> list[int]:
+        return [*itertools.accumulate(Quantity.named(f"n{index % 5}", index) for index in range(count))]
+
+    assert exponent(sizes, lambda made: [leaves(one) for one in made], 100) < LINEAR

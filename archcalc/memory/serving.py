@@ -119,7 +119,11 @@ class Serving:
             except SpecError as error:  # more than it has positions for
                 return error.diagnostics[0].message
 
-        found = largest(self.length, over, 0)
+        def near(fits: int, _: int) -> int | None:
+            """Pages grow in proportion to the length, nearly."""
+            return most * fits // max(1, self.bytes_of(min(fits, _LONGEST))) if fits else None
+
+        found = largest(self.length, over, 0, near)
         return found.value if not found.unbounded else 0
 
     def holds(self, load: Sequence[Request]) -> bool:

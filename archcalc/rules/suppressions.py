@@ -88,30 +88,38 @@ def unsuppressed(
         report: whether unused comments are told.
         safe: whether it is certain that no variant of the spec needs them.
     """
-    files: dict[int, list[Comment]] = {id(source): comments(source)}
+    own = comments(source)
+    files = {id(source): _by_line(own)}
     used: set[tuple[int, int, str]] = set()
     kept = []
     for finding in findings:
         place = finding.place
         if id(place.source) not in files:
-            files[id(place.source)] = comments(place.source)
+            files[id(place.source)] = _by_line(comments(place.source))
         here = files[id(place.source)]
         hidden = False
-        for comment in here:
-            if comment.about in lines(finding):
-                for word in comment.words:
-                    if word.upper() == finding.code or word == finding.name:
-                        used.add((id(place.source), comment.place.line, word))
-                        hidden = True
+        for comment in (comment for line in {*lines(finding)} for comment in here.get(line, ())):
+            for word in comment.words:
+                if word.upper() == finding.code or word == finding.name:
+                    used.add((id(place.source), comment.place.line, word))
+                    hidden = True
         if not hidden:
             kept.append(finding)
     if report:
-        for comment in files[id(source)]:
+        for comment in own:
             idle = [word for word in comment.words if (id(source), comment.place.line, word) not in used]
             told = [word for word in idle if _judged(word, ran, known)]
             if told or not comment.words:
                 kept.append(_unused(comment, told, known, safe))
     return kept
+
+
+def _by_line(found: list[Comment]) -> dict[int, list[Comment]]:
+    """The comments by the line that they are about: of a file of many, none is looked at for each finding."""
+    lines: dict[int, list[Comment]] = {}
+    for comment in found:
+        lines.setdefault(comment.about, []).append(comment)
+    return lines
 
 
 def _judged(word: str, ran: dict[str, str], known: dict[str, str]) -> bool:

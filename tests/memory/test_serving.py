@@ -36,6 +36,17 @@ def test_the_longest_request_fits_and_one_more_page_does_not() -> None:
     assert served(device="t4").longest == 1024  # it has no more positions
 
 
+def test_few_lengths_are_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is a network built and gone through; pages grow with the length."""
+    asked: list[int] = []
+    plain = Serving.bytes_of
+    monkeypatch.setattr(Serving, "bytes_of", lambda self, length: [asked.append(length), plain(self, length)][1])
+    found = served("specs/llama3.yaml@8b", device="l4", length=8)
+    asked.clear()
+    assert found.longest > 8
+    assert len({*asked}) < 16
+
+
 @pytest.mark.parametrize("block", [16, 3])
 def test_with_a_window_no_request_is_too_long(block: int) -> None:
     found = served("specs/mistral.yaml", Engine(block=block))
