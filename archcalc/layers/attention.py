@@ -87,6 +87,7 @@ class Attention(AttentionOperations):
         words=("width", "unscaled"),
         default=False,
     )
+    qknorm_eps: float | None = arg(Number, "added to the mean square in that norm; default: 1e-6", default=None, min=0)
     out: int | None = arg(
         Whole, "width of the output; default: the input's", default=None, min=1, aliases=("out_features", "out_dim")
     )
@@ -131,6 +132,8 @@ class Attention(AttentionOperations):
         return x.shape[-1] if self.out is None else self.out
 
     def _check_rope(self, x: Tensor) -> None:
+        if self.qknorm_eps is not None and not self.qknorm:
+            raise ShapeError("SPC004", "`qknorm_eps` needs `qknorm`", "qknorm_eps", changes=[Change({"qknorm": True})])
         if self.rope_dim is not None and self.rope is None:
             raise ShapeError("SPC004", "`rope_dim` needs `rope`", "rope_dim", changes=[Change({"rope": 10000})])
         if self.rope_dim is not None and self.rope_dim > self.head:
@@ -349,6 +352,7 @@ class Attention(AttentionOperations):
                 rope=(self.rope, None), rope_dim=(self.rope_dim, None), scale=(self.scale, None),
                 softcap=(self.softcap, None), sink=(self.sinks or None, None), qknorm=(self.qknorm in (True, "unscaled"), False),
                 qknorm_scale=(self.qknorm != "unscaled", True), qknorm_width=(self.qknorm == "width", False),
+                qknorm_eps=(self.qknorm_eps, None),
             )  # fmt: skip
             sizes = (x.shape[-1], self.heads, self.key_heads, self.head)
             code = Code("GroupedQueryAttention", sizes, more | plain)

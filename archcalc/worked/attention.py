@@ -37,7 +37,6 @@ _INSTEAD = '"attention heads=2" --input 3x4'
 # What it may have that is not worked out here.
 _MORE = ("bias_kv", "zero_attn")
 # Added to the mean square of a norm in float32, the least step of the type.
-_STEP = 2**-23
 
 
 @works(Attention)
@@ -86,7 +85,7 @@ def attention(node: Node) -> Example:
     gains = {name[0]: one for name, one in weights.items() if name.endswith("_norm.weight")}
     given += [grid(f"γ of {letter.upper()}", [one]) for letter, one in gains.items()]
     if layer.qknorm == "width":
-        projected |= {letter: [_normed(one, gains[letter]) for one in projected[letter]] for letter in "qk"}
+        projected |= {letter: [_normed(one, gains[letter], layer) for one in projected[letter]] for letter in "qk"}
     with_bias = {letter: f" + b_{letter}" if own is not None else "" for letter, (_, own) in learned_ones.items()}
     several = " of this head" if heads > 1 else ""
     steps: list[Step] = []
@@ -109,7 +108,7 @@ def attention(node: Node) -> Example:
             )
         )
         if layer.qknorm and layer.qknorm != "width":
-            q, k = ([_normed(one, gains.get(letter)) for one in of] for letter, of in zip("qk", (q, k)))
+            q, k = ([_normed(one, gains.get(letter), layer) for one in of] for letter, of in zip("qk", (q, k)))
             gain = " · γ" if gains else ""
             steps.append(Step(f"each divided by √(mean of its squares){gain}", [grid("Q", q), grid("K", k)]))
         if layer.rope is not None:
@@ -168,9 +167,10 @@ def dot_product_attention(node: Node) -> Example:
     return Example(given, steps, inputs[0], weights, output if layer.q.rank == 3 else output[0], inputs=inputs)
 
 
-def _normed(vector: list[float], gain: list[float] | None) -> list[float]:
+def _normed(vector: list[float], gain: list[float] | None, layer: Any) -> list[float]:
     """A vector over its root mean square, times learned factors where there are some."""
-    root = math.sqrt(math.fsum(one * one for one in vector) / len(vector) + _STEP)
+    eps = 1e-6 if layer.qknorm_eps is None else layer.qknorm_eps
+    root = math.sqrt(math.fsum(one * one for one in vector) / len(vector) + eps)
     return [one / root * (1 if gain is None else gain[index]) for index, one in enumerate(vector)]
 
 

@@ -61,7 +61,11 @@ class Attention(nn.Module):
 @pytest.mark.parametrize("way", ["fused", "by hand", "three", "chunks", "mixed"])
 @pytest.mark.parametrize(
     ("keys", "words"),
-    [({}, "attention 4"), ({"qkv_bias": False}, "attention 4 bias=o"), ({"norm": True}, "attention 4 qknorm=true")],
+    [
+        ({}, "attention 4"),
+        ({"qkv_bias": False}, "attention 4 bias=o"),
+        ({"norm": True}, "attention 4 qknorm=true qknorm_eps=1.19209289551e-7"),
+    ],
 )
 def test_attention(way, keys, words):
     assert layers(Attention(way=way, **keys), (12, 16)) == f"- {words}"

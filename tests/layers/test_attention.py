@@ -87,7 +87,7 @@ class Attention(Masked, nn.Module):
     """What torch.nn.MultiheadAttention cannot express, out of linear maps and a softmax."""
 
     def __init__(self, width, kdim, vdim, heads, head_dim=None, kv_heads=None, bias="qkvo", rope=None, rope_dim=None,
-                 qknorm=False, softcap=None, sinks=False, causal=False, window=None, out=None, scale=None):  # fmt: skip
+                 qknorm=False, qknorm_eps=1e-6, softcap=None, sinks=False, causal=False, window=None, out=None, scale=None):  # fmt: skip
         super().__init__()
         if head_dim is None and width % heads:
             raise ValueError("heads do not divide the width")
@@ -102,7 +102,7 @@ class Attention(Masked, nn.Module):
         if qknorm:
             normed = [self.d] * 2 if qknorm != "width" else [heads * self.d, kv_heads * self.d]
             affine = qknorm != "unscaled"
-            self.q_norm, self.k_norm = (nn.RMSNorm(size, elementwise_affine=affine) for size in normed)
+            self.q_norm, self.k_norm = (nn.RMSNorm(size, qknorm_eps, affine) for size in normed)
         self.sinks = nn.Parameter(torch.randn(heads)) if sinks else None
         self.out_proj = nn.Linear(heads * self.d, out or width, bias="o" in bias)
 
@@ -252,6 +252,8 @@ def test_attention_beyond_pytorchs(data):
         causal=st.booleans(),
         window=st.integers(1, 4),
     )
+    if keys.get("qknorm") and draw(st.booleans()):
+        keys["qknorm_eps"] = 0.1
     keys.setdefault("bias", "kvo")  # PyTorch's module has all biases or none
     if "rope" in keys and "head_dim" in keys and draw(st.booleans()):
         keys["rope_dim"] = draw(draw.number(2, keys["head_dim"] // 2 * 2 or 2, 3, keys["head_dim"] + 2))

@@ -136,7 +136,7 @@ def test_grouped_query_attention_is_its_formula(causal: bool, window: int | None
         q, k, v = ours.q_proj(sample), ours.k_proj(sample), ours.v_proj(sample)
         if options.get("qknorm"):
             q, k = (
-                torch.cat([F.rms_norm(head, (6,), norm.weight) for head in one.split(6, dim=-1)], dim=-1)
+                torch.cat([F.rms_norm(head, (6,), norm.weight, 1e-6) for head in one.split(6, dim=-1)], dim=-1)
                 for one, norm in ((q, ours.q_norm), (k, ours.k_norm))
             )
         see = VISIBLE[causal, window]

@@ -73,6 +73,7 @@ class GroupedQueryAttention(nn.Module):
         qknorm=False,
         qknorm_scale=True,
         qknorm_width=False,
+        qknorm_eps=1e-06,
         dropout=0.0,
     ):
         super().__init__()
@@ -97,11 +98,15 @@ class GroupedQueryAttention(nn.Module):
             value_features or features, kv_heads * head_dim, bias="v" in bias
         )
         if qknorm:
-            self.q_norm = nn.RMSNorm(head_dim, elementwise_affine=qknorm_scale)
-            self.k_norm = nn.RMSNorm(head_dim, elementwise_affine=qknorm_scale)
+            self.q_norm = nn.RMSNorm(
+                head_dim, eps=qknorm_eps, elementwise_affine=qknorm_scale
+            )
+            self.k_norm = nn.RMSNorm(
+                head_dim, eps=qknorm_eps, elementwise_affine=qknorm_scale
+            )
         if qknorm_width:
-            self.q_norm = nn.RMSNorm(heads * head_dim)
-            self.k_norm = nn.RMSNorm(kv_heads * head_dim)
+            self.q_norm = nn.RMSNorm(heads * head_dim, eps=qknorm_eps)
+            self.k_norm = nn.RMSNorm(kv_heads * head_dim, eps=qknorm_eps)
         if sink:
             self.sinks = nn.Parameter(torch.zeros(heads))
         self.out_proj = nn.Linear(

@@ -117,6 +117,7 @@ class Decoder:
         self.head_bias = False
         self.gated = True
         self.qknorm: str | None = None
+        self.eps = 1e-6
         self.softcap: float | None = None
         self.sinks = False
         self.scale_in: str | None = None
@@ -139,7 +140,8 @@ class Decoder:
 
     def rms(self, key: str = "rms_norm_eps") -> None:
         """Norms are RMS norms."""
-        self.norm = self.final = _norm("rmsnorm", self.config.number(key), 1e-6)
+        self.eps = self.config.number(key)
+        self.norm = self.final = _norm("rmsnorm", self.eps, 1e-6)
 
     def layernorm(self, key: str, bias: bool = True) -> None:
         """Norms are layer norms."""
@@ -193,6 +195,7 @@ class Decoder:
         words += [f"softcap={number(self.softcap)}"] if self.softcap is not None else []
         words += [f"relbias={self.biases}"] if self.biases is not None else []
         words += {"head": ["qknorm=true"], "width": ["qknorm=width"]}.get(self.qknorm or "", [])
+        words += [f"qknorm_eps={number(self.eps)}"] if self.qknorm in ("head", "width") and self.eps != 1e-6 else []
         words += ["sinks=true"] if self.sinks else []
         words += [f"dropout={number(self.dropout)}"] if self.dropout else []
         return " ".join(words)

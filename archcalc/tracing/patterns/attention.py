@@ -221,6 +221,8 @@ def _whole(graph: Graph, core: _Core) -> bool:
     norms = [from_q.view.norm, from_k.view.norm]
     if from_v.view.norm is not None or (norms[0] is None) != (norms[1] is None):
         return False
+    if norms[0] is not None and norms[1] is not None and norms[0].keys.get("eps") != norms[1].keys.get("eps"):
+        return False
     factor = core.factor * from_q.view.factor * from_k.view.factor
     if abs(factor - 1 / math.sqrt(size)) > 1e-6 or from_v.view.factor != 1:
         return False
@@ -335,7 +337,8 @@ def _made(
         keys["mask"] = seen
         inputs.append(seen)
     if parts[0].view.norm is not None:
-        keys["qknorm"] = True
+        eps = parts[0].view.norm.keys.get("eps", 1e-6)
+        keys |= {"qknorm": True, **({"qknorm_eps": eps} if eps != 1e-6 else {})}
     if core.dropout:
         keys["dropout"] = core.dropout
     if projection.sizes[-1] != width:

@@ -79,6 +79,11 @@ def buckets(at: Place) -> object:
     return at.whole(1, 8) if at["kind"] in (None, "bucket") else None
 
 
+@key("qknorm_eps", of="attention", chance=0.3)
+def norm_eps(at: Place) -> object:
+    return 0.01 if at["qknorm"] else None
+
+
 @key("causal", of="relposbias", chance=0.4)
 def causal_table(at: Place) -> object:
     return at["kind"] in (None, "bucket")
