@@ -259,6 +259,15 @@ def test_a_vector_beside_one_number_for_each_row():
     assert not reading.comparison.declared, list(reading.comparison.lines("net"))
 
 
+def test_positions_joined_with_the_samples_are_repeated_in_place():
+    module = Of(
+        lambda m, x: m.l(x.reshape(-1, 16).repeat_interleave(3, dim=0)).view(len(x), 12, 3, 16), l=nn.Linear(16, 16)
+    )
+    reading = read(module, TOKENS)
+    assert reading.comparison.equal
+    assert not reading.comparison.declared
+
+
 def test_a_truth_is_a_factor():
     reading = read(Of(lambda m, x: m.l(x) * True + x * False, l=nn.Linear(16, 16)), TOKENS)
     assert reading.comparison.equal

@@ -15,6 +15,17 @@ from .test_calls import Of, parameter, read
 from .test_outputs import checked
 
 SEEN = Example("seen", (6,))
+
+
+def _written(m, x):
+    """A number, and a vector for whole rows, where data says it."""
+    y = m.a(x)
+    y[x > 1] = 0.5
+    y[x[..., 0] > 0] = torch.ones(8)
+    y[x < -1] = 0
+    return y
+
+
 COMPARED = {
     "more than": lambda m, x: m.a(x) * (x > 0.2),
     "less than another": lambda m, x: m.a(x) * (x < m.a(x)).float(),
@@ -23,6 +34,7 @@ COMPARED = {
     "neither this nor that": lambda m, x: m.a(x) * (~((x > 0.5) | (x < -0.5)) & (x != 0)),
     "filled": lambda m, x: m.a(x).masked_fill(x < 0, 0.5).masked_fill(x > 1, 0),
     "chosen": lambda m, x: torch.where(x > 0, m.a(x), x) + torch.where(x > 1, 2.0, m.a(x)),
+    "written": lambda m, x: _written(m, x),
     "where any is": lambda m, x: m.a(x) * (x > 1).any(dim=-1, keepdim=True) + m.a(x) * (x > -1).all(-1, keepdim=True),
 }
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch._ops import OpOverload
 from torch.nn.modules import module as hooks
 from torch.overrides import TorchFunctionMode
 from torch.utils.flop_counter import FlopCounterMode
@@ -128,6 +129,10 @@ class Recorder(TorchFunctionMode):
         if _is_mixed(read):
             args, kwargs = self._on_meta(args), self._on_meta(kwargs)
             read = list(tensors((args, kwargs)))
+        if isinstance(func, OpOverload) and not any(
+            value.of_data or value.of_parameters for value in map(self.value, read)
+        ):
+            return func(*args, **kwargs)  # as PyTorch's counter calls while torch.vmap makes a mask
         versions = [one._version for one in read]
         name = name_of(func)
         packed = self.packing.called(name, args)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-from archcalc.tracing.calls import WHOLE, Call, Value
+from archcalc.tracing.calls import TRUTH, WHOLE, Call, Value
 from archcalc.tracing.graph import Out
+from archcalc.tracing.operations.comparing import opposite
 from archcalc.tracing.operations.reader import Reader
 from archcalc.tracing.operations.registry import Beyond, Given, reads
 
@@ -74,6 +75,9 @@ def _by_axis(value: Value, index: Any) -> list[tuple[int, Any]]:
 @reads("setitem", "input index value")
 def setitem(reader: Reader, call: Call, a: Any) -> Given:
     """x[...] = y: what stands before, the new values and what stands after, side by side along each axis."""
+    index = a.index[0] if isinstance(a.index, list) and len(a.index) == 1 else a.index
+    if isinstance(index, Value) and index.of_data and index.kind == TRUTH:
+        return _set_where(reader, call, a.input, index, a.value)
     parts = [(reader.axis(a.input, axis), _as_slice(one)) for axis, one in _by_axis(a.input, a.index)]
     if not isinstance(a.value, Value) or not all(isinstance(one, slice) for _, one in parts):
         raise Beyond("other than parts of axes")
@@ -84,6 +88,25 @@ def setitem(reader: Reader, call: Call, a: Any) -> Given:
     if prod(value.sizes) != prod(sizes):
         raise Beyond("of what is smaller")
     return _set(reader, x, parts, reader.reshaped(value, sizes) if len(sizes) != len(value.sizes) else value)
+
+
+def _set_where(reader: Reader, call: Call, x: Value, mask: Value, value: Any) -> Out:
+    """x[mask] = y, of a number or of what is as long as the axes behind those of the mask."""
+    like, behind = call.outs[0], len(x.shape) - len(mask.shape)
+    if isinstance(value, Value) and (value.of_data or len(value.shape) > behind):
+        raise Beyond("of as many values as there are truths")
+    where = reader.out(mask)
+    where = reader.reshaped(where, (*where.sizes, *(1,) * behind))
+
+    def put(op: str, one: Out, keys: dict[str, Any]) -> Out:
+        return reader.add(op, [one], one.sizes, keys)
+
+    kept = reader.add("mul", [reader.out(x), opposite(where, put)], like.sizes)
+    if not isinstance(value, Value):
+        return kept if not value else reader.add("add", [kept, put("scale", where, {"factor": value})], like.sizes)
+    new = reader.out(value)
+    new = reader.reshaped(new, (*(1,) * (len(like.sizes) - len(new.sizes)), *new.sizes))
+    return reader.add("add", [kept, reader.add("mul", [new, where], like.sizes)], like.sizes)
 
 
 def _as_slice(index: Any) -> Any:

@@ -141,7 +141,8 @@ def interleaved(reader: Reader, call: Call, a: Any) -> Given:
         first = reader.reshaped(x, (1, *x.sizes))
         shape = (a.repeats, *(-1,) * len(x.sizes))
         return x if a.repeats == 1 else reader.add("expand", [first], out.sizes, {"shape": shape})
-    axis = reader.axis(a.input, a.dim)
+    place = a.input.axes[a.dim % len(a.input.shape)]  # positions that are joined with the samples are those of each
+    axis = place if place is not None else reader.axis(a.input, a.dim)
     apart = reader.reshaped(x, (*x.sizes[: axis + 1], 1, *x.sizes[axis + 1 :]))
     times = [-1] * len(apart.sizes)
     times[axis + 1] = a.repeats

@@ -115,7 +115,8 @@ def _inputs(module: nn.Module, config: Any) -> list[Example]:
     for unpadded in (False, True):
         if unpadded:  # else some look for padding among the tokens, to warn of it
             for part in _parts(config):
-                part.pad_token_id = None
+                with contextlib.suppress(*RAISED):  # where it has to be a number
+                    part.pad_token_id = None
         for examples in tried:
             try:
                 with quiet():
@@ -170,7 +171,9 @@ _UNUSUAL = frozenset(one for together in _TOGETHER for one in together) - {"deco
 
 def _parts(config: Any) -> list[Any]:
     """A configuration and those inside it."""
-    inside = ("vision_config", "audio_config", "text_config", "encoder")
+    inside = dict.fromkeys(
+        ("vision_config", "audio_config", "text_config", "encoder", *getattr(config, "sub_configs", ()))
+    )
     return [config, *(part for part in (getattr(config, one, None) for one in inside) if part is not None)]
 
 
