@@ -64,6 +64,11 @@ class MatMul(Layer):
         """Rows of one factor meet columns of the other."""
         return None
 
+    def letters(self, *inputs: Tensor) -> tuple[list[str], str]:
+        """Of the stack, then `i`, `j` and `k` of its notation."""
+        stack = "abcdefgh"[: inputs[0].rank - 2]
+        return [f"{stack}ik", f"{stack}kj"], f"{stack}ij"
+
     def macs(self, y: Tensor, *inputs: Tensor) -> int:
         """Every output element is a product sum over the inner size."""
         return y.elements * inputs[0].shape[-1]

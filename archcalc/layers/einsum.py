@@ -73,6 +73,10 @@ class Einsum(Layer):
                 raise ShapeError("SPC005", f"`{letter}` appears only in the result", "equation", help)
         return terms, right
 
+    def letters(self, *inputs: Tensor) -> tuple[list[str], str]:
+        """Those of the equation."""
+        return self.terms()
+
     def _sizes(self, tensors: tuple[Tensor, ...]) -> dict[str, int]:
         terms, _ = self.terms()
         if len(terms) != len(tensors):

@@ -53,6 +53,14 @@ class LayerFacts:
         """Whether it takes off each channel's own mean and scale."""
         return False
 
+    def letters(self, *inputs: Tensor) -> tuple[list[str], str] | None:
+        """Of a sum of products a letter for each axis of its operands and of its result; those not in it are summed over."""
+        return None
+
+    def goes(self, axis: int, x: Tensor, y: Tensor) -> int | None:
+        """Where an axis of the input is in the output of a layer that `reorders`; None where it is split or joined."""
+        return None
+
     def blind_to_order(self, y: Tensor, *inputs: Tensor) -> bool:
         """Whether shuffling the positions of its input only shuffles those of its output."""
         return self.elementwise

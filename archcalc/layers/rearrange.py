@@ -52,6 +52,11 @@ class Rearrange(Rearranging):
         except PatternError as error:
             raise ShapeError("SHP108", f"rearrange '{self.pattern}': {error}", "pattern", error.help) from None
 
+    def goes(self, axis: int, x: Tensor, y: Tensor) -> int | None:
+        """Where its letter stands alone on both sides."""
+        left, right = (parsed(self.pattern).axes(side, x.rank) for side in ("left", "right"))
+        return right.index(left[axis]) if len(left[axis]) == 1 and left[axis] in right else None
+
     def wanted(self, *inputs: Tensor) -> tuple[Want, ...]:
         """The layout that the letters on the left say."""
         layout = self._said("left", inputs[0].rank)

@@ -37,6 +37,13 @@ class Rearranging(Layer):
         """Positions change, so what one output sees cannot be given for each axis."""
         return None
 
+    def goes(self, axis: int, x: Tensor, y: Tensor) -> int | None:
+        """In the same order, an axis is still there if as many elements lie before it, and behind it."""
+        before, behind = product(x.shape[:axis]), product(x.shape[axis + 1 :])
+        places = (one for one, size in enumerate(y.shape) if size == x.shape[axis])
+        found = (one for one in places if (product(y.shape[:one]), product(y.shape[one + 1 :])) == (before, behind))
+        return next(found, None)
+
 
 def beside(x: Tensor, axes: Iterable[int]) -> list[Field] | None:
     """What outputs see where the order changes along `axes` alone: themselves, if those hold channels or features."""
@@ -213,6 +220,11 @@ class Transpose(Rearranging):
         shape = list(x.shape)
         shape[a], shape[b] = shape[b], shape[a]
         return moved(x, tuple(shape))
+
+    def goes(self, axis: int, x: Tensor, y: Tensor) -> int:
+        """One of the two is where the other was."""
+        a, b = (x.axis(index) for index in self.axes)
+        return {a: b, b: a}.get(axis, axis)
 
     def survives(self, layout: str, x: Tensor) -> bool:
         """Where an axis is swapped with itself."""

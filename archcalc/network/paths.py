@@ -13,6 +13,7 @@ from typing import Any
 from archcalc.layers.entries import End
 from archcalc.layers.field import ITSELF, Field, copied, whole
 from archcalc.layers.tensor import Alias, Tensor
+from archcalc.network.along import Along, mixes, through
 from archcalc.network.graph import Node
 from archcalc.network.load import Graph
 
@@ -128,7 +129,7 @@ def fields(graph: Graph) -> dict[int, Value]:
         return _all(copied(one, two, copies) for one, two in zip(once, twice))
 
     propagate(graph.nodes, values, rule, grow, EVERYTHING)
-    return {tensor: None if seen == _SCATTERED else seen for tensor, seen in values.items()}
+    return {tensor: None if seen == _SCATTERED or isinstance(seen, Along) else seen for tensor, seen in values.items()}
 
 
 def _all(axes: Iterable[Field | None]) -> tuple[Field, ...] | None:
@@ -169,6 +170,20 @@ def _seen(node: Node, inputs: list[Value], sizes: list[int] | None) -> Value:
         return EVERYTHING
     if None in known:
         return None
+    lost = any(isinstance(one, Along) for one in known)
+    if (lost or node.layer.reorders or node.layer.letters(*node.inputs) is not None) and not isinstance(
+        node.layer, End
+    ):
+        rows = [
+            (at, axes)
+            for at, (one, value) in enumerate(zip(node.inputs, inputs))
+            if id(one) in read and value != NOTHING and (axes := _rows(value, one, sizes)) is not None
+        ]
+        if len(rows) == len(known) and any(axes for _, axes in rows):
+            left = EVERYTHING if mixes(node, rows) else through(node, rows)
+            if left:
+                return left
+    known = [_SCATTERED if isinstance(one, Along) else one for one in known]
     if _SCATTERED in known:
         return _of_scattered(node)
     merged = known[0]
@@ -191,6 +206,17 @@ def _seen(node: Node, inputs: list[Value], sizes: list[int] | None) -> Value:
     for index, window in zip(left, windows):
         found[index] = window.after(merged[index])
     return _all(found)
+
+
+def _rows(seen: Value, x: Tensor, sizes: list[int] | None) -> Along | None:
+    """The axes of a tensor along which everything is seen; None where that does not hold even of all its elements."""
+    if isinstance(seen, Along):
+        return seen
+    if seen == _SCATTERED:
+        return Along()
+    if sizes is None or not isinstance(seen, tuple) or not _spans(seen, x, sizes):
+        return None
+    return Along([x.positions[0] - x.rank] if len(seen) == 1 else [])
 
 
 def _of_scattered(node: Node) -> Value:
