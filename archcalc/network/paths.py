@@ -170,19 +170,18 @@ def _seen(node: Node, inputs: list[Value], sizes: list[int] | None) -> Value:
         return EVERYTHING
     if None in known:
         return None
-    lost = any(isinstance(one, Along) for one in known)
-    if (lost or node.layer.reorders or node.layer.letters(*node.inputs) is not None) and not isinstance(
-        node.layer, End
-    ):
+    lost = any(isinstance(one, Along) for one in known) or node.layer.reorders
+    if not isinstance(node.layer, End) and (lost or node.layer.letters(*node.inputs) is not None):
         rows = [
             (at, axes)
             for at, (one, value) in enumerate(zip(node.inputs, inputs))
             if id(one) in read and value != NOTHING and (axes := _rows(value, one, sizes)) is not None
         ]
         if len(rows) == len(known) and any(axes for _, axes in rows):
-            left = EVERYTHING if mixes(node, rows) else through(node, rows)
-            if left:
-                return left
+            if mixes(node, rows):
+                return EVERYTHING
+            if kept := through(node, rows):
+                return kept
     known = [_SCATTERED if isinstance(one, Along) else one for one in known]
     if _SCATTERED in known:
         return _of_scattered(node)
