@@ -310,7 +310,8 @@ class Structure:
         for one in copies:
             several = one.copies if step.unfolded else one.copies > 1
             if one.layer is None:
-                inner.append((several, self.signature(one), tuple(labels[id(node)] for node in self.modules(one))))
+                needed = [] if self.sharing.is_reused(step) else self.modules(one)  # its owner has what is inside
+                inner.append((several, self.signature(one), tuple(labels[id(node)] for node in needed)))
                 continue
             code = code_of(one)
             experts = tuple(self.signature(child) for child in self._scopes(one))

@@ -86,6 +86,8 @@ def _form(case: Case) -> str:
     words = case.words
     if "--format" in words[:-1]:
         return words[words.index("--format") + 1]
+    if any("format" in case.files.get(name, "") for name in SETTINGS):
+        return ""
     return "source" if words[0] == "build" and not {"-o", "--output"} & set(words) else ""
 
 

@@ -155,11 +155,11 @@ class Config:
         return [str(entry) for entry in value[:count]]
 
     def wholes(self, key: str, least: int = 1) -> list[int]:
-        """A list of integers."""
+        """A list of integers; of sizes, which are from 1 on, there is at least one."""
         value = self._or_default(key)
         if isinstance(value, int) and not isinstance(value, bool):
             value = [value]
-        if not isinstance(value, list) or len(value) > 10_000:
+        if not isinstance(value, list) or len(value) > 10_000 or (least and not value):
             self.wrong(key, f"must be a list of whole numbers, not {_told(value)}")
         found: list[int] = []
         for index, entry in enumerate(value):
