@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from contextlib import suppress
 
 from archcalc.patterns import imported
 
@@ -26,10 +27,19 @@ def main() -> None:
     except MemoryError:
         os.write(2, b"archcalc: out of memory\n")
         os._exit(2)
+    except OSError as error:  # the program's own files cannot be opened
+        os.write(
+            2,
+            f"archcalc: cannot open {error.filename!r}: {str(error.strerror).lower()}\n".encode(
+                "utf-8", "backslashreplace"
+            ),
+        )
+        os._exit(2)
     except SystemExit as end:
         if "torch" in sys.modules or not isinstance(end.code, int) or _has_children():  # there is more to end
             raise
-        sys.stderr.flush()
+        with suppress(OSError):  # where it is full
+            sys.stderr.flush()
         os._exit(end.code)
 
 

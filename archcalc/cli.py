@@ -157,13 +157,13 @@ def main() -> None:
         if getattr(sys, name) is None:  # closed by whoever started the program
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
         prepare(getattr(sys, name))
-    if any(":" in word for word in sys.argv[1:]):
-        from archcalc.hub import allow as allow_hub
-        from archcalc.pytorch.capture.named import allow
-
-        allow_hub(sys.argv[1:])
-        allow(sys.argv[1:])  # these words alone: no spec, setting or file names a module
     try:
+        if any(":" in word for word in sys.argv[1:]):
+            from archcalc.hub import allow as allow_hub
+            from archcalc.pytorch.capture.named import allow
+
+            allow_hub(sys.argv[1:])
+            allow(sys.argv[1:])  # these words alone: no spec, setting or file names a module
         status = group.main(prog_name="archcalc", standalone_mode=False)
         sys.stdout.flush()
     except click.exceptions.Abort:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import os
 import sys
+from contextlib import suppress
 from typing import IO, TYPE_CHECKING, TextIO
 
 import click
@@ -76,10 +77,14 @@ def write(text: str, commands: bool = False) -> None:
 
 
 def complain(text: str, choice: str = "auto") -> None:
-    """A message for people, to stderr; sentences are folded to the terminal, what has colours is as wide as it is."""
+    """A message for people, to stderr; sentences are folded to the terminal, what has colours is as wide as it is.
+
+    Where it cannot be written, as on a full disk, nobody is told, and the exit status says it alone.
+    """
     if sys.stderr.isatty() or os.environ.get("COLUMNS"):
         text = "\n".join(map(_folded, text.split("\n")))
-    click.echo(terminal_text(text), file=sys.stderr, color=wants_color(choice, sys.stderr))
+    with suppress(OSError):
+        click.echo(terminal_text(text), file=sys.stderr, color=wants_color(choice, sys.stderr))
 
 
 def _folded(line: str) -> str:

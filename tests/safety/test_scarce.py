@@ -89,6 +89,33 @@ def test_an_output_that_takes_nothing(folder: Path, words: str) -> None:
     assert done.returncode == 2
 
 
+@pytest.mark.parametrize("words", ["shapes none.yaml", "shapes --nothing", "import net.yaml", "watch none.yaml"])
+def test_a_message_that_cannot_be_written(folder: Path, words: str) -> None:
+    """The exit status says it alone."""
+    done = bash('exec "$@" 2> /dev/full', words, folder)
+    assert (done.returncode, done.stdout) == (2, "")
+
+
+_NONE_LEFT = """
+import os, resource, sys
+import archcalc.commands.diff, archcalc.configuration
+from archcalc.__main__ import main
+taken = os.open(os.devnull, os.O_RDONLY)
+resource.setrlimit(resource.RLIMIT_NOFILE, (taken + 1, taken + 1))
+main()
+"""
+
+
+def test_no_descriptor_is_left(folder: Path) -> None:
+    """Whoever started the program left others open: even what names a module cannot be read."""
+    done = subprocess.run(
+        [sys.executable, "-c", _NONE_LEFT, "diff", "HEAD:net.yaml", "net.yaml"],
+        cwd=folder, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (2, "")
+    assert re.fullmatch(r"archcalc: cannot open '.*': too many open files\n", done.stderr), done.stderr
+
+
 _LITTLE = """
 import resource, sys
 from archcalc.__main__ import main
