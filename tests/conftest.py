@@ -33,6 +33,7 @@ HAS_TORCH = find_spec("torch") is not None
 SPECS = sorted((ROOT / "specs").glob("*.yaml"))
 
 
+@cache
 def is_quick(path: Path) -> bool:
     """Whether a test file is one of the quick ones."""
     tests = ROOT / "tests"

@@ -12,6 +12,7 @@ from archcalc.language.document import EXPECTATIONS
 from archcalc.network.load import Graph, load_graph
 from archcalc.network.paths import depth
 from archcalc.source import Node, Scalar, Sequence
+from tests.cases import CASES
 
 FOLDER = Path(__file__).parent.parent / "specs"
 FILES = sorted(path.stem for path in FOLDER.glob("*.yaml"))
@@ -20,9 +21,6 @@ FILES = sorted(path.stem for path in FOLDER.glob("*.yaml"))
 def load(spec: str, **given: str) -> Graph:
     name, at, variant = spec.partition("@")
     return load_graph(f"{FOLDER / name}.yaml{at}{variant}", given=given)
-
-
-CASES = [case for name in FILES for case in (name, *(f"{name}@{v}" for v in load(name).document.variants))]
 
 
 def value(node: Node) -> int | list:

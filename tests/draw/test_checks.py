@@ -18,6 +18,7 @@ from tests.draw.draw import case
 from tests.draw.layers import single_layers
 from tests.draw.session import check_seed
 from tests.draw.single import single_layer
+from tests.layers.oracle import TIMES
 
 # How many networks a check draws; few, as CI waits for them.
 SEEDS = {
@@ -42,7 +43,7 @@ def test_drawn_networks(first: int) -> None:
 @pytest.mark.parametrize("op", single_layers())
 def test_single_layers(op: str) -> None:
     cases = (one for seed in range(60) if (one := single_layer(op, seed)) is not None)
-    drawn = [*itertools.islice(cases, 3)]
+    drawn = [*itertools.islice(cases, 2 * TIMES)]
     computes = ("saved", "build") if not REGISTRY[op].declared else ()
     for check in ("verify", "closed-forms", "explain", *computes):
         done = 0

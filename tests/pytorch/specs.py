@@ -7,7 +7,8 @@ from functools import cache
 from archcalc.cost import Costs
 from archcalc.network.graph import walk
 from archcalc.network.load import Graph, load_graph
-from tests.conftest import ROOT, SPECS
+from tests.cases import CASES
+from tests.conftest import ROOT
 
 
 def path(case: str) -> str:
@@ -19,11 +20,6 @@ def path(case: str) -> str:
 def load(case: str, batch: int = 1, **given: str) -> Graph:
     """The graph of a case."""
     return load_graph(path(case), given, batch)
-
-
-CASES = [
-    case for spec in SPECS for case in (spec.stem, *(f"{spec.stem}@{v}" for v in load(spec.stem).document.variants))
-]
 
 
 # Copies and steps that each do what the one before does, and how many of them are enough to see it.
