@@ -54,7 +54,23 @@ def located(path: str) -> str:
     found = shipped.path_of(path)
     if found is None and (near := shipped.nearest(path)):
         raise RequestError(f"cannot read {path!r}: no such file, and no spec that comes along: did you mean `{near}`?")
+    if found is None and (near := _beside(path)):
+        raise RequestError(f"cannot read {path!r}: no such file: did you mean `{near}`?")
     return found or path
+
+
+def _beside(path: str) -> str | None:
+    """The file in its folder that a path means most likely, of those that end as it does."""
+    from archcalc.advice import suggest  # most files are there
+
+    folder, name = os.path.split(path)
+    end = os.path.splitext(name)[1]
+    try:
+        names = sorted(one for one in os.listdir(folder or ".") if end and one.endswith(end) and one.isprintable())
+    except OSError:
+        return None
+    near = suggest(name, names)
+    return None if near is None else os.path.join(folder, near)
 
 
 def imported(path: str) -> Source | None:

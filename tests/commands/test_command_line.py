@@ -162,6 +162,10 @@ def test_a_wrong_value_in_the_settings_names_the_file(spec, settings, told):
         (["shapes", "none.yaml"], "cannot read 'none.yaml': no such file or directory"),
         (["shapes", "specs"], "cannot read 'specs', a folder: name the specs in it, e.g. specs/*.yaml"),
         (["diff", "none.json", LENET], "cannot read 'none.json': no such file or directory"),
+        (
+            ["shapes", "specs/alexnt.yaml"],
+            "cannot read 'specs/alexnt.yaml': no such file: did you mean `specs/alexnet.yaml`?",
+        ),
         (["lint", "none.yaml"], "cannot read 'none.yaml': no such file or directory"),
         (["lint", LENET, "--output", "json=no/such/x"], "cannot write 'no/such/x': no such file or directory"),
         (["build", LENET, "-o", "no/such/x.py"], "cannot write 'no/such/x.py': no such file or directory"),

@@ -97,7 +97,7 @@ def attention(r: random.Random) -> Line:
     line = f"attention heads={heads} causal={r.choice(('true', 'false'))} bias={r.choice(('true', 'false', 'qkv'))}"
     line += r.choice(("", "", f" kv_heads={max(1, heads // 2)}", " head_dim=2", " out=3", " window=2", " sinks=true"))
     line += r.choice(("", "", " rope=10000", " rope=100 softcap=2", " softcap=1.5", " rope=50 rope_dim=2"))
-    line += r.choice(("", "", " qknorm=true", " qknorm=unscaled", " qknorm=width"))
+    line += r.choice(("", "", " qknorm=true", " qknorm=unscaled qknorm_eps=0.1", " qknorm=width qknorm_eps=0.5"))
     return line, f"{r.randint(1, 5)}x{r.choice((4, 8))}"
 
 
