@@ -39,8 +39,9 @@ def propagate(
         # Neither pass sees what the other leaves: copies further in start anew in the second.
         first: dict[int, Value] = {}
         again = ChainMap({}, values)
-        _through(node, ChainMap(first, values), rule, grow, state)
-        once = first[id(node.exit)]
+        through_first = ChainMap(first, values)
+        _through(node, through_first, rule, grow, state)
+        once = through_first[id(node.exit)]  # copies without layers give a tensor that was there
         entry = running(node, before)
         if entry is not None:
             again[id(entry)] = once
