@@ -59,8 +59,9 @@ _LINKS = (
     r"|(?<=:)(?=//)|(?<=www)(?=\.)|(?<=mailto)(?=:)|(?<=xmpp)(?=:)"  # what becomes a link by itself
     r"|(?<!&#)(?<=#)(?=\d)|(?<=\bgh)(?=-\d)"  # an issue
 )
-# What CI systems take for a command of their own: at the start of a line, or anywhere.
-_COMMAND = r"(?m)^([^\S\n]*):(?=:)|#(?=#[a-z]*\[)"
+# What CI systems take for a command of their own: at the start of a line, or anywhere, once colours are taken out.
+_PAINT = r"(?:\x1b\[[\d;]*m)*"
+_COMMAND = rf"(?m)^(?:[^\S\n]|\x1b\[[\d;]*m)*:(?={_PAINT}:)|#(?={_PAINT}#{_PAINT}[a-z]*{_PAINT}\[)"
 # Colours, as this program writes them; everything else that moves a terminal is shown.
 _UNSEEN = r"\x1b\[[\d;]*m|[^\n\t\x20-\x7e]"
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "::", "\uff1d", "\uff0b", "\uff0d", "\uff20")
@@ -81,7 +82,7 @@ def terminal_text(text: str) -> str:
     is_json = text[:1] in ("{", "[")
     if not text.isascii() or not text.replace("\n", "").replace("\t", "").isprintable():
         text = re.sub(_UNSEEN, lambda found: found[0] if found[0][:2] == "\x1b[" else _shown(found[0], is_json), text)
-    if "::" in text or "##" in text:
+    if "::" in text or "##" in text or "\x1b" in text:
         text = re.sub(_COMMAND, lambda found: _disarmed(found[0], is_json), text)
     return text
 

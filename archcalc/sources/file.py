@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import NoReturn, Union
 
 from archcalc.diagnostics import Source, Span, fail
+from archcalc.quoting import visible
 
 # A value of JSON.
 Json = Union[None, bool, int, float, str, list["Json"], dict[str, "Json"]]
@@ -79,7 +80,7 @@ class File:
         self._fail(message, start, length, help)
 
     def _fail(self, message: str, start: int, length: int, help: str | None) -> NoReturn:
-        raise fail("SPC017", message, _span(self.source, start, length), help)
+        raise fail("SPC017", visible(message), _span(self.source, start, length), help)
 
 
 def _whole(text: str) -> int:

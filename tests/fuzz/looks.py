@@ -25,6 +25,8 @@ from tests.outcome import NOT_BUILT
 CRASH = 99
 _CONTROL = {chr(code) for code in (*range(32), 127) if chr(code) not in "\n\t"} - {"\r"}
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m|\x1b\]8;[^\x1b]*\x1b\\\\")
+# What GitHub takes for a command at the start of a line, and Azure anywhere.
+_COMMAND = r"(?m)^[^\S\n]*::|##[a-z]*\["
 _OUTPUTS = ("-o", "--output", "--save-device")
 _FIXES = {"--fix", "--unsafe-fixes"}
 # What stands on the standard output beside a report, or in its place.
@@ -74,6 +76,8 @@ def fault(case: Case, status: int, printed: str, said: str) -> str | None:
     if controls := _CONTROL & set(shown):
         return f"prints U+{ord(min(controls)):04X}"
     form = "" if _MENDED & set(case.words) else _form(case)
+    if form != "github" and (command := re.search(_COMMAND, shown)):
+        return f"prints a command of a CI system, {command[0].strip()}"
     if status != 2 and printed and form in _READERS and not {"--help", "--definitions"} & set(case.words):
         try:
             _READERS[form](printed)

@@ -241,6 +241,25 @@ def test_the_functions(text: str) -> None:
     assert json.loads(terminal_text(document)) == {"a": [text]}
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["{}::error::x", "a\n{}::error::x", "a\n {} {}::warning file=x::y", "{}:{}:error::x", "#{}#[error]x", "##{}[x"],
+)
+def test_colours_hide_no_command(text: str) -> None:
+    """They are taken out where there is no terminal: what stands behind them is at the start of the line then."""
+    painted = terminal_text(text.replace("{}", "\x1b[1m"))
+    assert not re.search(r"(?m)^\s*::|##[a-z]*\[", re.sub(r"\x1b\[\d*m", "", painted))
+
+
+@pytest.mark.parametrize("command", ["shapes", "import", "lint"])
+def test_what_a_config_says_starts_no_command(clone: Path, run: Run, command: str) -> None:
+    (clone / "config.json").write_text(json.dumps({"model_type": "a\n::error::b"}), "utf-8")
+    done = run(command, "config.json")
+    assert done.returncode == 1
+    assert "a\\n::error::b" in done.stdout + done.stderr
+    assert not re.search(r"(?m)^\s*::", done.stdout + done.stderr)
+
+
 _NAMES = (
     b"\xff.yaml", b"a\n::error::b.yaml", b"a\x1b[2Jb.yaml", b"\x1b[8mb.yaml", "\u202eb.yaml".encode(), b"##[error]b.yaml",
 )  # fmt: skip
