@@ -150,6 +150,7 @@ class Hardsigmoid(Activation):
 class Softsign(Activation):
     """x / (1 + |x|). Absolute value, addition, division. Source: torch.nn.Softsign."""
 
+    makes = 1, 3
     bare = True
     notation = "y = x / (1 + |x|)"
     span = (-1.0, 1.0)

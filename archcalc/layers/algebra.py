@@ -257,6 +257,18 @@ class MoE(Layer):
         extra["router"] = positions * (plain(self.experts) + 1) * how.width + sent * (_INDEX + how.width)
         return Saved((0, 1) if how.learns else (1,), extra=extra)
 
+    def around(self, batch: int, width: int, y: Tensor, *inputs: Tensor) -> int:
+        """The scores, which experts are chosen with which weights, the sum so far and what the expert before gave to it."""
+        positions, given = batch * plain(product(inputs[0].shape[:-1])), plain(y.shape[-1]) * width
+        chosen = plain(self.top_k) * (2 * width + _INDEX)
+        sent = -(-positions * plain(self.top_k) // plain(self.experts))
+        return positions * (plain(self.experts) * width + chosen + given) + sent * (given + 2 * _INDEX)
+
+    def passing(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, int]:
+        """The sum without the last expert; what the router gave is kept in training."""
+        around, answer = self.around(how.batch, how.width, y, *inputs), y.numel * how.batch * how.width
+        return answer if how.keeps else around, 0
+
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
         return module("MixtureOfExperts", x.shape[-1], top_k=self.top_k, **given(bias=(self.bias, False)))

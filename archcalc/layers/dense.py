@@ -289,6 +289,10 @@ class LayerScale(FeatureAxis):
         aliases=("dim",),
     )
 
+    def passing(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, int]:
+        """Backward, the factors' gradient before it is added up."""
+        return 0, y.numel * how.batch * how.width * how.learns
+
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """Raises `ShapeError` for an axis the input does not have."""
         self.along(x)

@@ -62,6 +62,7 @@ class Neg(Function):
 class Abs(Function):
     """The absolute value |x|. Source: torch.abs."""
 
+    makes = 0, 1
     word = "absolute value"
     notation = "y = |x|"
     span = (0.0, inf)
@@ -72,6 +73,7 @@ class Abs(Function):
 class Sqrt(Function):
     """The square root of x. Source: torch.sqrt."""
 
+    makes = 0, 1
     word = "square root"
     notation = "y = √x"
     span = (0.0, inf)
@@ -84,6 +86,7 @@ class Sqrt(Function):
 class Rsqrt(Function):
     """1 over the square root of x. Source: torch.rsqrt."""
 
+    makes = 0, 2
     autocast = WIDE
     word = "reciprocal square root"
     notation = "y = 1 / √x"
@@ -97,6 +100,7 @@ class Rsqrt(Function):
 class Square(Function):
     """x times x. Source: torch.square."""
 
+    makes = 0, 2
     autocast = WIDE
     word = "square"
     notation = "y = x²"
@@ -119,6 +123,7 @@ class Log(Function):
 class Sin(Function):
     """The sine of x, in radians. Source: torch.sin."""
 
+    makes = 0, 1
     word = "sine"
     notation = "y = sin x"
     span = (-1.0, 1.0)
@@ -129,6 +134,7 @@ class Sin(Function):
 class Cos(Function):
     """The cosine of x, in radians. Source: torch.cos."""
 
+    makes = 0, 2
     word = "cosine"
     notation = "y = cos x"
     span = (-1.0, 1.0)
@@ -163,6 +169,7 @@ class Sign(Function):
 class Reciprocal(Function):
     """1 over x. Source: torch.reciprocal."""
 
+    makes = 0, 2
     autocast = WIDE
     word = "division"
     notation = "y = 1 / x"
@@ -176,6 +183,7 @@ class Reciprocal(Function):
 class Pow(Function):
     """x to the power of a fixed number. Source: torch.pow."""
 
+    makes = 0, 2
     autocast = WIDE
     word = "power"
     notation = "y = x^exponent"

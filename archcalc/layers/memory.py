@@ -25,6 +25,10 @@ class LayerMemory(LayerFacts):
     # as wide as its parameters; all others compute in the widest of the types that they read.
     autocast: ClassVar[str] = ""
 
+    # Tensors like the input that are made in passing: forward where nothing is kept, and backward, where a formula is computed
+    # step by step, as autograd has it. Source: tools/autograd/derivatives.yaml and FunctionsManual.cpp of PyTorch.
+    makes: ClassVar[tuple[int, int]] = (0, 0)
+
     def element_bytes(self, how: Saving) -> int:
         """Bytes of an element of the output."""
         return how.width
@@ -71,12 +75,20 @@ class LayerMemory(LayerFacts):
             raise NotImplementedError(unsaid(type(self)))
         return NOTHING
 
+    def around(self, batch: int, width: int, y: Tensor, *inputs: Tensor) -> int:
+        """Bytes of its own that are there while the layers inside it run."""
+        return 0
+
     def passing(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, int]:
         """Bytes that its kernels need in passing, forward and backward, beside what they read, keep and give.
 
         They give the output, and backward the gradients of the inputs and of the parameters.
         """
-        return 0, 0
+        forward, backward = self.makes
+        if not inputs or not (forward or backward):
+            return 0, 0
+        size = inputs[0].numel * how.batch * how.width
+        return 0 if how.keeps else forward * size, backward * size * how.needs[0]
 
 
 def unsaid(layer: type[LayerMemory]) -> str:

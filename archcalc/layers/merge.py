@@ -85,6 +85,7 @@ class Arithmetic(Layer):
     """Operands joined element by element, by an operation of a `word`."""
 
     word: ClassVar[str] = "comparison"
+    own_back: ClassVar[int] = 0  # the first operand whose gradient is another than the output's
 
     one_pass = True
     bare = True
@@ -136,6 +137,14 @@ class Arithmetic(Layer):
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """One operation an element for each operand after the first."""
         return work(y.elements, "element", (f"{self.word} of {len(inputs)} operands", len(inputs) - 1))
+
+    def passing(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, int]:
+        """Backward, gradients of what was stretched."""
+        from archcalc.layers.kernels.stretching import back  # only memory asks
+
+        first = len(inputs) if self.hands_on else self.own_back
+        places = [place for place, needed in enumerate(how.needs) if needed and place >= first]
+        return 0, back(how, places, self.sums_samples(), y, inputs)
 
 
 @layer("add", first="operands", aliases=("plus", "eltwise", "elementwiseadd", "elementwisesum"))
@@ -195,6 +204,7 @@ class Sub(Arithmetic):
     """The first operand minus the second, element by element. Source: torch.sub."""
 
     keeps_nothing = True
+    own_back = 1
     word = "subtraction"
     notation = "y = a − b"
 
@@ -221,6 +231,11 @@ class Div(Arithmetic):
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """The divisor; what is divided too, for the divisor's gradient."""
         return Saved((0, 1) if how.needs[1] else (1,) if how.needs[0] else ())
+
+    def passing(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, int]:
+        """The divisor's gradient needs the quotient, divided once more."""
+        forward, backward = super().passing(how, y, *inputs)
+        return forward, backward + 2 * y.numel * how.batch * how.width * how.needs[1]
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""

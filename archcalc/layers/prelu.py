@@ -22,6 +22,7 @@ from archcalc.quantity import plain
 class PReLU(Activation):
     """x where positive, a learned slope times x elsewhere. Source: torch.nn.PReLU."""
 
+    makes = 0, 1
     autocast = LOW
     example = ("prelu", "20x64")
     notation = "y = x for x > 0, a · x otherwise, with a learned"

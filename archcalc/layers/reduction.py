@@ -158,6 +158,7 @@ class _Spread(Reduction):
 class Var(_Spread):
     """Variance over one axis or several. [n, features] -> [features]. Source: torch.var."""
 
+    makes = 0, 1
     notation = "y = Σ (x[i] − mean)² / (n − 1)"
 
     call = "{0}.var"
@@ -168,6 +169,7 @@ class Var(_Spread):
 class Std(_Spread):
     """Standard deviation over one axis or several. [n, features] -> [features]. Source: torch.std."""
 
+    makes = 0, 1
     notation = "y = √(Σ (x[i] − mean)² / (n − 1))"
 
     call = "{0}.std"
@@ -182,6 +184,7 @@ class LogSumExp(Reduction):
     Maximum (1), subtraction (1), exponential (1) and sum (1) an element; logarithm and addition one of the output.
     """
 
+    makes = 1, 2
     autocast = WIDE
     notation = "y = ln Σ e^(x[i])"
 
@@ -282,6 +285,7 @@ class ArgMin(_Place):
 class CumSum(Layer):
     """Sums of the elements so far along an axis. [n, features] -> [n, features]. Source: torch.cumsum."""
 
+    makes = 0, 2
     autocast = WIDE
     one_pass = True
     bare = True
@@ -318,6 +322,7 @@ class Normalize(Normalizing):
     Source: torch.nn.functional.normalize.
     """
 
+    makes = 0, 3
     bare = True
     nonnegative = True
     notation = "y = x / max(‖x‖, ε)"

@@ -19,7 +19,7 @@ from archcalc.memory.run import Run
 from archcalc.memory.scene import Scene
 from archcalc.memory.stored import Stored
 from archcalc.memory.structure import Structure, family, origins
-from archcalc.memory.tape import Products, Ran
+from archcalc.memory.tape import Products, Ran, Sent
 from archcalc.memory.values import Storage, Value
 from archcalc.network.gradients import BETWEEN, LAST
 from archcalc.network.graph import Node, walk
@@ -74,22 +74,30 @@ class LayerRun(Scene):
         layer = node.layer
         assert layer is not None
         samples: list[Storage] = []
+        around = 0 if self.trains else layer.around(batch, self.running.width, node.exit, *node.inputs)
+        held = self.heap.hold(Storage(around))
         for child in node.children:  # of a mixture: experts see the positions that are sent to them
             if child.is_expert:
-                sent = batch * child.work
+                sent, experts = batch * child.work, child.weights
+                if not self.trains:  # one lets all go before the next one runs
+                    sent, experts = -(-sent // experts), 1
                 entry = child.inputs[0]
                 size = tensor_bytes(entry, sent, self.running.width)
                 strides = contiguous((entry.samples(sent), *entry.shape))
-                self._bind(entry, Value(Storage(size), size, strides, self.running.width))
+                sequence = Value(Storage(size), size, strides, self.running.width, self.experts * experts)
+                self._bind(entry, sequence)
+                if self.keeping:
+                    self.tape.append(Sent(node, sequence, tensor_bytes(node.inputs[0], batch, self.running.width)))
+                self.experts *= experts
                 outside = self._gather(child, entry, batch, sent)
-                self.experts *= child.weights
                 self._frame(child.children, family(child.exit), sent, entry)
-                self.experts //= child.weights
+                self.experts //= experts
                 for key, value in outside.items():
                     self._unbind(key)
                     self.env[key] = value
                 if self.keeping and self._gradient_reaches(child, set(outside)):
                     samples.append(Storage(entry.samples(sent) * INDEX))
+        self.heap.drop(held)
         batch = node.exit.samples(batch)
         given = [self._value(x) for x in node.inputs]
         inputs = [for_each(node, x, value, batch) for x, value in zip(node.inputs, given)]
@@ -210,7 +218,9 @@ class LayerRun(Scene):
         outside = {key: self.env[key] for key in reads if key in self.env and key not in {id(entry), *every}}
         for key, value in outside.items():
             size, sizes = value.bytes // batch * sent, value.strides.sizes
-            self.env[key] = Value(self.heap.hold(Storage(size)), size, contiguous((sent, *sizes[1:])), value.width)
+            self.env[key] = Value(
+                self.heap.hold(Storage(size)), size, contiguous((sent, *sizes[1:])), value.width, self.experts
+            )
         return outside
 
     def _gradient_reaches(self, group: Node, keys: set[int]) -> bool:
@@ -237,13 +247,14 @@ class LayerRun(Scene):
         else:
             each = 1 if y.batched else self.experts
             storage = Storage(asked.stored * (INDEX if y.integer else width) * each)
-        output = Value(storage, size, asked.strides, width)
+        parts = self.experts if y.batched else 1
+        output = Value(storage, size, asked.strides, width, parts)
         self._bind(y, output)
         memory = {"": storage}
         for name, extra in (y.outputs or {}).items():
             part = extra.numel * how.batch * (INDEX if extra.integer else width)
             other = layer.further_memory(name)
             memory[name] = Storage(part) if other is None else memory[other]
-            self._bind(extra, Value(memory[name], part, asked.further_strides[name], width))
+            self._bind(extra, Value(memory[name], part, asked.further_strides[name], width, parts))
         output.states = {name: memory[name] for name in ("h", "c") if name in memory}
         return output

@@ -23,7 +23,7 @@ from archcalc.memory.run import Run
 from archcalc.memory.scans import ScanForward
 from archcalc.memory.stored import Stored
 from archcalc.memory.structure import Structure, family, origins
-from archcalc.memory.tape import Again, More, Ran, Scanned
+from archcalc.memory.tape import Again, More, Ran, Scanned, Sent
 from archcalc.memory.values import Storage, Value
 from archcalc.network.gradients import sources
 from archcalc.network.load import Graph
@@ -193,6 +193,10 @@ class _Step(ScanForward):
                 self._back_scan(entry, gradients)
             elif isinstance(entry, Again):
                 self._recompute(entry, gradients)
+            elif isinstance(entry, Sent):
+                if (sent := gradients.pop(entry.entry, None)) is not None:  # each expert adds its own to that of all
+                    self._moment("backward", entry.node, entry.whole)
+                    self.heap.drop(sent)
             else:
                 self._back_layer(entry, gradients)
 
@@ -257,16 +261,16 @@ class _Step(ScanForward):
         assert layer is not None
         further = {value: gradients.pop(value) for value in ran.further if value in gradients}
         if given is None:  # zeros, for what nobody read: a whole that only parts are read of has no gradient of its own
-            zeros = [value.bytes for value in ran.further if value not in further]
-            given = self.heap.hold(Storage(sum(zeros) if node.exit.parts else ran.output.bytes))
+            zeros = [value.gradient for value in ran.further if value not in further]
+            given = self.heap.hold(Storage(sum(zeros) if node.exit.parts else ran.output.gradient))
         new: list[tuple[Value, Storage]] = []
         reached = {id(x) for x in sources(node)}
         for value, x, needed in zip(ran.inputs, node.inputs, ran.needs):
             if not needed or id(x) not in reached:
                 continue
             same = layer.hands_on and value.bytes <= ran.output.bytes and x.batched == node.exit.batched
-            same = same and value.width == ran.output.width
-            storage = given if same else Storage(value.bytes)
+            same = same and value.width == ran.output.width and value.parts == ran.output.parts
+            storage = given if same else Storage(value.gradient)
             self.heap.hold(storage)
             new.append((value, storage))
         shared = given.bytes if layer.lets_go_early and given.holders > 1 else 0
@@ -304,7 +308,7 @@ class _Step(ScanForward):
     ) -> None:
         """A layer that autocast gave another type: its gradients are there in that type before they are in their own."""
         of_inputs, of_parameters = ran.cast
-        low = {storage: of_inputs[id(value)] for value, storage in new if id(value) in of_inputs}
+        low = {storage: of_inputs[id(value)] // value.parts for value, storage in new if id(value) in of_inputs}
         for storage in low:
             self.heap.drop(storage)
         self._moment("backward", ran.node, ran.passing + shared + of_parameters + sum(low.values()))

@@ -31,6 +31,15 @@ class Ran:
 
 
 @dataclass
+class Sent:
+    """Where experts begin: `entry` is what is sent to all of them, of what a mixture reads, which takes `whole` bytes."""
+
+    node: Node
+    entry: Value
+    whole: int
+
+
+@dataclass
 class More:
     """A part of the tape that stands for further copies."""
 

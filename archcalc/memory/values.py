@@ -26,20 +26,26 @@ class Value:
     """A tensor at run time: views have the same storage.
 
     Attributes:
-        bytes: what its gradient takes.
+        bytes: what its gradient takes, of `parts` experts together, which run back one after the other.
         width: bytes of an element.
         strides: how it lies in memory.
         states: of a recurrent layer, where its final states are kept.
     """
 
-    __slots__ = ("bytes", "states", "storage", "strides", "width")
+    __slots__ = ("bytes", "parts", "states", "storage", "strides", "width")
 
-    def __init__(self, storage: Storage, size: int, strides: Strides, width: int = 4) -> None:
+    def __init__(self, storage: Storage, size: int, strides: Strides, width: int = 4, parts: int = 1) -> None:
         self.storage = storage
         self.bytes = size
+        self.parts = parts
         self.strides = strides
         self.width = width
         self.states: dict[str, Storage] = {}
+
+    @property
+    def gradient(self) -> int:
+        """Bytes of its gradient at a time."""
+        return -(-self.bytes // self.parts)
 
 
 class Heap:

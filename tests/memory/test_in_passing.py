@@ -1,0 +1,58 @@
+"""What layers need in passing that compute step by step, and what experts do: as PyTorch's allocator records it."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from archcalc.diagnostics import Source
+from archcalc.memory.simulation import simulate
+from archcalc.network.load import build_graph
+from archcalc.pytorch.memory import peak_bytes
+from archcalc.pytorch.profile import Session
+from archcalc.pytorch.setup import Setup
+from archcalc.running import Running
+from tests.runs import run_of
+
+CPU = torch.device("cpu")
+# With how many numbers the layer in the middle computes.
+NUMBERS = 64 * 256
+LAYERS = (
+    "square", "pow 0.5", "sqrt", "rsqrt", "abs", "sin", "cos", "reciprocal", "softsign", "prelu", "layerscale",
+    "normalize", "cumsum", "logsumexp -1", "std", "var",
+    "linear 1 from=a name=b, {div: [a, b]}", "linear 256 from=a name=b, {div: [a, b]}",
+    "linear 1 from=a name=b, {mul: [a, b]}", "parameter 256 name=b, {mul: [a, b]}",
+    "mean -1 keepdim=true name=b, {sub: [a, b]}",
+)  # fmt: skip
+
+
+def apart(text: str, mode: str, batch: int = 1) -> tuple[int, int]:
+    """What is said, and what is measured."""
+    graph = build_graph(Source("t.yaml", text), batch=batch)
+    session = Session(graph, Setup(Running(mode=mode, optimizer="sgd" if mode == "train" else None)), CPU)
+    session.run()
+    measured = peak_bytes(session.run, CPU, session.held())
+    assert measured is not None
+    said = run_of(mode, threads=torch.get_num_threads(), **({"optimizer": "sgd"} if mode == "train" else {}))
+    return simulate(graph, said).peak, measured
+
+
+@pytest.mark.parametrize("layers", LAYERS)
+def test_backward_step_by_step(layers: str) -> None:
+    found, measured = apart(f"{{model: m, input: [64, 4], layers: [linear 256 name=a, {layers}, linear 2]}}", "train")
+    assert found == pytest.approx(measured, abs=0.15 * 4 * NUMBERS)  # a tensor is one
+
+
+@pytest.mark.parametrize("layers", ["softsign", "logsumexp -1"])
+def test_forward_step_by_step(layers: str) -> None:
+    found, measured = apart(f"{{model: m, input: [64, 4], layers: [linear 256, {layers}, linear 2]}}", "inference")
+    assert found == pytest.approx(measured, abs=0.02 * 4 * NUMBERS)
+
+
+@pytest.mark.parametrize("mode", ["train", "inference"])
+def test_experts_run_one_after_the_other(mode: str) -> None:
+    """All positions go to all, so that each has as many as the others."""
+    expert = "{mul: [[linear 48 bias=false, silu], [linear 48 bias=false]]}, linear 32 bias=false"
+    layers = f"linear 32, {{moe: {{experts: 6, top_k: 6, layers: [{expert}]}}}}, linear 8"
+    found, measured = apart(f"{{model: m, input: [64, 16], layers: [{layers}]}}", mode, 4)
+    assert found == pytest.approx(measured, rel=0.005)
