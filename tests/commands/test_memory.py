@@ -68,6 +68,8 @@ GENERATE = (
     "qwen3-moe",
     "wavenet",
     "gemma2",
+    "gemma3",
+    "olmo2",
     "deepseek-v2-lite",
     "whisper",
     "t5",
