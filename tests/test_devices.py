@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from archcalc.devices import Device, find, local_path, names, save
+from archcalc.devices import LOCAL, Device, find, local_path, names, save
 from archcalc.diagnostics import RequestError
+from archcalc.reports.devices.report import known_from
 
 from .conftest import ROOT
 
@@ -27,6 +28,22 @@ def test_is_whole(name: str) -> None:
     assert device.source
     assert device.peaks.get("fp16", 0) >= device.peaks["fp32"] or device.kind == "cpu"
     assert device.context_bytes < device.memory_bytes
+
+
+def test_every_card_of_nvidia_has_its_compute_capability(tmp_path: Path) -> None:
+    cards = {name: find(name) for name in names() if name not in LOCAL}
+    for name, card in cards.items():
+        assert bool(card.capability) == card.title.startswith("NVIDIA"), name
+    assert (cards["a100"].capability, cards["rtx4090"].capability, cards["h200"].capability) == ("8.0", "8.9", "9.0")
+    save(cards["t4"], str(tmp_path / "mine.json"))
+    assert find(str(tmp_path / "mine.json")).capability == "7.5"
+    save(cards["m4"], str(tmp_path / "mine.json"))
+    assert "capability" not in json.loads((tmp_path / "mine.json").read_text(encoding="utf-8"))
+
+
+def test_a_device_says_what_its_times_are_known_from() -> None:
+    found = {name: known_from(find(name)) for name in ("h100", "rtx4090", "h200")}
+    assert found == {"h100": "profiles", "rtx4090": "benchmarks", "h200": "datasheet"}
 
 
 def test_the_format_is_documented() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from archcalc.devices import Device
+from archcalc.prediction.kernels import BENCHMARKS, DATASHEET, efficiency
 
 
 class Report:
@@ -15,7 +16,7 @@ class Report:
 
 
 def known_from(device: Device) -> str:
-    """What times on it are known from: measured there, published profiles, or the data sheet alone."""
+    """What times on it are known from: measured there, published profiles or times of networks, or the data sheet alone."""
     if device.calibration is None:
-        return "datasheet"
+        return BENCHMARKS if device.name in efficiency()["devices"] else DATASHEET
     return "measured" if device.has_measured_rates else "profiles"
