@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 
 from archcalc.cost import Costs
@@ -89,6 +89,21 @@ def _proved(name: str, run: Run, numbers: dict[str, int]) -> tuple[Graph, Proof,
         raise RequestError(f"{name!r} cannot be read: {error}") from None
 
 
+# Longer graphs are written with their loops folded where that can be, without a look at how long they are otherwise.
+_MOST = 300
+
+
+def _specs(graphs: list[Graph]) -> Iterator[tuple[Spec, Body]]:
+    """The specs of a graph, the shortest first."""
+    together = [graphs] if len(graphs[-1].nodes) < _MOST else [[one] for one in graphs]
+    for some in together:
+        found: list[tuple[Spec, Body]] = []
+        for one in some:
+            with suppress(RecursionError):  # branches within branches, hundreds of them
+                found += ways(one)
+        yield from sorted(found, key=lambda each: each[0].text().count("\n"))
+
+
 def _text(graph: Graph, proof: Proof, comments: Sequence[str]) -> tuple[str, Network, list[Node], bool]:
     """The shortest text that is right: in blocks, with the axes that the layout decides or without, or one line a layer."""
     wanted = Costs(proof.network)
@@ -102,11 +117,7 @@ def _text(graph: Graph, proof: Proof, comments: Sequence[str]) -> tuple[str, Net
     for without in (True, False):
         for node, axis in known.items():
             node.keys["axis"] = None if without else axis
-        found: list[tuple[Spec, Body]] = []
-        for one in graphs:
-            with suppress(RecursionError):  # branches within branches, hundreds of them
-                found += ways(one)
-        for spec, root in sorted(found, key=lambda one: one[0].text().count("\n")):
+        for spec, root in _specs(graphs):
             spec.comments = [*comments]
             text = spec.text()
             try:
