@@ -121,24 +121,25 @@ class Costs:
         active *= node.active * node.copies
         work *= node.work * node.copies
         runs = node.runs(weights, work, self.batch)
-        params = sum(plain(product(shape)) for shape in node.params.values())
-        added = sum(one.numbers for one in node.adapters)
+        params = sum([plain(product(shape)) for shape in node.params.values()]) if node.params else 0
+        added = sum([one.numbers for one in node.adapters]) if node.adapters else 0
+        buffers = sum([plain(product(shape)) for shape in node.buffers.values()]) if node.buffers else 0
         own = Cost(
             weights * (params + added),
             active * (params + added),
-            weights * sum(plain(product(shape)) for shape in node.buffers.values()),
+            weights * buffers,
             runs * plain(node.macs - node.masked_macs if self.useful else node.macs),
             runs * plain(node.other_flops),
             0 if node.is_view else runs * plain(product(node.exit.shape)) * DTYPE_BYTES[self.dtype],
             weights * params if node.frozen else 0,
         )
-        total = Cost()
-        total += own
-        for child in node.children:
-            total += self._add(child, weights, active, work)
-        self._own[id(node)] = own
-        self._total[id(node)] = total
-        return total
+        self._own[id(node)] = self._total[id(node)] = own
+        if node.children:
+            total = self._total[id(node)] = Cost()
+            total += own
+            for child in node.children:
+                total += self._add(child, weights, active, work)
+        return self._total[id(node)]
 
     @cached_property
     def declared(self) -> Declared:

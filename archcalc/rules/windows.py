@@ -106,4 +106,4 @@ def space(x: Tensor) -> str:
 
 def fixed(tensor: Tensor) -> bool:
     """Whether the sizes are the model's own, not those of a dim, which change from run to run."""
-    return not any(varies(size) for size in tensor.shape)
+    return not varies(tensor.shape)
