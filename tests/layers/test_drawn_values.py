@@ -58,11 +58,13 @@ def made(op, node, shape):
 def _is_ours_alone(op, keys):
     """Whether PyTorch's class cannot say it.
 
-    An axis found by the layout, or given to a norm; a word of TensorFlow's; weights computed from others; a bias in part.
+    An axis found by the layout, or given to a norm; a word of TensorFlow's; weights computed from others; a bias in part;
+    a weight the other way.
     """
     axis = "axis" in REGISTRY[op].arguments and ("axis" in keys) == (op == "rmsnorm")
     in_part = keys.get("bias") not in (None, "true", "false", True, False)
-    return axis or keys.get("padding") == "same_upper" or "reparam" in keys or in_part
+    back = keys.get("transposed") in ("true", True)
+    return axis or keys.get("padding") == "same_upper" or "reparam" in keys or in_part or back
 
 
 @covers(*OPS)

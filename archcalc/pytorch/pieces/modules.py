@@ -182,7 +182,8 @@ class BucketPositionBias(nn.Module):
     def forward(self, positions):
         position = torch.arange(positions, device=self.weight.device)
         distance = position - position[:, None]
-        distance = distance.clamp(max=0) if self.causal else distance
+        if self.causal:
+            distance = distance.clamp(max=0)
         side = max(1, self.weight.shape[0] // (1 if self.causal else 2))
         near = max(1, side // 2)
         growth = (distance.abs().clamp(min=1) / near).log() / math.log(128 / near)
