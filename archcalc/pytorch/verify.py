@@ -119,13 +119,14 @@ def _check_memory(graph: Graph) -> None:
 def _check_steps(graph: Graph) -> None:
     """Raise `RequestError` for a recurrence of so many steps, which PyTorch notes one by one, that it would take minutes."""
     for node, _, run in walk(graph.nodes):
+        steps = run if node.listed else 0  # of a scan
         if isinstance(node.layer, Recurrent):
             steps = node.inputs[0].shape[0] * node.layer.layers * node.layer.directions * run
-            if steps > _MOST_STEPS:
-                raise RequestError(
-                    f"{graph.model}: `{node.id}` has {steps:,} steps, which PyTorch would go through one by one, "
-                    f"and at most {_MOST_STEPS:,} are: verify it with a shorter sequence"
-                )
+        if steps > _MOST_STEPS:
+            raise RequestError(
+                f"{graph.model}: `{node.id}` has {steps:,} steps, which PyTorch would go through one by one, "
+                f"and at most {_MOST_STEPS:,} are: verify it with a shorter sequence"
+            )
 
 
 def _backward(outputs: tuple[torch.Tensor, ...]) -> None:

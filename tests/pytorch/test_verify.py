@@ -173,3 +173,10 @@ def test_a_sequence_that_is_too_long_is_refused_at_once():
     text = "model: m\ndims: {t: 1000000}\ninput: [t, 4]\nlayers: [lstm 4 bidirectional=true name=read]\n"
     with pytest.raises(RequestError, match=r"`read` has 2,000,000 steps.*verify it with a shorter sequence"):
         verify(build_graph(Source("t.yaml", text)))
+
+
+def test_steps_of_a_scan_that_are_too_many_are_refused_at_once():
+    layers = "[{add: [prev, [linear 4 from=h]]}, tanh name=n]"
+    scan = f"{{scan: prev, state: {{h: [4]}}, next: {{h: n}}, layers: {layers}}}"
+    with pytest.raises(RequestError, match=r"`scan.step` has 1,000,000 steps.*verify it with a shorter sequence"):
+        verify(build_graph(Source("t.yaml", f"model: m\ninput: [1000000, 4]\nlayers: [{scan}]\n")))
