@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import gc
+import inspect
 import os
 from collections.abc import Callable
 from functools import cache
@@ -29,6 +30,8 @@ ROOT = Path(__file__).parent.parent
 # What `pytest -m quick` runs, and reads: the language, rules, messages and what is made of them, none with PyTorch.
 QUICK = ("broken", "language", "rules", "test_broken.py", "test_costs.py",
          "test_blocks.py", "test_paths.py", "test_devices.py", "test_golden.py")  # fmt: skip
+# Every spec of specs/ is linted in these.
+_LONG = ("rules/test_zoo.py", "rules/test_trials.py")
 HAS_TORCH = find_spec("torch") is not None
 SPECS = sorted((ROOT / "specs").glob("*.yaml"))
 
@@ -37,7 +40,12 @@ SPECS = sorted((ROOT / "specs").glob("*.yaml"))
 def is_quick(path: Path) -> bool:
     """Whether a test file is one of the quick ones."""
     tests = ROOT / "tests"
-    return path.is_relative_to(tests) and path != tests and path.relative_to(tests).parts[0] in (*QUICK, "conftest.py")
+    if not path.is_relative_to(tests) or path == tests:
+        return False
+    inside = path.relative_to(tests)
+    if inside.parts[0] not in (*QUICK, "conftest.py") or inside.as_posix() in _LONG:
+        return False
+    return path.suffix != ".py" or not needs_torch(path)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -62,8 +70,24 @@ def needs_torch(path: Path) -> bool:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the quick ones."""
     for item in items:
-        if is_quick(item.path):
+        if is_quick(item.path) and not (isinstance(item, pytest.Function) and computes(item.function)):
             item.add_marker("quick")
+
+
+def computes(test: Callable[..., object]) -> bool:
+    """Whether a test reads PyTorch as it runs: in its own lines, or in a function that it calls."""
+    pending, seen = [test], set()
+    while pending:
+        one = pending.pop()
+        one = inspect.unwrap(one) if callable(one) else one
+        code = getattr(one, "__code__", None)
+        if code is None or code in seen:
+            continue
+        seen.add(code)
+        if any(name.split(".")[0] == "torch" or name.startswith("archcalc.pytorch") for name in code.co_names):
+            return True
+        pending += [one.__globals__[name] for name in code.co_names if name in one.__globals__]
+    return False
 
 
 @pytest.fixture
