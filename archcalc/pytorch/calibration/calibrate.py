@@ -1,4 +1,4 @@
-"""A calibration from start to end: layers drawn and measured until the time is used up, then the fit."""
+"""A calibration from start to end: layers are drawn and measured until the time is up, then the fit is made."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from archcalc.pytorch.names import BuildError
 from archcalc.pytorch.setup import Setup, applied, find_device
 from archcalc.running import Running
 
-# So many layers are measured at least, if the time allows: fewer leave coefficients unstable.
+# At least this many layers are measured if the time allows: fewer leave coefficients unstable.
 ENOUGH = 160
-# Without this many there is no fit at all.
+# With fewer than this there is no fit at all.
 LEAST = 40
-# A layer may take this share of its time for one run, so that there are several.
+# One run of a layer may take this share of the layer's time, so that there are several runs.
 _SHARE = 1 / 12
-# Below this part of what was planned for each layer the rest get less, and at least the other.
+# When less than the first share of the planned time is left for each layer, the rest get less, but at least the second.
 _LATE, _LEAST_SHARE = 3 / 4, 1 / 8
-# Bytes of the largest layer: a GPU's are filled in no time, and one of a language model has some hundred megabytes.
+# Bytes of the largest layer: GPUs fill memory in no time, and a language model's layer takes a few hundred megabytes.
 _LARGEST_BYTES = {"cpu": 1e8, "cuda": 1e9}
 # PyTorch has no kernel for the layer's type on this device, or no memory for so large a layer.
 _PASSED_OVER = ("not implemented", "out of memory", "can't allocate")
@@ -45,9 +45,9 @@ class Request:
 
     Attributes:
         seconds: how long to measure; the fit comes after.
-        name: what the device is to be called.
+        name: what to call the device.
         most: how many layers to measure at most.
-        avoid: layers that are not to be measured.
+        avoid: layers not to measure.
     """
 
     device: str = "cpu"
@@ -70,7 +70,7 @@ class Calibration:
     interrupted: bool
 
     def remarks(self) -> list[str]:
-        """What is to be said about how it went."""
+        """Notes on how it went."""
         found = len(self.measured)
         if self.interrupted:
             return [f"interrupted: fitted to the {found} layers measured so far"]
@@ -84,12 +84,12 @@ class Calibration:
 def calibrate(
     request: Request, graphs: Sequence[Graph] = (), progress: Callable[[float, str], None] = lambda share, what: None
 ) -> Calibration:
-    """Measure layers of `graphs` and around them, and fit the device's coefficients.
+    """Measure layers of `graphs` and variations of them, and fit the device's coefficients.
 
     Args:
-        request: on what, and how long.
+        request: what to measure on, and for how long.
         graphs: networks to draw layers from; if empty, layers of common networks.
-        progress: called with the share of the time used and the name of what is measured now.
+        progress: called with the share of the time used and the name of what is being measured.
 
     Raises:
         RequestError: the device does not exist, or too few layers were measured.
@@ -134,7 +134,7 @@ def _measurements(
     whole = request.seconds / ENOUGH
     end = time.perf_counter() + request.seconds - used
     cache = machine.cache_bytes(device)
-    stored = "fp32" if request.dtype == "tf32" else request.dtype  # tf32 is a way to compute with fp32
+    stored = "fp32" if request.dtype == "tf32" else request.dtype  # tf32 is a way of computing with fp32
     found = 0
     for sample in draw(graphs, Random(request.seed), *_largest(whole, device, rates), request.avoid):
         # On a busy machine layers take longer than they should: the others get less, and large ones are left out.
@@ -157,5 +157,5 @@ def _measurements(
 
 
 def _largest(each: float, device: torch.device, rates: Rates) -> tuple[float, float]:
-    """FLOPs and bytes of the largest layer that `each` seconds are enough for."""
+    """FLOPs and bytes of the largest layer that can be measured in `each` seconds."""
     return rates.flops * each * _SHARE, min(_LARGEST_BYTES[device.type], max(1e5, rates.bandwidth * each * _SHARE))

@@ -1,4 +1,4 @@
-"""What was measured as a device: the fit in the form that `archcalc predict` reads, and the points it is from."""
+"""Measurements as a device: the fit in the form that `archcalc predict` reads, and the points behind it."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from archcalc.pytorch.calibration.fit import Fit, Point, fit
 from archcalc.pytorch.setup import device_name
 
 SOURCE = "archcalc calibrate"
-# What a driver takes for a process before its first tensor; an estimate.
+# What a driver takes for a process before its first tensor: an estimate.
 _CONTEXT_BYTES = 524_288_000
 
 
 @dataclass(frozen=True)
 class Conditions:
-    """Under what the measurement was made; points made under others do not fit together."""
+    """The conditions of a measurement; points measured under different ones are not fitted together."""
 
     name: str
     title: str
@@ -41,7 +41,7 @@ class Conditions:
 
     @classmethod
     def now(cls, device: torch.device, dtype: str, threads: int, name: str) -> Conditions:
-        """This machine's."""
+        """The conditions on this machine."""
         if device.type == "cuda":
             count = int(torch.cuda.get_device_properties(device).multi_processor_count)
             title, kind = device_name(device), "gpu"
@@ -71,7 +71,7 @@ class Measured:
 
     @classmethod
     def of(cls, op: str, found: Sequence[Work], seconds: Mapping[str, float]) -> Measured:
-        """The layer `op`; phases that took no time are left out."""
+        """The measurement of layer `op`; phases that took no time are left out."""
         label = found[0].kind if len(found) == 1 else op
         return cls(label, tuple(found), {phase: float(f"{one:.4g}") for phase, one in seconds.items() if one > 0})
 
@@ -83,7 +83,7 @@ class Measured:
 
     @classmethod
     def unpacked(cls, packed: Sequence[Any]) -> Measured:
-        """What `packed` made a list. Raises `ValueError` or `TypeError` for another list."""
+        """The inverse of `packed`. Raises `ValueError` or `TypeError` for any other list."""
         label, *rest = packed
         seconds, work = rest[: len(PHASES)], rest[len(PHASES) :]
         return cls(
@@ -95,12 +95,12 @@ class Measured:
 
 @dataclass(frozen=True)
 class Rates:
-    """What is measured beside layers.
+    """What is measured besides layers.
 
     Attributes:
         flops: FLOP/s of the best matrix product.
-        bandwidth: bytes a second of a copy, read and written.
-        steps: for each optimizer the seconds for a parameter tensor and for a byte of parameters.
+        bandwidth: bytes per second of a copy, counting reads and writes.
+        steps: for each optimizer, the seconds for a parameter tensor and for a byte of parameters.
     """
 
     flops: float
@@ -161,7 +161,7 @@ def _error(found: Fit) -> dict[str, float]:
 
 
 def _by_kind(fits: Mapping[str, Fit]) -> dict[str, dict[str, Any]]:
-    """For each kind how many layers were measured, and the median size of the held-out errors by phase."""
+    """For each kind, how many layers were measured, and the median held-out error of each phase."""
     kinds: dict[str, dict[str, Any]] = {}
     for phase, found in fits.items():
         errors: dict[str, list[float]] = {}

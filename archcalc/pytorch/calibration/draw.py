@@ -1,4 +1,4 @@
-"""Which layers are measured: half as they stand in the specs, half with sizes drawn around them."""
+"""Which layers are measured: half as the specs have them, half with sizes drawn around those."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from archcalc.pytorch.calibration.sample import Sample, feature_axis, sample_of
 from archcalc.pytorch.calibration.typical import IMAGES, SEQUENCES
 from archcalc.quantity import product
 
-# Keys that are a number of channels or features, drawn apart from those of the input.
+# Keys that give a number of channels or features; these are drawn independently of the input's.
 _WIDTHS = ("channels", "features", "hidden", "dim", "vocab")
-# How far sizes are drawn around those of a spec: channels a factor 2, positions along an axis 1.5.
+# How far drawn sizes lie from those of a spec: up to a factor of 2 for channels, 1.5 for positions along an axis.
 _WIDTH_RANGE, _POSITION_RANGE = 1.0, 0.6
 _TRIES = 20
-# After so many in a row that are too large or were drawn before, no more are drawn.
+# After this many draws in a row that are too large or were drawn before, drawing stops.
 _MOST_MISSES = 2000
 
 
@@ -55,15 +55,15 @@ def _parse(line: str) -> Sample:
 def draw(
     graphs: Sequence[Graph], rng: Random, most_flops: float, most_bytes: float, avoid: Collection[Sample] = ()
 ) -> Iterator[Sample]:
-    """Distinct samples, one from the specs and one around them in turn; around typical ones without specs.
+    """Distinct samples, taken alternately from the specs and around them; without specs, around typical layers.
 
-    They end where hardly any that is drawn is small enough.
+    Drawing ends when hardly anything drawn is new and small enough.
 
     Args:
         graphs: the specs.
-        rng: what draws.
-        most_flops, most_bytes: larger layers are passed over: they would take the time of many others.
-        avoid: samples that are not to be drawn.
+        rng: the source of randomness.
+        most_flops, most_bytes: larger layers are skipped, because they would take the time of many others.
+        avoid: samples not to draw.
     """
     seen = set(avoid)
     given = histogram(graphs)
@@ -76,7 +76,7 @@ def draw(
         misses += 1
         sample = next(own, None) if index % 2 == 0 else None
         if sample is None:
-            # Layers that the specs do not have are measured as well: others will be predicted.
+            # Layers that the specs lack are measured as well: other networks will be predicted too.
             sample = around(next(neighbours if given and index % 4 < 3 else others), rng)
         if sample is not None and sample not in seen and is_measurable(sample, most_flops, most_bytes):
             seen.add(sample)
@@ -85,18 +85,18 @@ def draw(
 
 
 def _endless(seeds: list[Sample], rng: Random) -> Iterator[Sample]:
-    """All seeds in an order drawn once, again and again."""
+    """All seeds in a random order, repeated forever."""
     rng.shuffle(seeds)
     return itertools.cycle(seeds)
 
 
 def _weighted(found: Counter[Sample], rng: Random) -> Iterator[Sample]:
-    """The samples, those that run more often rather first (Efraimidis and Spirakis 2006)."""
+    """The samples in random order, those that run often rather first (Efraimidis and Spirakis 2006)."""
     yield from sorted(found, key=lambda sample: rng.random() ** (1 / found[sample]), reverse=True)
 
 
 def is_measurable(sample: Sample, most_flops: float, most_bytes: float) -> bool:
-    """Whether it is a layer that is not too large."""
+    """Whether it is a valid layer and not too large."""
     try:
         costs = Costs(sample.graph()).totals
     except SpecError:
@@ -106,7 +106,7 @@ def is_measurable(sample: Sample, most_flops: float, most_bytes: float) -> bool:
 
 
 def around(sample: Sample, rng: Random) -> Sample | None:
-    """The layer of `sample` with other channels, positions and batch; None where none was found that fits."""
+    """The layer of `sample` with other channels, positions and batch; None if none was found that fits."""
     for _ in range(_TRIES):
         drawn = _changed(sample, rng)
         try:
@@ -132,7 +132,7 @@ def _changed(sample: Sample, rng: Random) -> Sample:
             arguments["groups"] = str(widths[cin])
             widths[channels] = widths[cin] * channels // cin
         else:
-            # Kernels for groups of 4, 8, ... channels are much faster than those for odd numbers.
+            # Kernels for multiples of 4, 8, ... channels are much faster than those for odd numbers.
             multiple = groups * (4 if cin % (4 * groups) == 0 else 1)
             widths[cin] = _scaled(cin, _WIDTH_RANGE, rng, multiple)
             widths[channels] = _scaled(channels, _WIDTH_RANGE, rng, multiple)
@@ -153,7 +153,7 @@ def _changed(sample: Sample, rng: Random) -> Sample:
 def _resized(
     sample: Sample, index: int, shape: Shape, widths: dict[int, int], positions: dict[int, int], rng: Random
 ) -> Shape:
-    """The shape with new sizes; equal sizes stay equal over all inputs."""
+    """The shape with new sizes; sizes that were equal across inputs stay equal."""
     axis = None if REGISTRY[sample.op].numeric is False and len(shape) == 1 else feature_axis(sample, shape)
     sizes = []
     for number, size in enumerate(shape):
@@ -169,7 +169,7 @@ def _resized(
 
 
 def _scaled(size: int, octaves: float, rng: Random, multiple: int | None = None) -> int:
-    """`size` times 2 to a power drawn up to `octaves` either way; small numbers of channels (1, 3) stay."""
+    """`size` times a power of two, drawn up to `octaves` either way; small numbers of channels (1, 3) stay."""
     if size <= 4 and multiple is None:
         return size
     if multiple is None:

@@ -2,9 +2,9 @@
 
 A layer's time is modelled as a sum over its operations, and that of an operation as coefficients of
 its kind times features (a constant, FLOPs, bytes). Coefficients are not negative, and are chosen so that the
-squares of the relative errors are least: a layer of 5 µs counts as much as one of 5 ms.
-Features of one kind rise and fall together, so their coefficients are drawn a little towards
-the pooled fit, one set for all kinds that work alike; a kind of few points leans on its neighbours.
+sum of squared relative errors is least: a layer of 5 µs counts as much as one of 5 ms.
+Features of one kind are strongly correlated, so their coefficients are pulled slightly towards
+the pooled fit, one set for all kinds that work alike; a kind with few points leans on its neighbours.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 
 from archcalc.pytorch.calibration.nnls import Array, nonnegative
 
-# How strongly coefficients are drawn towards the pooled fit, relative to what the points say.
+# How strongly coefficients are pulled towards the pooled fit, relative to the evidence of the points.
 _RIDGE = 1e-3
 # Fewer points than this say nothing about the error.
 LEAST_POINTS = 20
@@ -34,14 +34,14 @@ class Point:
 
 @dataclass(frozen=True)
 class Fit:
-    """What came out.
+    """The result of a fit.
 
     Attributes:
-        coefficients: for each kind.
-        pools: for each pool, what a kind that was not measured takes.
-        points: how many layers have an operation of the kind.
+        coefficients: by kind.
+        pools: for each pool, the coefficients of a kind that was not measured.
+        points: by kind, how many layers have an operation of it.
         labels: of the points, in order.
-        errors: relative error of each point, predicted by the fit to all the others.
+        errors: relative error of each point when predicted by the fit to all the others.
     """
 
     coefficients: dict[str, list[float]]
@@ -52,12 +52,12 @@ class Fit:
 
     @property
     def error(self) -> float:
-        """The mean size of the held-out errors; 0 without points."""
+        """The mean absolute held-out error; 0 without points."""
         return statistics.fmean(map(abs, self.errors)) if self.errors else 0.0
 
     @property
     def median_error(self) -> float:
-        """The median size of the held-out errors; 0 without points."""
+        """The median absolute held-out error; 0 without points."""
         return statistics.median(map(abs, self.errors)) if self.errors else 0.0
 
 
@@ -67,7 +67,7 @@ def fit(points: Sequence[Point], pool_of: Callable[[str], str], hold_out: bool =
     Args:
         points: what was measured; layers that took no time are left out.
         pool_of: which kinds work alike.
-        hold_out: also find the error of every point by a fit without it.
+        hold_out: also compute each point's error by a fit without it.
     """
     points = [point for point in points if point.seconds > 0 and point.terms]
     if not points:
@@ -92,7 +92,7 @@ def fit(points: Sequence[Point], pool_of: Callable[[str], str], hold_out: bool =
 
 
 def _parts(points: Sequence[Point]) -> list[tuple[list[str], list[int]]]:
-    """Kinds that occur together in a point, and the points they occur in: each part is a fit of its own."""
+    """Kinds that occur together in a point, and the points they occur in: each part is fitted separately."""
     parts: list[tuple[set[str], list[int]]] = []
     for index, point in enumerate(points):
         kinds = {kind for kind, _ in point.terms}
@@ -103,8 +103,8 @@ def _parts(points: Sequence[Point]) -> list[tuple[list[str], list[int]]]:
 
 
 def _solve(design: Array, centre: Array, hold_out: bool) -> tuple[Array, list[float]]:
-    """The coefficients, drawn towards `centre`, and for every row the error of the fit without it."""
-    # Every column in units of its own length, so that the ridge weighs seconds and bytes alike.
+    """The coefficients, pulled towards `centre`, and for every row the error of the fit without it."""
+    # Every column is scaled to unit length, so that the ridge weighs seconds and bytes alike.
     lengths = np.sqrt((design**2).sum(axis=0))
     absent = lengths == 0
     lengths[absent] = 1.0

@@ -1,4 +1,4 @@
-"""What this machine is, and what it reaches at most: matrix products and copies, measured."""
+"""What this machine is, and its measured peaks: matrix products and copies."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ import torch
 from archcalc.pytorch.calibration.measure import Stopwatch
 from archcalc.pytorch.setup import DTYPES
 
-# Sides of square matrices whose product is timed, as far as one takes less than `_SECONDS`: GPUs are at their best with
-# the largest. And bytes that are copied.
+# Sides of the square matrices whose product is timed, while one takes less than `_SECONDS`: GPUs are at their best with
+# the largest. Then the bytes that are copied.
 _SIDES = (512, 1024, 2048, 4096, 8192)
 _COPIED = 128 << 20
 _REPEAT = 5
 _SECONDS = 0.4
-# Where the largest cache cannot be read.
+# Used where the size of the largest cache cannot be read.
 _CACHE = 32 << 20
 
 
@@ -44,14 +44,14 @@ def memory_bytes(device: torch.device) -> int:
 
 
 def cache_bytes(device: torch.device) -> int:
-    """The last cache before memory."""
+    """Bytes of the last cache before memory."""
     if device.type == "cuda":
         return int(getattr(torch.cuda.get_device_properties(device), "L2_cache_size", 0)) or _CACHE
     return max(_caches().values(), default=_CACHE)
 
 
 def near_cache_bytes(device: torch.device) -> int:
-    """The second-level cache, which a processor has for itself; 0 where it cannot be read, and on a GPU."""
+    """Bytes of the second-level cache, which a core has to itself; 0 on a GPU and where it cannot be read."""
     return _caches().get(2, 0) if device.type == "cpu" else 0
 
 
@@ -83,14 +83,14 @@ def peak_flops(device: torch.device, dtype: str, watch: Stopwatch) -> float:
 
 
 def bandwidth(device: torch.device, watch: Stopwatch) -> float:
-    """Bytes a second, read and written, of a copy that no cache holds."""
+    """Bytes per second, read and written, of a copy too large for any cache."""
     source = torch.rand(_COPIED // 4, device=device)
     target = torch.rand(_COPIED // 4, device=device)
     return 2 * _COPIED / _least(watch, lambda: target.copy_(source))
 
 
 def _least(watch: Stopwatch, call: Callable[[], object]) -> float:
-    """The shortest time of some runs: noise only lengthens."""
+    """The shortest time of several runs: noise only adds time."""
     call()
     end = time.perf_counter() + _SECONDS
     times = [watch(call)[0]]

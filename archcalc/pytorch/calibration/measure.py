@@ -1,10 +1,9 @@
-"""One layer measured as it runs inside a network: its input just written, its weights not in cache.
+"""One layer, measured as it runs inside a network: its input has just been written, its weights are not in cache.
 
-A loop over the same call finds the weights in cache, which a network, whose other layers ran in
-between, does not; a cache emptied before every call loses the input too, which the layer before
-has just written. So the input is written again before each call, and calls alternate between copies of the layer
-that together are larger than the cache, and outputs are kept for as long, so that the next one is
-written to memory that was not used just now.
+A loop over the same call would find the weights in cache, which a network does not: its other layers run in between.
+Emptying the cache before every call would lose the input too, which the previous layer has just written. So the
+input is written again before each call; calls rotate through copies of the layer that together exceed the cache; and
+outputs are kept for one such round, so that the next one goes to memory that was not used recently.
 """
 
 from __future__ import annotations
@@ -32,28 +31,28 @@ from archcalc.reports.profile.report import Times
 _MOST_COPIES = 64
 _CALLS = 200
 _WARMUP, _LEAST, _MOST = 3, 5, 40
-# Warm-up ends when the last runs lie this close together, relative to their median.
+# Warm-up ends when the last runs lie within this fraction of their median.
 _SETTLED = 0.10
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """How long one layer took in each phase of the model."""
+    """How long one layer took in each phase."""
 
     graph: Graph
     times: dict[str, Times]
 
     @property
     def seconds(self) -> dict[str, float]:
-        """The lower quartiles: whatever else runs on the machine only lengthens a time."""
+        """The lower quartiles: whatever else runs on the machine can only lengthen a time."""
         return {phase: sorted(times.seconds)[len(times.seconds) // 4] for phase, times in self.times.items()}
 
 
 class Stopwatch:
-    """Seconds of one call.
+    """Times one call, in seconds.
 
-    On a CPU with one thread it is the thread's own processor time, which other processes on the
-    machine do not lengthen; with several threads it is the wall clock's; on CUDA two events around the call.
+    On a CPU with one thread this is the thread's own processor time, which other processes do not lengthen;
+    with several threads it is wall-clock time; on CUDA, the time between two events around the call.
     """
 
     def __init__(self, device: torch.device, threads: int) -> None:
@@ -68,11 +67,11 @@ class Stopwatch:
         self.backward_overhead = statistics.median(self(view.backward)[0] for view in views)
 
     def backward(self, outputs: list[torch.Tensor], gradients: list[torch.Tensor]) -> float:
-        """The seconds of a backward pass, without those of starting one: a network starts one for all its layers."""
+        """The seconds of a backward pass, less the cost of starting one: a network starts one for all its layers."""
         return max(0.0, self(lambda: torch.autograd.backward(outputs, gradients))[0] - self.backward_overhead)
 
     def __call__(self, call: Callable[[], Any]) -> tuple[float, Any]:
-        """Run `call`; its seconds, without those of calling a module that does nothing, and what it returned."""
+        """Run `call`; returns its seconds, less those of calling a module that does nothing, and its result."""
         if self.device.type == "cuda":
             start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
             start.record(torch.cuda.current_stream(self.device))
@@ -86,7 +85,7 @@ class Stopwatch:
 
 
 class Rotation:
-    """Copies of a layer, used by turns, and its input, written again before each call."""
+    """Copies of a layer, used in turn, and its input, written again before each call."""
 
     def __init__(self, graph: Graph, device: torch.device, dtype: str, cache_bytes: int) -> None:
         module = instantiate(graph, str(device)).to(DTYPES[dtype])
@@ -96,7 +95,7 @@ class Rotation:
         self.fresh = [_cast(x, dtype) for x in example_inputs(graph, str(device))]
         self.inputs = [x.clone() for x in self.fresh]
         self.has_weights = weights > 0
-        # Inside a network inputs need gradients; an image does not.
+        # Inside a network, inputs need gradients; an image does not.
         self._inside = not any(one.kind == "first convolution" for one in operations(graph))
         self._turn: Iterator[nn.Module] = itertools.cycle(self.modules)
         self._kept: deque[tuple[list[torch.Tensor], int]] = deque()
@@ -134,7 +133,7 @@ class Rotation:
         return {"training forward": forward, "backward": backward}
 
     def _keep(self, tensors: list[torch.Tensor]) -> None:
-        """Hold on to tensors until others of the cache's size have come after them."""
+        """Hold on to tensors until a cache's worth of newer ones has followed."""
         size = tensor_bytes(tensors)
         self._kept.append((tensors, size))
         self._room -= size

@@ -13,7 +13,7 @@ Array = NDArray[np.float64]
 def nonnegative(gram: Array, target: Array) -> Array:
     """The x ≥ 0 that makes xᵀ·gram·x/2 - target·x least.
 
-    With gram = AᵀA + ridge and target = Aᵀb that is ridge regression of b on A. The active-set method of
+    With gram = AᵀA + ridge and target = Aᵀb, this is ridge regression of b on A. Source: the active-set method of
     Lawson and Hanson (1974), on the normal equations as in Bro and de Jong (1997).
 
     Args:
@@ -35,7 +35,7 @@ def nonnegative(gram: Array, target: Array) -> Array:
             wrong = free & (solved <= 0)
             if not wrong.any():
                 break
-            # As far towards the solution as all coefficients allow; those that reach 0 leave.
+            # Go towards the solution for as long as all coefficients stay nonnegative; those that reach 0 leave.
             step = float((x[wrong] / np.maximum(x[wrong] - solved[wrong], 1e-300)).min())
             x = np.where(free, x + step * (solved - x), 0.0)
             free &= ~(wrong & (x <= 1e-12 * max(1.0, float(x.max()))))
@@ -45,7 +45,7 @@ def nonnegative(gram: Array, target: Array) -> Array:
 
 
 def _solved(gram: Array, target: Array, free: NDArray[Any]) -> Array:
-    """The solution over the coefficients that are `free`, 0 elsewhere."""
+    """The solution over the `free` coefficients, 0 elsewhere."""
     index = np.flatnonzero(free)
     solved: Array = np.zeros(len(target))
     solved[index] = np.linalg.solve(gram[np.ix_(index, index)], target[index])

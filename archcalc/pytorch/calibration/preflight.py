@@ -1,4 +1,4 @@
-"""What about this machine would spoil a measurement, said before it starts."""
+"""Warnings, before a measurement starts, about what on this machine would spoil it."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import sys
 # glibc's mallopt parameters: when to give memory back, how much more to take at once, how many blocks to map apart.
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_MAX = -1, -2, -4
 _QUOTA_FILES = ("/sys/fs/cgroup/cpu.max", "/sys/fs/cgroup/cpu/cpu.cfs_quota_us")
-# A machine is busy when this share of the processors asked for is taken by others.
+# A machine counts as busy when other programs take this share of the processors asked for.
 _BUSY = 0.25
 
 
 def processors() -> int:
-    """How many processors this process may use: its affinity, and its control group's quota."""
+    """How many processors this process may use, by its affinity and its control group's quota."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     limit = quota()
     return allowed if limit is None else max(1, min(allowed, int(limit)))
@@ -36,7 +36,7 @@ def quota() -> float | None:
 
 
 def warnings(threads: int, dtype: str, device: str = "cpu") -> list[str]:
-    """Warnings before measuring with this many threads."""
+    """What to warn about before measuring with this many threads."""
     if device != "cpu":
         return []
     found = []
@@ -62,10 +62,10 @@ def warnings(threads: int, dtype: str, device: str = "cpu") -> list[str]:
 
 
 def keep_freed_memory() -> bool:
-    """Have the C library keep freed memory, so that page faults of the next allocation do not count; whether it does.
+    """Have the C library keep freed memory, so that no page faults are timed; returns whether it does.
 
-    Large tensors, and much memory freed at once, would otherwise go back to the system, and every
-    page of the next one would be faulted in and cleared.
+    Otherwise large tensors, and large amounts freed at once, go back to the system, and every page of the next
+    tensor is faulted in and cleared.
     """
     if not sys.platform.startswith("linux"):
         return False

@@ -16,7 +16,7 @@ from archcalc.reports.profile.report import Profile
 
 
 def check(device: Device, setup: Setup) -> None:
-    """Raise `RequestError` where a profile by `setup` would not fit to what the device file holds."""
+    """Raise `RequestError` if a profile made under `setup` cannot be combined with the device file."""
     Model(device)
     conditions = _conditions(device)
     kind = "gpu" if setup.device.startswith("cuda") else "cpu"
@@ -38,7 +38,7 @@ def check(device: Device, setup: Setup) -> None:
 
 
 def extended(device: Device, profile: Profile) -> tuple[Device, int]:
-    """The device with the profile's layers among what was measured, and how many they are."""
+    """The device refitted with the profile's layers added, and how many were added."""
     found: dict[int, list[Operation]] = {}
     everything = operations(profile.graph, profile.running.types.stores)
     for one in everything:

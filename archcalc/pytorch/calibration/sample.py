@@ -1,4 +1,4 @@
-"""A single layer with the shapes that it reads: what calibration measures."""
+"""A single layer with its input shapes: what calibration measures."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from archcalc.layers.tensor import Shape, Tensor
 from archcalc.network.graph import Node
 from archcalc.network.load import Graph, build_graph
 
-# Several inputs of a layer are named in this order.
+# The names of a layer's inputs, in order, where it has several.
 NAMES = "abcdefgh"
 
 
@@ -27,9 +27,9 @@ class Sample:
     Attributes:
         op: the layer's name in the language.
         arguments: its keys with their values as text.
-        inputs: the shapes that it reads, without the batch.
-        tensors: which keys take a tensor, `kv` or `operands`; the inputs after the layer's own are theirs, in order.
-        batch: samples in a batch.
+        inputs: its input shapes, without the batch.
+        tensors: the keys that take a tensor, `kv` or `operands`; inputs after the layer's own are theirs, in order.
+        batch: samples per batch.
     """
 
     op: str
@@ -58,7 +58,7 @@ class Sample:
         return f"model: layer\ninput: {json.dumps(inputs)}\nlayers:\n  - {json.dumps(line)}\n"
 
     def graph(self) -> Graph:
-        """The network of this layer alone. Raises `SpecError` where the shapes do not fit."""
+        """The network that has only this layer. Raises `SpecError` if the shapes do not fit."""
         return build_graph(Source("layer.yaml", self.text), batch=self.batch)
 
     def replaced(self, arguments: dict[str, str], inputs: Iterable[Shape], batch: int) -> Sample:
@@ -67,10 +67,10 @@ class Sample:
 
 
 def sample_of(node: Node, batch: int) -> Sample | None:
-    """The layer of `node` as a sample; None for one that does not stand alone (experts, a state passed on, an `each`, an unpooling)."""
+    """The layer of `node` as a sample; None if it cannot stand alone (experts, a carried state, `each`, unpooling)."""
     layer = node.layer
     assert layer is not None
-    if not layer.shown or node.op not in REGISTRY:  # what only a scan has
+    if not layer.shown or node.op not in REGISTRY:  # only a scan has these
         return None
     if isinstance(node.layer, Residual):
         return Sample("add", (), tuple(plain(x) for x in (node.exit, node.exit)), ("operands",), batch)
@@ -87,7 +87,7 @@ def sample_of(node: Node, batch: int) -> Sample | None:
         elif isinstance(argument, Reference):
             if name == "state" or value is None:
                 continue
-            if value.places is not None:  # of a pooling, which only it can give
+            if value.places is not None:  # positions that only a pooling layer can give
                 return None
             inputs.append(plain(value))
             tensors.append(name)
@@ -98,7 +98,7 @@ def sample_of(node: Node, batch: int) -> Sample | None:
     first = node.inputs[0] if node.inputs else None
     axis = layer.arguments.get("axis")
     if layer.layout == ASKS and axis is not None and "axis" not in arguments and first is not None:
-        # Alone, an input may have channels or features; which of them is meant must be said.
+        # The input of a lone layer may have channels or features; the spec must say which.
         arguments["axis"] = str(first.feature_axis)
     return Sample(node.op, tuple(arguments.items()), tuple(inputs), tuple(tensors), batch)
 

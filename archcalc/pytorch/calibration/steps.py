@@ -1,4 +1,4 @@
-"""What a step of an optimizer takes: so long for each parameter tensor, and so long for each byte of parameters."""
+"""The time of an optimizer's step: a cost for each parameter tensor plus a cost for each byte of parameters."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from archcalc.pytorch.calibration.nnls import nonnegative
 from archcalc.pytorch.regimes import OPTIMIZERS
 from archcalc.pytorch.setup import DTYPES
 
-# How many parameter tensors are stepped at once, and the elements of each.
+# How many parameter tensors are updated at once, and the elements of each.
 _SHAPES = ((1, 1_000), (16, 1_000), (64, 4_000), (8, 250_000), (4, 1_000_000), (16, 1_000_000), (2, 8_000_000))
-# Those that treat every number alike: a step of the others depends on the shapes of matrices.
+# Optimizers that treat every number alike: a step of the others depends on the shapes of matrices.
 _MEASURED = ("sgd", "momentum", "adam", "adamw")
 _WARMUP, _REPEAT = 3, 9
 _RIDGE = 1e-6
 
 
 def step_coefficients(device: torch.device, dtype: str, watch: Stopwatch, seconds: float) -> dict[str, list[float]]:
-    """For each optimizer that treats every number alike, the seconds of a tensor and of a byte, measured in about `seconds`."""
+    """For each elementwise optimizer, the seconds for a tensor and for a byte, measured in about `seconds`."""
     each = seconds / (len(_MEASURED) * len(_SHAPES))
     return {name: _fitted(name, device, dtype, watch, each) for name in _MEASURED}
 

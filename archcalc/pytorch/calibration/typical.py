@@ -1,7 +1,6 @@
-"""Layers of common networks, around which calibration draws its samples when no spec is given.
+"""Layers of common networks: calibration draws its samples around them when no spec is given.
 
-A line is a layer, then the shapes that it reads. None of them is measured as it stands; sizes are
-drawn around them (`draw.around`).
+A line is a layer, then its input shapes. None is measured as written; sizes are drawn around it (`draw.around`).
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from archcalc.tracing.lineup import line_up
 
 
 def compared(graph: Graph, name: str) -> Comparison:
-    """The numbers of both. Raises `RequestError` where the module cannot be run with inputs of the spec's sizes."""
+    """The numbers of both. Raises `RequestError` if the module cannot be run with inputs of the spec's sizes."""
     module = find(name, {}).module
     inputs = [
         Example(f"input{index}", tuple(map(int, x.shape)), torch.long if x.integer else torch.float32)

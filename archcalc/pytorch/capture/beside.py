@@ -1,6 +1,6 @@
-"""A graph from a file and the network that its spec describes, with the same weights, on the same input.
+"""A graph from a file beside the network that its spec describes, with the same weights and input.
 
-The file is run in the precision that it has, the network in double precision: what lies between them is the file's
+The file is run in its own precision, the network in double precision: they differ by no more than the file's
 rounding.
 """
 
@@ -23,7 +23,7 @@ _NEAR = 1e-3
 
 
 def compare(reading: Reading) -> None:
-    """Says in the comparison whether outputs are equal, where they can be compared. Raises `RequestError`."""
+    """Record in the comparison whether outputs are equal, where they can be compared. Raises `RequestError`."""
     comparison = reading.comparison
     reason = hindrance(reading)
     if reason is not None:
@@ -56,7 +56,7 @@ def _first(given: Iterable[torch.Tensor], values: Iterable[Value]) -> list[torch
 
 
 def _inputs(reading: Reading) -> dict[str, torch.Tensor]:
-    """Numbers for each input, with the batch of the file, or two samples."""
+    """Numbers for each input, with the file's batch size, or two samples."""
     torch.manual_seed(0)
     found: dict[str, torch.Tensor] = {}
     running = reading.running

@@ -1,4 +1,4 @@
-"""An end to code of somebody else that runs on and on while its module is imported, built or run."""
+"""A time limit for foreign code that runs on and on while its module is imported, built or run."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from typing import Any, NoReturn
 from archcalc.diagnostics import RequestError
 from archcalc.pytorch.capture.building import Endless, told
 
-# Of processor time, for one step: what is large takes a minute.
+# Seconds of processor time for one step: large models take a minute.
 SECONDS = 300
-# A network of more calls than that has more layers than a spec may have.
+# A network with more calls than this has more layers than a spec may have.
 CALLS = 2**17
 
 
 @contextmanager
 def bounded(name: str, doing: str) -> Iterator[None]:
-    """Raises `RequestError` if what is inside is not done in time, or raises `Endless`.
+    """Raises `RequestError` if the body is not done in time, or raises `Endless`.
 
     The time is only measured where Python can be interrupted: in the main thread, and not on Windows.
 
     Args:
         name: of the module.
-        doing: what cannot be done with it, as "cannot be run".
+        doing: what cannot be done with it, such as "cannot be run".
     """
     try:
         with _timed() if _can_be_interrupted() else nullcontext():
@@ -41,7 +41,7 @@ def _can_be_interrupted() -> bool:
 @contextmanager
 def _timed() -> Iterator[None]:
     before = signal.signal(signal.SIGVTALRM, _end)
-    timer = signal.setitimer(signal.ITIMER_VIRTUAL, SECONDS, 1)  # again each second, where the first was caught
+    timer = signal.setitimer(signal.ITIMER_VIRTUAL, SECONDS, 1)  # again each second, in case the first was caught
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""How a module is built on the meta device, by whatever code makes it; and what that code says when it cannot."""
+"""Building a module on the meta device, by whatever code makes it; and that code's errors when it cannot."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from archcalc.diagnostics import RequestError
 from archcalc.opening import LIBRARIES
 from archcalc.pytorch.capture.examples import Example
 
-# What PyTorch says where code asks a tensor without numbers for them.
+# What PyTorch says when code asks a meta tensor for its numbers.
 _NUMBERS = r"Cannot copy out of meta|cannot be called on meta|_local_scalar_dense|nonzero|data-dependent|torch\.unique|masked_select"
 # Larger tables are weights by another name.
 _MOST = 2**20
-# What a user's code may raise that is not ours: everything but an interrupt.
+# What a user's code may raise: everything but an interrupt.
 RAISED = (Exception, SystemExit)
 
 
 class Endless(BaseException):
-    """Raised inside such code where it runs on and on; no `except Exception` there catches it."""
+    """Raised inside code that runs on and on; no `except Exception` there catches it."""
 
 
 class Found:
@@ -52,7 +52,7 @@ class Found:
 
 
 def built(name: str, builder: Callable[..., Any], given: dict[str, Any]) -> nn.Module:
-    """The module, on the meta device, but for tables that are made of numbers, as frequencies: these are real."""
+    """The module on the meta device, except for computed tables such as frequencies: these keep their numbers."""
     _check_arguments(name, builder, given)
     first: BaseException | None = None
     for place in (_Skeleton(), torch.device("meta")):
@@ -90,7 +90,7 @@ def without_numbers(module: nn.Module) -> nn.Module:
         empty = torch.empty_like(tensor, device="meta")
         memo[id(tensor)] = nn.Parameter(empty, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else empty
     for one in module.modules():
-        for held in vars(one).values():  # what PyTorch does not copy, as the weight that weight_norm's hook has left
+        for held in vars(one).values():  # PyTorch cannot copy these, for example the weight left by weight_norm's hook
             if isinstance(held, torch.Tensor) and not held.is_leaf:
                 memo[id(held)] = torch.empty_like(held, device="meta")
     made = copy.deepcopy(module, memo).to("meta")
@@ -103,7 +103,7 @@ def without_numbers(module: nn.Module) -> nn.Module:
 
 
 class _Skeleton(torch.overrides.TorchFunctionMode):
-    """Large tensors on the meta device; small ones that are made of numbers are as they are, so that they can be read."""
+    """Puts large tensors on the meta device; small computed ones stay as they are, so that they can be read."""
 
     _DRAWN = frozenset(("empty", "rand", "randn"))
     _FILLED = frozenset(("zeros", "ones", "full"))
@@ -115,20 +115,20 @@ class _Skeleton(torch.overrides.TorchFunctionMode):
             made = func(*args, **{**kwargs, "device": "meta"})
             if name in self._DRAWN or made.numel() > _MOST:
                 return made
-        if name == "copy_" and _is_filled(*args):  # an empty buffer that is given its numbers, as a filter that blurs
+        if name == "copy_" and _is_filled(*args):  # an empty buffer, filled later, such as a blur filter
             torch.utils.swap_tensors(args[0], args[1].expand_as(args[0]).to(args[0].dtype).clone())  # type: ignore[no-untyped-call]
             return args[0]
         return func(*args, **kwargs)
 
 
 def _is_filled(tensor: Any, numbers: Any = None, *_: Any) -> bool:
-    """Whether a small tensor without numbers, which is not learned, is to hold `numbers`."""
+    """Whether a small meta tensor that is not learned is about to be filled with `numbers`."""
     known = isinstance(numbers, torch.Tensor) and not numbers.is_meta
     return known and tensor.is_meta and not isinstance(tensor, nn.Parameter) and tensor.numel() <= _MOST
 
 
 def _without_weights(module: nn.Module) -> None:
-    """Moves to the meta device what is learned, and the buffers of PyTorch's own modules."""
+    """Moves learned tensors, and the buffers of PyTorch's own modules, to the meta device."""
     for one in module.modules():
         own = one.buffers(recurse=False) if type(one).__module__.startswith("torch.nn") else ()
         for tensor in (*one.parameters(recurse=False), *own):
@@ -140,7 +140,7 @@ def _without_weights(module: nn.Module) -> None:
 
 
 def _check_arguments(name: str, builder: Callable[..., Any], given: dict[str, Any]) -> None:
-    """Raises `RequestError` that names the arguments which are missing, and those that there are not."""
+    """Raises `RequestError` that names the missing arguments and the unknown ones."""
     try:
         parameters = inspect.signature(builder).parameters
     except (TypeError, ValueError):
@@ -159,7 +159,7 @@ def _check_arguments(name: str, builder: Callable[..., Any], given: dict[str, An
 
 
 def library(where: str, name: str, has: str) -> ModuleType:
-    """A library, imported; it is told by something that it has. Raises `RequestError` for a file of that name."""
+    """A library, imported; something that it has identifies it. Raises `RequestError` for a local file of that name."""
     found = package(where, name)
     if not hasattr(found, has):
         place = getattr(found, "__file__", None) or where
@@ -182,7 +182,7 @@ def package(where: str, name: str) -> ModuleType:
                 raise RequestError(f"{name}: there is no module {where!r} here, and none is installed") from None
             raise RequestError(f"{name!r} cannot be imported: {told(error)}") from None
         except RuntimeError as error:
-            # torchvision of another build: its kernels are missing, which run nowhere on the meta device
+            # torchvision of another build lacks its kernels, but nothing runs them on the meta device
             missing = re.search(r"operator torchvision::(\w+) does not exist", str(error))
             if missing is None or len(declared) > 40:
                 raise RequestError(f"{name!r} cannot be imported: {told(error)}") from None
@@ -198,13 +198,13 @@ def package(where: str, name: str) -> ModuleType:
             raise RequestError(f"{name!r} cannot be imported: {told(error)}") from None
 
 
-# Declarations hold for as long as they live.
+# Declarations last only as long as their object.
 _DECLARED: list[Any] = []
 
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Sends what foreign code prints to standard error, and drops its warnings."""
+    """Redirects what foreign code prints to standard error, and drops its warnings."""
     import logging
 
     level = logging.root.manager.disable
@@ -218,12 +218,12 @@ def quiet() -> Iterator[None]:
 
 
 def asks_numbers(error: BaseException) -> bool:
-    """Whether an error says that code asked a tensor without numbers for them."""
+    """Whether an error says that code asked a meta tensor for its numbers."""
     return re.search(_NUMBERS, str(error)) is not None
 
 
 def told(error: BaseException) -> str:
-    """What an error of somebody's code says, with its place there."""
+    """An error of foreign code in words, with its place there."""
     trace, place = error.__traceback__, ""
     while trace is not None:
         path = trace.tb_frame.f_code.co_filename

@@ -1,6 +1,8 @@
-"""The numbers of tensors that no input and no parameter decides, where code asks for them, as whether a mask hides anything.
+"""The numbers of tensors that depend on no input and no parameter, for code that asks for them.
 
-On the meta device nothing has numbers. What made a tensor is noted, and done again on the CPU once somebody asks.
+For example, code may ask whether a mask hides anything.
+
+On the meta device nothing has numbers. What made a tensor is noted, and done again on the CPU when code asks.
 """
 
 from __future__ import annotations
@@ -13,12 +15,12 @@ from torch.utils.weak import WeakIdKeyDictionary
 
 from archcalc.records import NamedTuple
 
-# Larger ones are not made: whoever asks for the numbers of so many does not ask for their shape.
+# Larger ones are not made: code that asks for so many numbers is not deciding shapes by them.
 _MOST = 2**22
 
 
 class _Made(NamedTuple):
-    """A call, what it was given, and the version that it left a tensor in; whether it wrote into what there was."""
+    """A call, its arguments, the version it left a tensor in, and whether it wrote in place."""
 
     func: Callable[..., Any]
     args: Any
@@ -28,7 +30,7 @@ class _Made(NamedTuple):
 
 
 class _Blank(NamedTuple):
-    """A tensor that is asked for its shape and type alone."""
+    """A tensor of which only shape and type are asked."""
 
     shape: torch.Size
     dtype: torch.dtype
@@ -55,7 +57,7 @@ class Constants:
         self._numbers[tensor] = (numbers, tensor._version)
 
     def filled(self, item: Any) -> Any:
-        """Arguments with numbers in place of tensors that have none, where these are known."""
+        """Arguments in which meta tensors are replaced by their numbers, where known."""
         if isinstance(item, torch.Tensor):
             return self._tensor(item) if item.is_meta else item
         if isinstance(item, torch.device):
@@ -69,12 +71,12 @@ class Constants:
         return item
 
     def _tensor(self, tensor: torch.Tensor) -> torch.Tensor:
-        """The same on the CPU; itself where what made it is not known."""
+        """The same tensor on the CPU; the tensor itself if what made it is not known."""
         found = self.at(tensor, tensor._version)
         return tensor if found is None else found
 
     def at(self, tensor: torch.Tensor, version: int) -> torch.Tensor | None:
-        """What a tensor held on the CPU when it had been written into so often; None where that is not known."""
+        """What a tensor held, on the CPU, after so many writes; None if that is not known."""
         numbers, known = self._numbers.get(tensor, (tensor, -1))
         if known == version:
             return numbers
@@ -96,13 +98,13 @@ class Constants:
 
 
 def check_rows(index: torch.Tensor, table: torch.Tensor) -> None:
-    """What the meta device does not look at. Raises `IndexError` as PyTorch does, where numbers lead beyond a table."""
+    """Checks what the meta device does not. Raises `IndexError`, as PyTorch does, if an index lies outside a table."""
     if not index.is_meta and index.numel() and not 0 <= int(index.min()) <= int(index.max()) < len(table):
         raise IndexError(f"index out of range: row {int(index.max())} of a table of {len(table)}")
 
 
 def check_channels(x: torch.Tensor, weight: torch.Tensor) -> None:
-    """Raises `RuntimeError` as PyTorch does for a transposed convolution of other channels, which the meta device lets pass."""
+    """Raises `RuntimeError` for a transposed convolution of wrong channels; PyTorch does, but not on the meta device."""
     channels = x.shape[1 - weight.dim()]
     if channels != weight.shape[0]:
         raise RuntimeError(

@@ -1,4 +1,4 @@
-"""What a module is called with: sizes that the user gives, or those that its first layer takes."""
+"""What a module is called with: sizes that the user gives, or sizes that its first layer takes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from archcalc.advice import suggest
 from archcalc.diagnostics import RequestError
 
 _TYPES = {"float": torch.float32, "int": torch.long, "bool": torch.bool}
-# What the first layer takes, with usual sizes for the rest, the most usual first.
+# What the first layer takes, with common sizes for the rest, the most common first.
 _SPACE: dict[type[nn.Module], list[tuple[int, ...]]] = {
     nn.Conv1d: [(1024,), (16_000,), (128,)],
     nn.Conv2d: [(size, size) for size in (224, 32, 28, 64, 128, 256, 96, 299, 384, 512)],
@@ -35,7 +35,7 @@ class Example:
         self.keyword = keyword
 
     def tensor(self, batch: int, device: str = "meta") -> torch.Tensor:
-        """So many samples of it."""
+        """A batch of so many samples."""
         if device == "meta":
             return torch.empty(batch, *self.sizes, dtype=self.dtype, device=device)
         if self.dtype is torch.float32:
@@ -51,7 +51,7 @@ def examples(
 ) -> tuple[list[Example], bool]:
     """The inputs of a module, and whether they are a guess. `known` are those of a library's model. Raises `RequestError`.
 
-    A guess is the first of the usual sizes with which the module runs, else the most usual ones.
+    A guess is the first of the common sizes with which the module runs, else the most common ones.
     """
     needed = _needed(module)
     if given:
@@ -77,7 +77,7 @@ def examples(
 
 
 def _needed(module: nn.Module) -> list[str]:
-    """The arguments that forward cannot do without."""
+    """The arguments that forward requires."""
     try:
         parameters = inspect.signature(module.forward).parameters.values()
     except (TypeError, ValueError):
@@ -101,7 +101,7 @@ def _parsed(text: str, index: int) -> Example:
 
 
 def _guesses(module: nn.Module) -> Iterator[list[Example]]:
-    """Inputs that the first layer takes, the most usual sizes first."""
+    """Inputs that the first layer takes, the most common sizes first."""
     dtype = torch.float32
     found: list[tuple[int, ...]] = [(3, *space) for space in _SPACE[nn.Conv2d]]
     for one in module.modules():
@@ -122,7 +122,7 @@ def _guesses(module: nn.Module) -> Iterator[list[Example]]:
         elif isinstance(one, nn.MultiheadAttention):
             found = [(steps, one.embed_dim) for steps in _STEPS]
         elif isinstance(one, nn.Linear):
-            images = [(3, *space) for space in _SPACE[nn.Conv2d]]  # of which some cut patches themselves
+            images = [(3, *space) for space in _SPACE[nn.Conv2d]]  # some of these cut patches themselves
             found = [(one.in_features,), *((steps, one.in_features) for steps in _STEPS), *images]
         else:
             continue

@@ -22,7 +22,7 @@ from archcalc.tracing.naming import snake
 
 
 def find(name: str, arguments: Mapping[str, str]) -> Found:
-    """The module of a name. Raises `RequestError` if there is none, or if it cannot be built."""
+    """The module that a name stands for. Raises `RequestError` if there is none, or if it cannot be built."""
     where, _, what = name.partition(":")
     given = {key: _value(text) for key, text in arguments.items()}
     with bounded(name, "cannot be built"):
@@ -53,7 +53,7 @@ def _plain(what: str) -> str:
 
 
 def _value(text: str) -> Any:
-    """The value of `--arg`: a number, true, false, none, a list with commas, else a text."""
+    """The value of `--arg`: a number, true, false, none, a comma-separated list, else a string."""
     words: dict[str, Any] = {"true": True, "false": False, "none": None}
     if text.lower() in words:
         return words[text.lower()]
@@ -75,7 +75,7 @@ def _module(where: str, name: str) -> ModuleType:
 
 
 def _file(path: str) -> ModuleType:
-    """A file as a module; what lies beside it can be imported."""
+    """A file as a module; it can import what lies beside it."""
     if not os.path.isfile(path):
         raise RequestError(f"cannot read {path!r}: there is no such file")
     folder, base = os.path.split(os.path.abspath(path))

@@ -1,4 +1,4 @@
-"""What a function of PyTorch is called here, and what some of them ask for."""
+"""What a PyTorch function is called here, and what some of them ask for."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-# Operators that change their left side, which are named as those that give the same.
+# In-place operators, named like those that compute the same.
 _IN_PLACE = frozenset(("add", "sub", "mul", "truediv", "matmul", "pow", "floordiv", "and", "or"))
 
 
@@ -29,7 +29,7 @@ def asks_gradients(func: Any) -> bool:
 
 
 def asks_cpu(func: Any, args: Any, kwargs: Any) -> bool:
-    """Whether a call is `x.cpu()` or `x.to("cpu")` of a tensor without numbers, which is where it can be."""
+    """Whether a call is `x.cpu()` or `x.to("cpu")` of a meta tensor, which then stays where it is."""
     name = getattr(func, "__name__", "")
     if name not in ("cpu", "to") or not (args and isinstance(args[0], torch.Tensor) and args[0].is_meta):
         return False

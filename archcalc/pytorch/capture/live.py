@@ -1,4 +1,4 @@
-"""A module that lives in a program of somebody's: read from a copy without numbers."""
+"""A module that a user's program holds, read from a copy on the meta device."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What a user names instead of a file: `timm:resnet50`, `transformers:config.json`, `pkg.module:Net`, `path/model.py:Net`.
 
-Naming a module runs it, so that nothing but the command line and `archcalc.load` comes here: no spec, config or folder
-does. This file is read without PyTorch.
+Naming a module runs its code, so only the command line and `archcalc.load` may do it: no spec, config or folder can.
+This file needs no PyTorch.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from archcalc.opening import LIBRARIES, NAMED
 
 KIND = "a PyTorch module"
 _PYTHON = r"(?:[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*|[^:\0]+\.py):[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*"
-# A model of a library by its name; for transformers also a config.json.
+# A library's model by its name; for transformers also a config.json.
 _ZOO = rf"(?:{'|'.join(LIBRARIES)}):[\w.\-]+|transformers:[^\0]+"
 # A file of a git revision is named in the same way.
 _FILE = r".*\.(?:ya?ml|json)"
 
 
 def recognises(name: str) -> bool:
-    """Whether it names a module, and no file is called so."""
+    """Whether it names a module, and there is no file of that name."""
     if re.fullmatch(_ZOO, name, re.ASCII):
         return True
     named = re.fullmatch(_PYTHON, name, re.ASCII) and not re.fullmatch(_FILE, name)
@@ -30,14 +30,14 @@ def recognises(name: str) -> bool:
 
 
 def allow(names: Iterable[str]) -> None:
-    """Lets `opening` read what of `names` are modules: the user has named them, and so wants them run."""
+    """Lets `opening` read the modules among `names`: the user has named them, and so wants them run."""
     for name in names:
         if ":" in name and recognises(name):
             NAMED[name] = NAMED[os.path.normpath(name)] = spec
 
 
 def spec(name: str) -> Source:
-    """The spec of a module, read once. Raises `RequestError` with what can be done."""
+    """The spec of a module, read once. Raises `RequestError` that says what to do."""
     if name not in _READ:
         from archcalc.pytorch.needs import require
 

@@ -1,7 +1,7 @@
-"""The module and the network that its spec describes, with the same weights, on the same input: equal outputs.
+"""Whether a module and the network that its spec describes give equal outputs for equal weights and inputs.
 
-In double precision, so that nothing but rounding lies between them. The weights go from one to the other in the order
-of the text, layer by layer; their shapes have to agree.
+Both run in double precision, so that they differ only by rounding. The weights are copied from one to the other, layer
+by layer in the order of the text; their shapes have to agree.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ from archcalc.tracing.graph import STORED, Node
 from archcalc.tracing.lineup import BATCHES
 from archcalc.tracing.telling import Telling
 
-# What values hold that no data goes into.
+# What values hold that depend on no data.
 Fixed = Mapping[Value, torch.Tensor]
 
-# Calls that give the tensor itself where it has that type and lies there already.
+# Calls that give the tensor itself if it already has that type and place.
 _CASTS = frozenset(
     ("to", "type", "type_as", "float", "double", "half", "bfloat16", "int", "long", "bool", "cpu", "cuda", "contiguous")
 )
 
 _NEAR = 1e-8
-# Where the module itself computes some of it in single precision, whatever it is given, or in less.
+# For a module that itself computes some of it in single precision or less, whatever it is given.
 _NEAR_SINGLE = 1e-5
 _SINGLE = (torch.float32, torch.float16, torch.bfloat16)
 
@@ -78,13 +78,13 @@ def compare(reading: Reading) -> None:
         comparison.checked = f"outputs are not compared: {left} has no weight in the module"
         return
     with torch.no_grad():
-        # one number for each sample has an axis of its own in the network
+        # one number for each sample gets an axis of its own in the network
         ours = built(*(tensor if tensor.dim() > 1 else tensor[:, None] for _, tensor, _ in inputs))
     _tell(comparison, tensors(ours), _batched(recorded, reading.run), _in_single(recorded.run))
 
 
 def _in_single(run: Run) -> bool:
-    """Whether a module turns its data into numbers of single precision on the way."""
+    """Whether a module converts its data to single precision on the way."""
     return any(
         call.name in ("float", "half", "bfloat16")
         or any(one in _SINGLE for one in (*call.args, *call.kwargs.values()) if isinstance(one, torch.dtype))
@@ -94,7 +94,7 @@ def _in_single(run: Run) -> bool:
 
 
 def _numbers(one: Example, module: nn.Module) -> torch.Tensor:
-    """Two samples of an input; whole numbers are those of tokens that each table of the module has."""
+    """Two samples of an input; integers are token ids that every table of the module has."""
     tensor = one.tensor(BATCHES[0], "cpu")
     if tensor.is_floating_point():
         return tensor.double()
@@ -103,7 +103,7 @@ def _numbers(one: Example, module: nn.Module) -> torch.Tensor:
 
 
 class _Doubled(TorchFunctionMode):
-    """What a module turns into single precision is in double precision."""
+    """Turns a module's conversions to single precision into double precision."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func is torch.Tensor.float:
@@ -113,7 +113,7 @@ class _Doubled(TorchFunctionMode):
 
 @contextmanager
 def _double() -> Iterator[None]:
-    """What a module makes on the way is in double precision as well."""
+    """Creates the tensors that a module makes on the way in double precision as well."""
     before = torch.get_default_dtype()
     torch.set_default_dtype(torch.double)
     try:
@@ -124,14 +124,14 @@ def _double() -> Iterator[None]:
 
 
 def _batched(recorded: Recorded, run: Run) -> list[torch.Tensor]:
-    """What the module gave for the samples, with the batch in front; a number for each has an axis of its own."""
+    """What the module gave for the samples, with the batch in front; one number for each gets an axis of its own."""
     pairs = [(one, value) for (_, one), (_, value) in zip(by_name(recorded.out), run.outputs) if value.of_data]
     moved = [one if value.batch is None else one.movedim(value.batch, 0) for one, value in pairs]
     return [one if one.dim() > 1 else one[:, None] for one in moved]
 
 
 def _beside(run: Run, recorded: Recorded) -> Fixed:
-    """What the values of a run without numbers hold in one with them: both do the same, call by call."""
+    """What the values of a meta run hold in a real one: both do the same, call by call."""
     calls, others = ([call for call in one.calls if call.name not in _CASTS] for one in (run, recorded.run))
     pairs = list(zip(calls, others))
     same = len(calls) == len(others) and all(one.name == other.name for one, other in pairs)
@@ -144,7 +144,7 @@ def _beside(run: Run, recorded: Recorded) -> Fixed:
 
 
 class Held:
-    """What a source holds: its weights by name, and by its value what no data goes into."""
+    """What a source holds: its weights by name, and its constants by value."""
 
     def __init__(self, weights: Mapping[str, torch.Tensor], fixed: Fixed) -> None:
         self.weights = weights
@@ -178,9 +178,9 @@ class Held:
 
 
 def filled(built: nn.Module, order: list[Node], shapes: Mapping[str, tuple[int, ...]], theirs: Held) -> str | None:
-    """Gives a network the weights and constants of its source; one that is left without, if there is such.
+    """Gives a network the weights and constants of its source; returns one that got none, if there is one.
 
-    Raises `Unlike` and `RuntimeError` where they do not fit.
+    Raises `Unlike` or `RuntimeError` if they do not fit.
     """
     state = _state(order, list(shapes), theirs)
     state = {name: one.reshape(shapes[name]) if name in shapes else one for name, one in state.items()}
@@ -197,7 +197,7 @@ def filled(built: nn.Module, order: list[Node], shapes: Mapping[str, tuple[int, 
 
 
 def _fill(place: torch.Tensor, numbers: torch.Tensor) -> None:
-    """Raises `Unlike` where the numbers do not go there."""
+    """Raises `Unlike` if the numbers do not fit."""
     if place.shape != numbers.shape:
         raise Unlike(f"a constant has {list(numbers.shape)} numbers, and the spec {list(place.shape)}")
     place.copy_(numbers)
@@ -227,7 +227,7 @@ def tensors(item: object) -> list[torch.Tensor]:
 
 
 def hindrance(reading: Telling) -> str | None:
-    """Why there is nothing to compare."""
+    """Why nothing can be compared."""
     comparison = reading.comparison
     if comparison.declared:
         return "an opaque layer has no code"
@@ -242,7 +242,7 @@ def hindrance(reading: Telling) -> str | None:
 
 
 def _draw(module: nn.Module) -> None:
-    """Numbers of a size that comes through: what starts as zeros or ones would hide a difference."""
+    """Random numbers of a size that survives the network: zeros or ones, as initialised, would hide a difference."""
     for name, parameter in module.named_parameters():
         fan = parameter[0].numel() if parameter.dim() > 1 else 1
         nn.init.normal_(parameter, 0.5 if parameter.dim() < 2 and name.endswith("weight") else 0.0, fan**-0.5 / 2)
@@ -286,7 +286,7 @@ def _attention(node: Node, left: Iterator[str], theirs: Held) -> dict[str, torch
 
     def part(letter: str, key: str) -> torch.Tensor:
         held = theirs.weights[node.weights[f"{letter}.{key}"]]
-        return held[[row % len(held) for row in rows[letter]]]  # a bias may be that of its third alone
+        return held[[row % len(held) for row in rows[letter]]]  # only one of the three may have a bias
 
     state: dict[str, torch.Tensor] = {}
     final = "out_proj.bias" if "out_proj.bias" in node.weights else "out_proj.weight"

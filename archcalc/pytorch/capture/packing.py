@@ -1,4 +1,4 @@
-"""Packed sequences as what they were packed from: how long each is depends on numbers, and all are as long as the longest.
+"""Packed sequences, treated as padded: lengths depend on numbers, so all are taken to be as long as the longest.
 
 `pack_padded_sequence` gives its tensor as it is, recurrent modules run over that, and `pad_packed_sequence` gives back
 what they made of it.
@@ -15,7 +15,7 @@ from torch.utils.weak import WeakIdKeyDictionary
 
 
 class Packing:
-    """The tensors that stand for packed ones, each with whether the batch is its first axis.
+    """The tensors that stand for packed ones, each with whether its batch axis comes first.
 
     `turn` swaps the first two axes of a tensor.
     """
@@ -27,7 +27,7 @@ class Packing:
         self.is_used = False
 
     def called(self, name: str, args: Any) -> tuple[torch.Tensor, torch.Tensor] | None:
-        """What packing and padding give, with how many samples each step has, or steps each sample; None for another call."""
+        """What packing and padding give, with samples for each step or steps for each sample; None for other calls."""
         if name == "_pack_padded_sequence":
             x, _, first = args
             self._first[x], self.is_used = first, True
@@ -40,7 +40,7 @@ class Packing:
         return None
 
     def unpacked(self, module: Any, args: Any) -> Any:
-        """The arguments of a recurrent module that is called with a packed sequence, with a padded one; None for others."""
+        """Arguments of a recurrent module with the packed sequence replaced by a padded one; None for other calls."""
         if not args or not isinstance(args[0], PackedSequence) or args[0].data not in self._first:
             return None
         self._given[id(module)] = args[0]
@@ -48,7 +48,7 @@ class Packing:
         return (self._laid(args[0].data, module.batch_first), *states)
 
     def repacked(self, module: Any, out: Any) -> Any:
-        """What such a module gave, packed as what it was called with; None for others."""
+        """What such a module gave, packed like its input; None for other calls."""
         given = self._given.pop(id(module), None)
         if given is None:
             return None
@@ -60,7 +60,7 @@ class Packing:
 
 
 def _ordered(state: Any, order: torch.Tensor | None) -> Any:
-    """States with the samples in another order, which an LSTM has two of."""
+    """States with the samples in another order; an LSTM has two states."""
     if isinstance(state, tuple):
         return tuple(_ordered(one, order) for one in state)
     return state if state is None or order is None else state.index_select(1, order)

@@ -73,7 +73,7 @@ def read_module(module: nn.Module, inputs: list[Example], name: str, train: bool
 
 
 def _advice(module: nn.Module, error: BaseException) -> str:
-    """What to do where a module goes by the numbers of a tensor."""
+    """What to do if a module's control flow depends on the numbers of a tensor."""
     if not asks_numbers(error):
         return ""
     for name, part in module.named_modules():
@@ -86,7 +86,7 @@ def _advice(module: nn.Module, error: BaseException) -> str:
 
 
 def runs(module: nn.Module, inputs: list[Example], name: str, train: bool) -> tuple[Run, Run]:
-    """A module at two batches. Raises `RequestError` with what it raises."""
+    """A module run at two batch sizes. Raises `RequestError` with the module's own error."""
     before = module.training
     modes = {one: one.training for one in module.modules()}
     module.train(train)

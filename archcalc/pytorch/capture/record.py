@@ -1,8 +1,8 @@
 """One run of a module on the meta device: its calls, the modules around them, the tensors between them.
 
-Calls are those of PyTorch's functions, as `torch.conv2d` with its weight; what a function calls inside is not seen.
-Modules that PyTorch runs by one kernel of its own, as an LSTM, are one call. A tensor is known by its identity, and
-has a new value after a call that changes it in place.
+Calls are those of PyTorch's functions, such as `torch.conv2d` with its weight; what a function calls inside is not
+seen. A module that PyTorch runs as one kernel, such as an LSTM, is one call. A tensor is known by its identity, and has
+a new value after a call that changes it in place.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ from archcalc.tracing.calls import (
     Value,
 )
 
-# Modules that are one call.
+# Modules that are recorded as one call.
 _ONE_CALL = (nn.MultiheadAttention, nn.LSTM, nn.GRU, nn.RNN)
-# Calls that give a tensor for its shape or type alone.
+# Calls that use a tensor only for its shape or type.
 _FRESH = frozenset(
     ("zeros_like", "ones_like", "empty_like", "full_like", "rand_like", "randn_like", "new_zeros", "new_ones", "new_empty",
      "new_full", "new_tensor")
@@ -74,7 +74,7 @@ class Recorder(TorchFunctionMode):
     """Notes every call of PyTorch's functions while it is entered.
 
     Attributes:
-        fixed: the tensors on the CPU that no data goes into, as constants and weights that are computed.
+        fixed: the tensors on the CPU that depend on no data, such as constants and computed weights.
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -104,7 +104,7 @@ class Recorder(TorchFunctionMode):
         self.run.inputs.append(value)
 
     def value(self, tensor: torch.Tensor) -> Value:
-        """What is known of a tensor; one that nobody has seen is a constant."""
+        """What is known of a tensor; one not seen before is a constant."""
         value = self.known.get(tensor)
         if value is None:
             value = _value(CONSTANT, tensor)
@@ -121,7 +121,7 @@ class Recorder(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         if asks_gradients(func) or asks_cpu(func, args, kwargs):
-            return args[0]  # nothing is trained here, and PyTorch's counter would watch what is
+            return args[0]  # nothing is trained here, and PyTorch's counter would track gradients
         if self.inside:
             steps = steps_of(args) if getattr(func, "__name__", "") in RECURRENT else 0
             return self._recurrent(func, args, steps) if steps > 2 else func(*args, **kwargs)
@@ -132,7 +132,7 @@ class Recorder(TorchFunctionMode):
         if isinstance(func, OpOverload) and not any(
             value.of_data or value.of_parameters for value in map(self.value, read)
         ):
-            return func(*args, **kwargs)  # as PyTorch's counter calls while torch.vmap makes a mask
+            return func(*args, **kwargs)  # such as the calls of PyTorch's counter while torch.vmap makes a mask
         versions = [one._version for one in read]
         name = name_of(func)
         packed = self.packing.called(name, args)
@@ -169,13 +169,13 @@ class Recorder(TorchFunctionMode):
                 return out
             if not changed or changed[0] is outs[0] is read[0]:
                 self.constants.note(func, args, kwargs, outs[0], bool(changed))
-            version = outs[0]._version  # numbers are asked for later, when more may have been written
+            version = outs[0]._version  # its numbers may be asked for later, after further writes
             made.table = partial(self._table, outs[0], version)
             made.look = partial(self._same, outs[0], version)
         return out
 
     def _recurrent(self, func: Any, args: Any, steps: int) -> Any:
-        """What a recurrent layer gives, and counts, over so many steps: each costs as much as the one before."""
+        """What a recurrent layer gives, and its count, over so many steps: all steps cost the same."""
         before = self.counter.get_total_flops()
         first = func(*shortened(args, 1))
         one = self.counter.get_total_flops() - before
@@ -294,13 +294,13 @@ class Recorder(TorchFunctionMode):
             return self.packing.repacked(module, out)
         if not self.inside and self.scopes:
             unseen = [one for one in tensors(out) if one not in self.known]
-            if unseen:  # made by what does not ask, as a scripted function
+            if unseen:  # made by code that does not dispatch, such as a scripted function
                 self._note(type(module).__name__, args, kwargs, unseen, module)
         return None
 
 
 def _is_mixed(read: list[torch.Tensor]) -> bool:
-    """Whether some of the tensors have numbers, and others none: those are made where the module's code says no device."""
+    """Whether real and meta tensors are mixed: real ones are made where the module's code names no device."""
     return any(one.device.type == "meta" for one in read) and any(
         one.device.type == "cpu" and one.dim() for one in read
     )
@@ -314,15 +314,15 @@ def _place() -> tuple[str, int]:
     return frame.f_code.co_filename, frame.f_lineno
 
 
-# An input: its name, what it holds, and whether it goes by its name.
+# An input: its name, what it holds, and whether it is passed by name.
 Given = tuple[str, torch.Tensor, bool]
 
 
 class Recorded:
-    """A run, with what it held where that has numbers.
+    """A run, and the real tensors that it held.
 
     Attributes:
-        run: its calls; out: what the module gave; fixed: what no data goes into, by the value that stands for it.
+        run: its calls; out: what the module gave; fixed: tensors that depend on no data, by their value.
     """
 
     def __init__(self, run: Run, out: Any, fixed: Mapping[Value, torch.Tensor]) -> None:
@@ -334,7 +334,7 @@ class Recorded:
 def record(model: nn.Module, inputs: list[Given], count: bool = True) -> Recorded:
     """Runs a model once and notes what it does.
 
-    With `count`, PyTorch's counter runs along, which takes most of the time.
+    With `count`, PyTorch's counter runs too, which takes most of the time.
     """
     recorder = Recorder(model)
     recorder.counts = count
@@ -347,7 +347,7 @@ def record(model: nn.Module, inputs: list[Given], count: bool = True) -> Recorde
 
 @contextmanager
 def _untouched(model: nn.Module) -> Iterator[None]:
-    """What a run leaves in its modules, as tables that are computed once, is taken out again; nothing is trained."""
+    """Undo what a run leaves in its modules, such as tables that are computed once; nothing is trained."""
     kept = [
         (module, {key: copy(one) if isinstance(one, (dict, list)) else one for key, one in vars(module).items()})
         for module in model.modules()

@@ -1,6 +1,6 @@
-"""Sizes of what PyTorch is slow at on the meta device, found without running all of it.
+"""Sizes that PyTorch is slow to find on the meta device, found without running all of it.
 
-Recurrent layers run there step by step, and one step says what all of them give; a batch norm is taken apart.
+Recurrent layers run there step by step, and one step tells what all of them give; a batch norm is decomposed.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ RECURRENT = frozenset(("lstm", "gru", "rnn_tanh", "rnn_relu"))
 
 
 def steps_of(args: Any) -> int:
-    """How many steps a call of `torch.lstm` and its like has; 0 for another kind of call, as over packed sequences."""
+    """How many steps a call of `torch.lstm` and the like has; 0 for other calls, such as with packed sequences."""
     if len(args) != 9 or not isinstance(args[2], (list, tuple)) or not args[0].is_meta or args[0].dim() != 3:
         return 0
     return int(args[0].shape[_axis(args)])
@@ -25,21 +25,21 @@ def shortened(args: Any, steps: int) -> tuple[Any, ...]:
 
 
 def lengthened(given: tuple[torch.Tensor, ...], args: Any, steps: int) -> tuple[torch.Tensor, ...]:
-    """What one step gives, for so many: the states are as large."""
+    """What one step gives, extended to so many: the states keep their size."""
     sizes = list(given[0].shape)
     sizes[_axis(args)] = steps
     return (given[0].new_empty(sizes), *given[1:])
 
 
 def _axis(args: Any) -> int:
-    """The axis of the steps; the last argument says whether the batch stands before it."""
+    """The axis of the steps; the last argument says whether the batch comes first."""
     return 1 if args[8] else 0
 
 
 def normed(name: str, read: list[torch.Tensor], args: Any, kwargs: Any) -> torch.Tensor | None:
-    """What a batch norm with fixed statistics gives: its sizes take PyTorch longer than those of all else together.
+    """What a batch norm with fixed statistics gives: finding its sizes takes PyTorch longer than all others together.
 
-    None for other calls, and for one that does not fit, which PyTorch then refuses.
+    None for other calls, and for one whose sizes do not fit, which PyTorch then refuses.
     """
     if name != "batch_norm" or not read[0].is_meta or read[0].dim() < 2:
         return None

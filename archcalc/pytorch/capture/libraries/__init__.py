@@ -1,1 +1,1 @@
-"""Libraries whose models have names: `find` in the file of each builds one and knows what it is called with."""
+"""Libraries whose models have names: `find` in each file builds a model and knows its inputs."""

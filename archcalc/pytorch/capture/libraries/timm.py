@@ -1,4 +1,4 @@
-"""Models of timm, as `timm:resnet50`."""
+"""Models of timm, such as `timm:resnet50`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from archcalc.pytorch.capture.examples import Example
 
 
 def find(what: str, given: dict[str, Any]) -> Found:
-    """The model of that name, for an image of the size it was trained for. Raises `RequestError`."""
+    """The model of that name, for images of the size it was trained on. Raises `RequestError`."""
     timm = library("timm", f"timm:{what}", "create_model")
     if not timm.is_model(what):
         raise unknown("timm", what, timm.list_models())

@@ -1,4 +1,4 @@
-"""Models of torchvision, as `torchvision:swin_t`; of detectors a part, as `torchvision:retinanet_resnet50_fpn.backbone`."""
+"""Models of torchvision, such as `torchvision:swin_t`, or a part: `torchvision:retinanet_resnet50_fpn.backbone`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from archcalc.diagnostics import RequestError
 from archcalc.pytorch.capture.building import RAISED, Found, built, library, real, unknown
 from archcalc.pytorch.capture.examples import Example
 
-# What torchvision's models take, by the folder that they are in: channels first without the batch.
+# What torchvision's models take, by their folder: channels first, without the batch.
 _SIZES = {"segmentation": (3, 520, 520), "video": (3, 16, 224, 224), "optical_flow": (3, 360, 520)}
 
 
@@ -49,7 +49,7 @@ def find(what: str, given: dict[str, Any]) -> Found:
 
 
 def _part(name: str, module: nn.Module, part: str, real: Callable[[], nn.Module]) -> Found:
-    """A module inside a model, as the trunk of a detector."""
+    """A module inside a model, such as the backbone of a detector."""
     parts = dict(module.named_modules())
     if part not in parts:
         near = suggest(part, [one for one in parts if one])
@@ -60,7 +60,7 @@ def _part(name: str, module: nn.Module, part: str, real: Callable[[], nn.Module]
 
 
 def _crop(models: ModuleType, what: str, size: tuple[int, ...]) -> tuple[int, ...]:
-    """The size that its published weights were trained for."""
+    """The image size that its published weights were trained on."""
     try:
         transform = next(iter(models.get_model_weights(what))).transforms()
         crop = getattr(transform, "crop_size", None)

@@ -1,6 +1,6 @@
-"""Models of transformers, as `transformers:config.json`, or `transformers:detr` for the published defaults of a type.
+"""Models of transformers: `transformers:config.json`, or `transformers:detr` for a type's published defaults.
 
-Only classes of transformers are run: code that a configuration names beside itself (`auto_map`) is passed over, and
+Only classes of transformers itself are run: code that a configuration refers to (`auto_map`) is ignored, and
 nothing is fetched.
 """
 
@@ -41,7 +41,7 @@ _TOKENS, _STEPS, _DECODED, _REGIONS = 128, 16_000, 32, 36
 def find(what: str, given: dict[str, Any]) -> Found:
     """The model of a configuration, with inputs that it runs with. Raises `RequestError`."""
     name = f"transformers:{what}"
-    os.environ["HF_HUB_OFFLINE"] = "1"  # a configuration may ask for a trunk with its published weights
+    os.environ["HF_HUB_OFFLINE"] = "1"  # a configuration may ask for a backbone with its published weights
     with contextlib.suppress(RequestError):
         package("torchvision", name)  # which transformers imports where it is installed
     transformers = library("transformers", name, "CONFIG_MAPPING")
@@ -65,7 +65,7 @@ def find(what: str, given: dict[str, Any]) -> Found:
 
 
 def _plainly(config: Any) -> None:
-    """Asks for the plain form of a model: nothing kept for the next token, experts by products that shapes decide."""
+    """Asks for the plain form of a model: no cache, and experts computed by products whose shapes are fixed."""
     config.use_cache = False
     for part in (config, *(getattr(config, name, None) for name in getattr(config, "sub_configs", {}))):
         if part is not None:
@@ -73,7 +73,7 @@ def _plainly(config: Any) -> None:
 
 
 def _keys(what: str, name: str, transformers: ModuleType) -> dict[str, Any]:
-    """The keys of a configuration: those of a file, or of a model type nothing but its name."""
+    """The keys of a configuration: those of a file; for a model type, only its name."""
     types = list(transformers.CONFIG_MAPPING.keys())
     if os.path.isdir(what):
         what = os.path.join(what, "config.json")
@@ -97,7 +97,7 @@ def _keys(what: str, name: str, transformers: ModuleType) -> dict[str, Any]:
 
 
 def _class(architectures: Json, config: Any, transformers: ModuleType) -> Any:
-    """The class that a configuration names, else the trunk of its type. Raises `RequestError`."""
+    """The class that a configuration names, else the base model of its type. Raises `RequestError`."""
     named = architectures[0] if isinstance(architectures, list) and architectures else None
     if named is None:
         return transformers.MODEL_MAPPING[type(config)]
@@ -109,11 +109,11 @@ def _class(architectures: Json, config: Any, transformers: ModuleType) -> Any:
 
 
 def _inputs(module: nn.Module, config: Any) -> list[Example]:
-    """The first of some usual sets of inputs that the model runs with; where none does, the one that came furthest."""
+    """The first of some common sets of inputs that the model runs with; if none does, the one that got furthest."""
     tried = list(_candidates(module, config))
     furthest = tried[0] if tried else [Example("input", (3, 224, 224))]
     for unpadded in (False, True):
-        if unpadded:  # else some look for padding among the tokens, to warn of it
+        if unpadded:  # otherwise some look for padding among the tokens, to warn about it
             for part in _parts(config):
                 with contextlib.suppress(*RAISED):  # where it has to be a number
                     part.pad_token_id = None
@@ -129,12 +129,12 @@ def _inputs(module: nn.Module, config: Any) -> list[Example]:
     return furthest
 
 
-# What else some models are called with, beside their main input; and what goes together.
+# What some models are called with besides their main input, and which inputs go together.
 _TOGETHER = (("bbox",), ("bbox", "decoder_input_ids"), ("visual_feats", "visual_pos"), ("visual_embeds",))
 
 
 def _candidates(module: Any, config: Any) -> Iterator[list[Example]]:
-    """What it may be called with, from little to much."""
+    """What it may be called with, smallest sets first."""
     taken = inspect.signature(module.forward).parameters
     makers = {
         "input_ids": _tokens,
@@ -151,7 +151,7 @@ def _candidates(module: Any, config: Any) -> Iterator[list[Example]]:
     }
     known = [name for name in makers if name in taken]
     main = module.main_input_name if module.main_input_name in makers else (known or ["input_ids"])[0]
-    # Where a decoder gets no tokens, some models make them from those of the encoder.
+    # If a decoder gets no tokens, some models derive them from the encoder's.
     sets = [[main, "decoder_input_ids"], [main], [main, "pixel_values"], [main, "input_ids"]]
     sets += [[main, one] for one in known if one != main]
     sets += [[main, *others] for others in _TOGETHER]
@@ -170,7 +170,7 @@ _UNUSUAL = frozenset(one for together in _TOGETHER for one in together) - {"deco
 
 
 def _parts(config: Any) -> list[Any]:
-    """A configuration and those inside it."""
+    """A configuration and those nested in it."""
     inside = dict.fromkeys(
         ("vision_config", "audio_config", "text_config", "encoder", *getattr(config, "sub_configs", ()))
     )
@@ -178,7 +178,7 @@ def _parts(config: Any) -> list[Any]:
 
 
 def _asked(config: Any, *names: str) -> Any:
-    """The first of these keys that a configuration has, or the one inside it."""
+    """The first of these keys that a configuration, or one nested in it, has."""
     for part in _parts(config):
         for name in names:
             value = getattr(part, name, None)
@@ -197,7 +197,7 @@ def _decoded(config: Any) -> Iterator[tuple[int, ...]]:
 
 
 def _images(config: Any) -> Iterator[tuple[int, ...]]:
-    """Images, as large as the configuration says; of videos several."""
+    """Images, as large as the configuration says; several for videos."""
     channels = _asked(config, "num_channels", "in_channels", "in_chans") or 3
     size = _asked(config, "image_size", "input_size", "img_size") or 224
     if isinstance(size, dict):
@@ -230,7 +230,7 @@ def _features(config: Any) -> Iterator[tuple[int, ...]]:
 
 
 def _vectors(config: Any) -> Iterator[tuple[int, ...]]:
-    """Positions of the width of the model."""
+    """Vectors of the model's width, one for each position."""
     yield (_TOKENS, _asked(config, "d_model", "hidden_size") or 768)
 
 
@@ -241,7 +241,7 @@ def _boxes(config: Any) -> Iterator[tuple[int, ...]]:
 
 
 def _regions(config: Any) -> Iterator[tuple[int, ...]]:
-    """Features of so many regions of an image as detectors give."""
+    """Features of as many image regions as detectors give."""
     yield (_REGIONS, _asked(config, "visual_feat_dim") or 2048)
 
 
@@ -251,12 +251,12 @@ def _regions_at(config: Any) -> Iterator[tuple[int, ...]]:
 
 
 def _seen(config: Any) -> Iterator[tuple[int, ...]]:
-    """Regions by their embeddings."""
+    """Regions as embeddings."""
     yield (_REGIONS, _asked(config, "visual_embedding_dim") or 2048)
 
 
 def _series(config: Any) -> Iterator[tuple[int, ...]]:
-    """A series in time, of one channel or several."""
+    """A time series of one channel or several."""
     steps = _asked(config, "context_length") or 512
     yield (steps, _asked(config, "num_input_channels") or 1)
     yield (steps,)
