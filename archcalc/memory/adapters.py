@@ -8,7 +8,7 @@ from __future__ import annotations
 from archcalc.layers.saved import Saved, Saving
 from archcalc.network.graph import Adapter, Node
 
-# What attention keeps of what its last projection reads.
+# The name under which attention keeps the input of its last projection.
 _INNER = "output of the scores"
 
 
@@ -18,11 +18,11 @@ def learns(node: Node) -> bool:
 
 
 def adapted(node: Node, how: Saving, saved: Saved, passing: tuple[int, int]) -> tuple[Saved, tuple[int, int]]:
-    """What a layer keeps with its adapters, and needs in passing.
+    """What a layer with adapters keeps, and needs temporarily.
 
-    Each keeps what it reads and the product with its first matrix. Forward, what the second gives, and its product with
-    the factor, are there beside what the layer's own matrix gives; backward, the gradient times the factor, then that of
-    the input twice before both are added.
+    Each adapter keeps its input and the product with its first matrix. In the forward pass the second product, and that
+    times the factor, exist beside the output of the layer's own matrix. In the backward pass, the gradient times the
+    factor exists, then two gradients of the input until they are added.
     """
     layer = node.layer
     assert layer is not None
@@ -46,6 +46,6 @@ def adapted(node: Node, how: Saving, saved: Saved, passing: tuple[int, int]) -> 
 
 
 def _backward(adapter: Adapter, how: Saving, given: int, read: int) -> int:
-    """Bytes beside the gradients of what is given and of what is read."""
+    """Bytes besides the gradients of the output and of the input."""
     needed = adapter.place < 0 or how.needs[adapter.place]
     return max(given - read, read) if needed else given

@@ -15,10 +15,10 @@ from archcalc.memory.footprint import Footprint
 _MIB = 1024**2
 # Every tensor takes a multiple of this.
 _BLOCK = 512
-# Tensors up to here share segments of `_SMALL_SEGMENT`; those up to `_ALONE` segments of `_LARGE_SEGMENT`.
+# Tensors up to this size share segments of `_SMALL_SEGMENT`; those up to `_ALONE` share segments of `_LARGE_SEGMENT`.
 _SMALL, _SMALL_SEGMENT = _MIB, 2 * _MIB
 _ALONE, _LARGE_SEGMENT = 10 * _MIB, 20 * _MIB
-# Larger tensors have their own segment, in multiples of this.
+# Larger tensors each have a segment, whose size is a multiple of this.
 _STEP = 2 * _MIB
 
 
@@ -45,20 +45,20 @@ class Taken:
 
 
 def taken(found: Footprint, device: Device) -> Taken:
-    """The memory of the peak of `found` on `device`."""
+    """The memory that the peak of `found` takes on `device`."""
     return Blocks(found.tensors, device).taken(found.peak)
 
 
 def needed(found: Footprint) -> int:
-    """The bytes compared with a limit: as nvidia-smi shows them with a device, else the peak."""
+    """The bytes compared with a limit: what nvidia-smi shows if there is a device, else the peak."""
     return found.peak if found.running.chip is None else taken(found, found.running.chip).shown
 
 
 class Blocks:
-    """The tensors that stay from step to step, as the allocator of a device holds them.
+    """The tensors that persist from step to step, as a device's allocator holds them.
 
     Args:
-        tensors: bytes and number of those of each size.
+        tensors: for each size, the bytes of a tensor and the number of them.
     """
 
     def __init__(self, tensors: Iterable[tuple[int, int]], device: Device) -> None:
@@ -74,13 +74,13 @@ class Blocks:
             self._parts = _added(self._parts, bytes, count)
 
     def plus(self, tensors: Iterable[tuple[int, int]]) -> Blocks:
-        """These tensors and other ones that stay."""
+        """These tensors and other persistent ones."""
         other = copy(self)
         other._add(tensors)
         return other
 
     def taken(self, peak: int) -> Taken:
-        """What a peak of this many bytes takes, with everything but the tensors that stay in one piece."""
+        """What a peak of this many bytes takes, if everything but the persistent tensors is one block."""
         device = self.device
         if device.kind == "cpu":
             return Taken(peak, peak, peak + device.context_bytes, device.memory_bytes)
@@ -91,7 +91,7 @@ class Blocks:
 
     def largest_peak(self, room: int) -> int:
         """The largest peak that fits into `room`."""
-        low, high = 0, room + 1  # more than `room` is shown of a peak of `room`
+        low, high = 0, room + 1  # a peak of `room` is shown as more than `room`
         while high - low > 1:
             middle = (low + high) // 2
             low, high = (middle, high) if self.taken(middle).shown <= room else (low, middle)
@@ -99,7 +99,7 @@ class Blocks:
 
 
 def _added(parts: tuple[int, int, int], bytes: int, count: int) -> tuple[int, int, int]:
-    """Bytes in small, in shared large and in segments of their own, with so many tensors more."""
+    """Bytes in small segments, in shared large ones and in segments of one tensor, with this many more tensors."""
     small, shared, alone = parts
     block = _up(bytes, _BLOCK)
     if block <= _SMALL:
@@ -110,7 +110,7 @@ def _added(parts: tuple[int, int, int], bytes: int, count: int) -> tuple[int, in
 
 
 def _segments(parts: tuple[int, int, int]) -> int:
-    """Bytes of the segments that hold tensors, without room lost between them."""
+    """Bytes of the segments that hold tensors, if no room is lost between them."""
     small, shared, alone = parts
     return _up(small, _SMALL_SEGMENT) + _up(shared, _LARGE_SEGMENT) + alone
 

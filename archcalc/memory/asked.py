@@ -1,4 +1,4 @@
-"""What a layer says of a way to run it; copies of a layer are mostly run alike, and it is asked once for all of them."""
+"""What a layer says about one way to run it. Most copies of a layer run alike, so it is asked once for all of them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from archcalc.network.graph import Node
 
 
 class Asked:
-    """A layer, `how` it runs, and what it says of that."""
+    """A layer, `how` it runs, and what it says about that."""
 
     def __init__(self, node: Node, layer: Layer, how: Saving) -> None:
         self.node, self.layer, self.how = node, layer, how
@@ -23,7 +23,7 @@ class Asked:
 
     @cached_property
     def passing(self) -> tuple[int, int]:
-        """Bytes that it needs in passing, forward and backward."""
+        """Temporary bytes, forward and backward."""
         return self.layer.passing(self.how, self.node.exit, *self.node.inputs)
 
     @cached_property
@@ -33,21 +33,21 @@ class Asked:
 
     @cached_property
     def shares(self) -> bool:
-        """Whether its output is in the memory of its first input."""
+        """Whether its output shares memory with its first input."""
         return self.layer.shares(self.how, self.node.exit, *self.node.inputs)
 
     @cached_property
     def stored(self) -> int:
-        """Numbers in the memory of its output."""
+        """The number of elements in the memory of its output."""
         return self.layer.stored(self.how, self.node.exit, *self.node.inputs)
 
     @cached_property
     def strides(self) -> Strides:
-        """How its output lies in memory."""
+        """The strides of its output."""
         return self.layer.strides(self.how, self.node.exit, *self.node.inputs)
 
     @cached_property
     def further_strides(self) -> dict[str, Strides]:
-        """How its further outputs do."""
+        """The strides of its further outputs."""
         y = self.node.exit
         return {name: self.layer.further_strides(name, self.how, y, *self.node.inputs) for name in y.outputs or {}}

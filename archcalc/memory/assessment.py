@@ -20,7 +20,7 @@ from archcalc.network.load import Graph
 from archcalc.running import Running
 from archcalc.running.declaration import GENERATE, INFERENCE, TRAIN
 
-# In the order in which they are told.
+# In the order of the report.
 MODES = (TRAIN, INFERENCE, GENERATE)
 TITLES = {TRAIN: "training", INFERENCE: "inference", GENERATE: "generation"}
 
@@ -33,7 +33,7 @@ class Question:
         said: the given run settings; without a mode, every mode that applies is answered.
         limit: the limit in bytes, instead of the device's memory.
         fit: the batch and dims to maximise; empty for all of them.
-        chip: the device that `said` names, if it was already looked up.
+        chip: the device named in `said`, if already looked up.
     """
 
     said: Running = field(default_factory=Running)
@@ -101,8 +101,8 @@ def assess(graph: Graph, question: Question) -> Assessment:
     """Answer a question about a network.
 
     Raises:
-        RequestError: a name that is not the batch, a dim or a group; sizes to fit but no limit; what
-            was said contradicts itself; generation asked of a network that does not generate.
+        RequestError: a name that is not the batch, a dim or a group; sizes to fit but no limit; contradictory
+            settings; generation requested of a network that does not generate.
         SpecError: the network cannot have this length.
     """
     answer = Assessment(graph, question, [])

@@ -1,8 +1,8 @@
-"""torch.autocast: the type that each layer computes in, and the casts that this takes.
+"""torch.autocast: the type in which each layer computes, and the casts that this takes.
 
 Parameters stay in fp32. Matrix-product layers compute in 16 bits and read cast copies of other types; autograd
-keeps the copies, and gradients are in 16 bits before they reach what was copied. The copies of parameters that
-are trained are remembered until the forward pass is over, but at inference, where they are made for each layer anew.
+keeps the copies, and gradients are in 16 bits until they reach the tensors that were copied. In training, copies of
+trained parameters are cached until the forward pass ends; at inference every layer makes its own.
 Source: torch/csrc/autocast and aten/src/ATen/autocast_mode.h of PyTorch 2.13, compared with its allocator on the CPU.
 """
 
@@ -17,7 +17,7 @@ from archcalc.quantity import plain, product
 from archcalc.running import Running
 from archcalc.running.precisions import BYTES
 
-# Copies of parameters, each with its name in the layer.
+# Copies of parameters, each under its name in the layer.
 Copies = list[tuple[str, Storage]]
 
 
@@ -25,8 +25,8 @@ class Autocast:
     """The types of one run; without autocast they are all the same.
 
     Attributes:
-        is_on: whether layers compute in types of their own.
-        remembered: the copies of parameters, by owner, name and copy of it.
+        is_on: whether each layer has its own compute type.
+        remembered: the cached copies of parameters, by owner, its copy, and name.
     """
 
     def __init__(self, running: Running, structure: Structure) -> None:
@@ -51,11 +51,11 @@ class Autocast:
         return self.is_on and node.layer is not None and node.layer.autocast == LOW
 
     def parameters(self, node: Node, width: int, at: tuple[int, ...], experts: int) -> tuple[Copies, list[Storage]]:
-        """Copies of what a layer learned; all that it reads, and those of them that are remembered from now on.
+        """The 16-bit copies of a layer's parameters: all that it reads, and those that are cached from now on.
 
         Args:
-            at: which copy it is of each group of copies around it.
-            experts: so many are gone through as one.
+            at: which copy it is in each repeated group around it.
+            experts: how many experts are simulated as one.
         """
         layer, read, new = node.layer, Copies(), list[Storage]()
         assert layer is not None
@@ -76,7 +76,7 @@ class Autocast:
         return read, new
 
     def inputs(self, node: Node, inputs: list[Value], width: int) -> dict[int, Storage]:
-        """Casts of inputs of another type, by position."""
+        """The casts of inputs that have another type, by position."""
         if not self._copies(node):
             return {}
         copies: dict[Storage, Storage] = {}
@@ -87,7 +87,7 @@ class Autocast:
         return {index: copies[value.storage] for index, value in enumerate(inputs) if value.storage in copies}
 
     def _readers(self, node: Node, x: Tensor) -> int:
-        """How many copies of what it reads a layer keeps; those that nothing is learned from go at once."""
+        """How many copies of an input a layer keeps; a copy that no parameter learns from is freed at once."""
         if not self.running.trains or node.layer is None:
             return 1
         places = [place for place, other in enumerate(node.inputs) if other is x]
@@ -95,7 +95,7 @@ class Autocast:
         return max(1, own + sum(one.place in places for one in node.adapters))
 
     def uncast(self, node: Node, inputs: list[Value], width: int) -> tuple[dict[int, int], int]:
-        """Bytes of the gradients in the type computed in, where that is another: of inputs and of parameters."""
+        """Bytes of the gradients of inputs and of parameters in the compute type, where that is another type."""
         if not self.is_on or not self._copies(node):
             return {}, 0
         of_inputs = {

@@ -23,9 +23,9 @@ from archcalc.network.load import Graph
 from archcalc.running import Running
 from archcalc.running.declaration import COMPILED, GENERATE, OPTIMIZER, TRAIN
 
-# What a plot over time stacks, from bottom to top.
+# What a plot over time stacks, bottom to top.
 STACK = ("parameters", "optimizer states", "gradients", "activations")
-# Maximum moments plotted for copies: of one repeat, and of all together.
+# The most moments plotted for copies: of one repeat, and of all together.
 _MOST_SAMPLES, _MOST_TOGETHER = 2000, 20_000
 
 
@@ -50,9 +50,9 @@ class Footprint:
     Attributes:
         graph, running: the network, and how it is run.
         parts: the bytes of the peak by definition key; they add up to `peak`.
-        phase, node: when the peak occurs, and the layer that runs then; None for the loss and the step. The phase
-            "recomputation" is that of a layer that is recomputed for backward, "prompt" that of a whole prompt.
-        tensors: bytes and number of persistent tensors, and of the gradients once all exist.
+        phase, node: when the peak occurs, and the layer that runs then; None for the loss and the step. The phase is
+        "recomputation" while a layer is recomputed for backward, and "prompt" during the pass over a prompt.
+        tensors: bytes and number of the persistent tensors, and of the gradients once all exist.
         held: bytes by layer: saved for backward in training, else alive while it runs.
         saved, forward_end: saved for backward, and everything alive, after forward and loss.
         run: the simulated step; generation: the caches.
@@ -87,7 +87,7 @@ class Footprint:
 
     @cached_property
     def declares(self) -> bool:
-        """Whether some of its layers declare their costs."""
+        """Whether some of the layers declare their costs."""
         return any(node.layer is not None and node.layer.declared for node, _, _ in walk(self.graph.nodes))
 
     def samples(self) -> list[Sample]:
@@ -152,7 +152,7 @@ def _generating(found: Generation, running: Running) -> Footprint:
 
 
 def _alive(moments: Sequence[Moment]) -> dict[int, int]:
-    """The most that lives while a layer runs, besides weights and the batch."""
+    """The most that is alive while a layer runs, besides weights and the batch."""
     alive: dict[int, int] = {}
     for moment in moments:
         if moment.node is not None and moment.node.layer is not None:
@@ -169,7 +169,7 @@ def weights(graph: Graph, running: Running) -> Iterator[tuple[int, int]]:
 
 
 def tensors(graph: Graph, running: Running, all_gradients: bool) -> Iterator[tuple[int, int]]:
-    """As `weights`, with optimizer states, and the gradients where all of them are there."""
+    """Like `weights`, with optimizer states, and with the gradients if all of them exist at once."""
     yield from weights(graph, running)
     if not running.trains:
         return
@@ -195,9 +195,9 @@ def _samples(run: Run) -> Iterator[Sample]:
 
 
 def _repeated(pattern: Sequence[Moment], last: Moment, most: int) -> Iterator[Moment]:
-    """Copies that were not gone through one by one: each as the one before, with what is kept in between.
+    """Copies that were not simulated individually: each like the one before, plus what is kept in between.
 
-    They are at most `most`, and at least one.
+    Gives at least one of them and at most `most`.
     """
     copies = min(last.count, max(1, min(most, _MOST_SAMPLES // max(1, len(pattern)))))
     for copy in range(1, copies + 1):

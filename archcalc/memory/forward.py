@@ -25,11 +25,11 @@ class Forward(LayerRun):
 
     def __init__(self, graph: Graph, structure: Structure, running: Running, run: Run, peaks: bool = True) -> None:
         super().__init__(graph, structure, running, run, peaks)
-        # gradients of the batches before are there, or the fp32 sums that all are added to
+        # gradients of earlier batches exist already, or the fp32 sums to which all are added
         self.adds_up = running.trains and (running.batches > 1 or running.has_wide_gradients)
         self.gradients = run.gradients if self.adds_up else 0
         self.entered: set[int] = set()
-        # What variables let go, step by step: the same for every batch.
+        # What variables release, step by step: the same for every batch.
         self.let_go: list[list[int]] = []
         self.stretch = running.checkpoint_every or 1
         self.checkpoints = 0
@@ -39,8 +39,8 @@ class Forward(LayerRun):
     def _frame(self, nodes: list[Node], kept: set[int], batch: int, entry: Tensor | None) -> None:
         """Run the steps of one function that starts from `entry` and gives `kept`.
 
-        Its variables are those of the written module: what a step gives takes the first variable that nobody
-        reads any more, and lets go what that held; a layer with a name that is read later on has one of its own.
+        Its variables are those of the written module. The output of a step goes into the first variable that is not
+        read again, and releases what was there. A named layer that is read later has its own variable.
         """
         function = self.structure.function(nodes, kept)
         if self._known is not None:
@@ -54,7 +54,7 @@ class Forward(LayerRun):
     def _through(
         self, function: Function, batch: int, given: set[int], variables: Variables, replaced: Mapping[int, int] = _NONE
     ) -> None:
-        """Run its steps; `replaced`: what is let go when something is given, where nothing reads it any more."""
+        """Run its steps. `replaced` maps an output to what it releases, if that is not read again."""
         previous = None
         for index, (step, gives, variable, further) in enumerate(function.steps):
             there = [
@@ -75,7 +75,7 @@ class Forward(LayerRun):
             self._settle(began)
 
     def _frame_again(self, function: Function, batch: int, known: Iterator[list[int]]) -> None:
-        """Let go as in the run before."""
+        """Release the same tensors as in the previous run."""
         previous = None
         for step, _, _, _ in function.steps:
             self._run(step, batch, previous)
@@ -89,19 +89,19 @@ class Forward(LayerRun):
             self._unbind(key)
 
     def _new(self, began: int) -> list[int]:
-        """The keys in `env` that were not there when so many changes had been made."""
+        """The keys in `env` that came after the first `began` changes."""
         first = dict(reversed(self.changed[began:]))
         return [key for key, came in first.items() if came and key in self.env]
 
     def _settle(self, began: int) -> None:
-        """Keep what is left of the changes since then."""
+        """Reduce the changes since `began` to their net effect."""
         first = dict(reversed(self.changed[began:]))
         self.changed[began:] = [(key, came) for key, came in first.items() if came == (key in self.env)]
 
     def _run(self, node: Node, batch: int, before: Node | None) -> None:
         if node.unfolded:
             last = {key: child for child in node.children for key in self.structure.read(child)}
-            # Copies may give what they were given.
+            # Copies may return their input.
             there = {key for child in node.children for key in results(child) if key in self.env} | gathered(node)
             for child, previous in zip(node.children, [None, *node.children]):
                 self._run_copies(child, batch, previous)
@@ -133,9 +133,9 @@ class Forward(LayerRun):
             at = self.at
             last = index
             for further in range(stretch if skipped else 1):
-                last = index + further  # where copies are a formula, so is this
+                last = index + further  # if the number of copies is a formula, so is this
                 if node.copies > 1:
-                    between = BETWEEN if last == 1 else LAST + last  # each with gradients of its own
+                    between = BETWEEN if last == 1 else LAST + last  # each has its own gradients
                     self.at = (*at, FIRST if last == 0 else LAST if last == node.copies - 1 else between)
                 self._once(node, batch)
                 self.at = at
@@ -143,7 +143,7 @@ class Forward(LayerRun):
                     self._pass_on(entry, node)
             self.copies //= rounds
             if skipped:
-                # The variable that goes from copy to copy is replaced, so that only what is kept adds up.
+                # The variable passed from copy to copy is overwritten, so only what is kept adds up.
                 grown = self.heap.kept + self.more_kept - kept
                 self.more += (rounds - 1) * grown
                 self.more_kept += (rounds - 1) * grown
@@ -162,7 +162,7 @@ class Forward(LayerRun):
             self._unbind(id(node.exit))
 
     def _pass_on(self, entry: Tensor, node: Node) -> None:
-        """Let the next copy start from what one gave."""
+        """Let the next copy start from the output of this one."""
         self._bind(entry, self._value(node.exit))
         for name, extra in (entry.outputs or {}).items():
             given = (node.exit.outputs or {})[name]
@@ -170,7 +170,7 @@ class Forward(LayerRun):
                 self._bind(extra, self._value(given))
 
     def _enter(self, entry: Tensor | None) -> bool:
-        """Give the alias that copies start from its first value, if they are the ones it was made for."""
+        """Set the alias that copies start from to its first value, if it was made for these copies."""
         if not isinstance(entry, Alias) or id(entry) in self.entered:
             return False
         self.entered.add(id(entry))

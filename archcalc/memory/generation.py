@@ -1,6 +1,6 @@
 """Memory of generation: weights, the cache of every layer, and the pass over the prompt or one step.
 
-The prompt is computed at once, then a sequence is generated one position at a time. Layers that look back cache
+The prompt is computed at once; the sequence is then generated one position at a time. Layers that look back cache
 earlier positions: attention its keys and values, recurrent layers their state. A cache of keys and values
 grows by the same number of bytes for each position, until its window is full.
 """
@@ -58,7 +58,7 @@ class Cache:
 
 @dataclass(frozen=True)
 class Prompt:
-    """The pass over a prompt: its positions, the caches after it, and what it takes."""
+    """The pass over a prompt: its positions, the caches after it, and the memory it takes."""
 
     positions: int
     caches: tuple[Cache, ...]
@@ -66,7 +66,7 @@ class Prompt:
 
     @property
     def pieces(self) -> list[tuple[int, int]]:
-        """Bytes and number of the tensors of the caches that are there at the peak."""
+        """Bytes and number of the cache tensors that exist at the peak."""
         return [(cache.bytes // cache.pieces, cache.pieces) for cache in self.caches] if self.run.caches else []
 
 
@@ -75,12 +75,12 @@ class Generation:
     """The memory of generation at `length` positions.
 
     Attributes:
-        graph: the network at that length; step: that with one position.
+        graph: the network at that length; step: the same with one position.
         dim: the dim that counts the positions.
         length, dtype, cache_dtype: the settings, with the graph's batch.
         parameter_bytes, buffer_bytes: the weights; exact.
         caches: the caches of the layers; exact.
-        step_bytes: the peak of one step in addition to them; a rule.
+        step_bytes: the peak of one step in addition to the above; a rule.
         logits_bytes: the output of one step, a part of `step_bytes`; exact.
         running: how it is run.
     """
@@ -114,7 +114,7 @@ class Generation:
 
     @property
     def peak_in_prompt(self) -> Prompt | None:
-        """The pass over the prompt, if it takes more than the last step."""
+        """The pass over the prompt, if it takes more memory than the last step."""
         one = self.prompt
         return one if one is not None and one.run.bytes > self.cache_bytes + self.step_bytes else None
 
@@ -150,7 +150,7 @@ def generate(
         known: cached results for the same network at any batch.
 
     Raises:
-        NotGenerativeError: the network cannot give one position after the other.
+        NotGenerativeError: the network cannot generate one position after the other.
         SpecError: it cannot have that many positions; the finding says why.
         RequestError: the new tokens leave no position for a prompt.
     """
@@ -174,7 +174,7 @@ def generate(
 
 
 def cache_bytes(graph: Graph, layers: Collection[str], dtype: str) -> int:
-    """All that the layers with these ids keep for the graph's batch and positions."""
+    """Everything that the layers with these ids cache for the graph's batch and positions."""
     width = BYTES[dtype]
     return sum(
         width * node.runs(stored, work, graph.batch) * product(shape)
@@ -185,7 +185,7 @@ def cache_bytes(graph: Graph, layers: Collection[str], dtype: str) -> int:
 
 
 def _caches(graph: Graph, dim: str, width: int) -> Iterator[Cache]:
-    """What each layer on the way of the generated sequence keeps."""
+    """What each layer on the path of the generated sequence caches."""
     behind = kept_behind(graph, dim)
     for node, stored, runs in walk(graph.nodes):
         if node.layer is None or not node.inputs or dim not in named(node.exit.shape):
@@ -207,29 +207,32 @@ def _windowed(node: Node) -> bool:
 
 
 class _Again:
-    """How many positions of a tensor a step computes: all of what comes from an output that is kept, which it only reads."""
+    """How many positions of a tensor a step computes.
+
+    That is all of them for a tensor made from a kept output, and none for the kept output itself, which is only read.
+    """
 
     def __init__(self, step: Graph, positions: int) -> None:
         self.positions = positions
         self.kept = {_key(node.exit) for node, _, _ in walk(step.nodes) if node.cached}
 
     def of(self, tensor: Tensor) -> int:
-        """The positions of a tensor whose shape has one."""
+        """The number of positions of a tensor whose shape has one in a step."""
         return 0 if _key(tensor) in self.kept else self.positions if tensor.cached else 1
 
 
 def _alive(nodes: list[Node], dim: str, batch: int, width: int, held: dict[int, int], again: _Again) -> Iterator[int]:
-    """For every layer of one step: bytes of what it reads and gives, and of what the layers around it hold."""
+    """For every layer of one step: bytes of its inputs and outputs, and of what the layers around it hold."""
     for node in nodes:
         if is_of_position(node, dim):
             yield from _one_step(node.children, batch, width, held)
             continue
-        if dim not in named(node.exit.shape):  # an encoder has run before
+        if dim not in named(node.exit.shape):  # an encoder has already run
             continue
         if node.layer is None:
             yield from _alive(node.children, dim, batch, width, held, again)
             continue
-        # What a source gave is not read again: its keys and values are kept.
+        # The source's output is not read again: its keys and values are cached.
         near = [x for x in (*node.inputs, node.exit) if dim in named(x.shape)]
         alive = held | {_key(x): _bytes(x, batch, width) * again.of(x) for x in near}
         yield from _alive(node.children, dim, batch, width, alive, again)
@@ -243,7 +246,7 @@ def _one_step(nodes: list[Node], batch: int, width: int, held: dict[int, int]) -
 
 
 def _key(tensor: Tensor) -> int:
-    """The same for what goes into the first of several copies as for what it comes from."""
+    """A key that is the same for the input of the first copy and for the tensor it comes from."""
     while isinstance(tensor, Alias):
         tensor = tensor.origin
     return id(tensor)

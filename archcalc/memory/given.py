@@ -1,4 +1,4 @@
-"""What layers are given when they run: bytes of tensors, memory that is read for every sample, and a kernel."""
+"""What a layer is told when it runs: bytes of tensors, memory shared by all samples, and an attention kernel."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ def tensor_bytes(x: Tensor, batch: int, width: int) -> int:
 
 
 def forced(running: Running) -> str | None:
-    """The kernel that was asked for, for layers: one that keeps no scores is like another; None where PyTorch picks."""
+    """The requested kernel, as layers take it: all that keep no scores are one; None if PyTorch chooses."""
     if running.attention in ("", AUTO) or "attention" in running.assumed:
         return None
     return MATH if running.attention == MATH else FLASH
 
 
 def for_each(node: Node, x: Tensor, value: Value, batch: int) -> Value:
-    """What a layer reads of `x`: the same memory for every sample, where it reads no other samples."""
+    """How a layer reads `x`: the same memory for every sample if `x` does not depend on the samples."""
     if node.layer is None or node.layer.broadcasts or x.batched or not node.exit.batched:
         return value
     beside = max((plain(one.entries) for one in node.inputs if one.batched), default=1)
-    batch = batch * beside // plain(node.exit.entries)  # what `each` takes apart is of fewer samples than its entries
+    batch = batch * beside // plain(node.exit.entries)  # what `each` splits has fewer samples than there are entries
     repeated = Value(value.storage, value.bytes * batch, value.strides.expanded((batch, *x.shape)), value.width)
     repeated.states = value.states
     if batch > 1:
@@ -40,5 +40,5 @@ def for_each(node: Node, x: Tensor, value: Value, batch: int) -> Value:
 
 
 def is_pointwise(layer: Layer) -> bool:
-    """Whether a compiled step makes its output anew from what it read, or what it read and a few numbers of statistics."""
+    """Whether a compiled step recomputes its output from its inputs, or from these and a few statistics."""
     return layer.elementwise or layer.hands_on

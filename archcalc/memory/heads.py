@@ -1,8 +1,8 @@
 """Cross entropy together with the last linear layer, in chunks: the logits never exist as a whole.
 
-`chunked` is written by hand: each piece of the positions goes through the last matrix and the loss in a checkpoint.
-`fused` is one kernel that computes the gradients forward already, and keeps them instead of what it read.
-Source: Liger's fused linear cross entropy (the number of its pieces); `chunked` is compared with PyTorch's allocator.
+`chunked` is written by hand: each chunk of positions goes through the last matrix and the loss in a checkpoint.
+`fused` is one kernel that already computes the gradients in the forward pass, and keeps them instead of its input.
+Source: Liger's fused linear cross entropy (its number of chunks); `chunked` is compared with PyTorch's allocator.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ _USUAL = 8
 
 
 class Head:
-    """The last matrix of a network whose loss is computed in pieces.
+    """The last matrix of a network whose loss is computed in chunks.
 
     Attributes:
         node: the layer.
-        is_fused: whether one kernel computes the gradients forward.
-        classes: how many logits a position has. rows: positions of a piece, of the whole batch.
-        hidden: numbers that it reads. weights: numbers of its matrix.
+        is_fused: whether one kernel computes the gradients in the forward pass.
+        classes: logits per position. rows: positions per chunk, over the whole batch.
+        hidden: input features. weights: elements of the matrix.
     """
 
     def __init__(self, node: Node, batch: int, running: Running) -> None:
@@ -37,21 +37,21 @@ class Head:
         rows = self.hidden // width
         pieces = -(-self.classes // width) if self.is_fused else running.chunks or _USUAL
         self.rows = -(-rows // pieces)
-        if self.is_fused:  # as many as a power of 2
+        if self.is_fused:  # rounded up to a power of 2
             self.rows = min(rows, 1 << (self.rows - 1).bit_length())
         self.is_one = self.rows >= rows
 
     @property
     def logits(self) -> int:
-        """Numbers of a piece."""
+        """The number of logits in a chunk."""
         return self.rows * self.classes
 
 
 def head(graph: Graph, running: Running) -> Head | None:
-    """The head of a run whose loss is computed so; None where it is not.
+    """The head of a run whose loss is computed in chunks; None for other losses.
 
     Raises:
-        RequestError: the loss is no cross entropy, or no `linear` gives the only output.
+        RequestError: the loss is not cross entropy, or the only output is not that of a `linear`.
     """
     if not running.trains or running.loss not in (FUSED, CHUNKED):
         return None

@@ -1,4 +1,4 @@
-"""How a network is run: what was said of it, its own `run:`, the defaults, and the kernel that attention gets."""
+"""How a network is run: the given settings, the spec's `run:`, the defaults, and the attention kernel."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from archcalc.running.refusals import OF
 
 
 def how(graph: Graph, said: Running, mode: str, chip: Device | None = None) -> Running:
-    """How the network is run in a mode, with all defaults; its batch is that of the graph.
+    """How the network is run in a mode, with all defaults; the batch is the graph's.
 
     Raises:
-        RequestError: there is no such device, or what was said contradicts itself.
+        RequestError: an unknown device, or contradictory settings.
     """
     found = settled(said, mode, chip, [graph.document.run(graph.variant)])
     attention = _attention(graph, found) if found.attention == AUTO else found.attention
@@ -35,8 +35,9 @@ def how(graph: Graph, said: Running, mode: str, chip: Device | None = None) -> R
 
 
 def mode_of(graph: Graph, said: Running) -> str:
-    """The mode where one number is shown: the one that was said, or that alone what was said is about, else training
-    where anything is trained.
+    """The mode for commands that show a single number.
+
+    It is the given mode, or the only one that the given settings apply to, else training if anything is trained.
     """
     mode = said.over(graph.document.run(graph.variant)).mode
     if not mode and any(OF.get(name) == GENERATE for name in said.said):
@@ -45,7 +46,7 @@ def mode_of(graph: Graph, said: Running) -> str:
 
 
 def _attention(graph: Graph, running: Running) -> str | None:
-    """The kernel that PyTorch picks; `auto` where it picks several, and None where nothing attends."""
+    """The kernel that PyTorch chooses; `auto` if it chooses several, None without attention."""
     fused = {_is_fused(layer, running) for layer in _attending(graph)}
     if not fused:
         return None
@@ -73,5 +74,5 @@ def _is_fused(layer: Scored, running: Running) -> bool:
 
 
 def _is_masked(graph: Graph) -> bool:
-    """Whether there is a mask other than a causal one, which the flash kernels do not take."""
+    """Whether there is a mask other than a causal one: the flash kernels take none."""
     return any(layer.is_masked for layer in _attending(graph))

@@ -1,4 +1,4 @@
-"""One layer of a forward pass: what it reads, gives and keeps, what autocast copies for it, and the experts in it."""
+"""One layer of a forward pass: its inputs, outputs and saved tensors, its autocast copies, and its experts."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from archcalc.running import Running
 
 
 class LayerRun(Scene):
-    """A scene in which layers run; without `peaks` only what is kept is counted right.
+    """A scene in which layers run; without `peaks` only saved tensors are counted correctly.
 
     Attributes:
-        at: which copy of each group of copies is run. experts: so many of those around are gone through as one.
-        tape: what the backward pass goes back through; keeping: whether layers keep something for it.
-        products: of a checkpoint whose products are kept; known_products: of the one that runs again.
-        known: what layers said of ways to run them.
+        at: which copy runs of each repeated group around. experts: how many surrounding experts are simulated as one.
+        tape: the entries for the backward pass; keeping: whether layers save something for it.
+        products: saved matrix products of a checkpoint; known_products: those of the checkpoint being recomputed.
+        known: answers of layers about how they run.
     """
 
     def __init__(self, graph: Graph, structure: Structure, running: Running, run: Run, peaks: bool) -> None:
@@ -59,11 +59,11 @@ class LayerRun(Scene):
         """Run the steps of one function that starts from `entry` and gives `kept`."""
 
     def _which(self) -> list[int]:
-        """Of each group of copies around, whether it is the first, the last or one between them."""
+        """For each repeated group around, whether this is its first copy, its last, or one in between."""
         return [BETWEEN if one > LAST else one for one in self.at]
 
     def _in_pieces(self, width: int) -> int:
-        """Bytes that the backward pass of a head needs, beside the gradients of what it reads and of its matrix."""
+        """Bytes that the backward pass of a head needs besides the gradients of its input and of its matrix."""
         assert self.head is not None
         learned = self.head.weights * self.head.node.learns_itself * width
         if self.head.is_fused:  # they are there
@@ -76,10 +76,10 @@ class LayerRun(Scene):
         samples: list[Storage] = []
         around = 0 if self.trains else layer.around(batch, self.running.width, node.exit, *node.inputs)
         held = self.heap.hold(Storage(around))
-        for child in node.children:  # of a mixture: experts see the positions that are sent to them
+        for child in node.children:  # in a mixture, experts see the positions sent to them
             if child.is_expert:
                 sent, experts = batch * child.work, child.weights
-                if not self.trains:  # one lets all go before the next one runs
+                if not self.trains:  # each releases everything before the next runs
                     sent, experts = -(-sent // experts), 1
                 entry = child.inputs[0]
                 size = tensor_bytes(entry, sent, self.running.width)
@@ -102,7 +102,7 @@ class LayerRun(Scene):
         given = [self._value(x) for x in node.inputs]
         inputs = [for_each(node, x, value, batch) for x, value in zip(node.inputs, given)]
         where = (id(node), *self._which()) if self.at else (id(node),)
-        needs = self.needs.get(where)  # None where the layer does not run backward
+        needs = self.needs.get(where)  # None if the layer has no backward pass
         width = self.autocast.computes(node, inputs)
         beside = needs is not None and where in self.structure.beside
         asked = self._asked(node, layer, batch, width, inputs, needs, beside)
@@ -115,9 +115,7 @@ class LayerRun(Scene):
             saved = asked.saved
             if self.peaks:
                 passing = asked.passing
-                if (
-                    not how.keeps and passing[0] >= 0
-                ):  # less than nothing where not all copies of weights are there at once
+                if not how.keeps and passing[0] >= 0:  # negative if not all copies of weights exist at once
                     passing = (max(passing[0], *(inputs[index].bytes for index in copied), 0), passing[1])
         if self.head is not None and node is self.head.node:
             saved, passing = NOTHING if self.head.is_fused else INPUT, (passing[0], passing[1] + self._in_pieces(width))
@@ -128,7 +126,7 @@ class LayerRun(Scene):
         if self.is_fused and is_pointwise(layer) and how.keeps:
             output.storage.made_of = tuple(one.storage for one in given if one.storage is not output.storage)
         kept: list[Storage] = [one for storage in samples for one in self._keep(storage, node)]
-        each = 1 if node.exit.batched else self.experts  # what depends on parameters alone, in each expert
+        each = 1 if node.exit.batched else self.experts  # what depends only on parameters, in each expert
         extras = [
             Storage(size * (self.experts if name in saved.alone else each))
             for name, size in saved.extra.items()
@@ -177,12 +175,12 @@ class LayerRun(Scene):
         self, node: Node, layer: Layer, batch: int, width: int, inputs: list[Value], needs: tuple[bool, ...] | None,
         beside: bool,
     ) -> Asked:  # fmt: skip
-        """How a layer runs, and what it says of that: the same for copies that read what lies alike."""
+        """How a layer runs, and what it says about that; shared by copies whose inputs have the same layout."""
         lies, given = tuple([value.strides for value in inputs]), tuple([value.width for value in inputs])
         keeps = needs is not None and self.keeping
         places = tuple([(one.sizes, one.steps, one.in_order) for one in lies])
         key = (id(node), needs, batch, width, keeps, beside, given, places)
-        found = self.known.get(key) if self.peaks else None  # else numbers may be traced: each stands for itself
+        found = self.known.get(key) if self.peaks else None  # otherwise numbers may be traced, and each is distinct
         if found is None:
             how = Saving(
                 needs or (False,) * max(1, len(inputs)), batch, width, self.gpu, self._attention,
@@ -195,7 +193,7 @@ class LayerRun(Scene):
         return found
 
     def _cast(self, node: Node, inputs: list[Value], width: int) -> tuple[dict[int, Storage], Copies]:
-        """What autocast makes in the type that is computed in: of inputs, by their places, and of parameters."""
+        """The copies that autocast makes in the compute type: of inputs, by position, and of parameters."""
         weights, new = self.autocast.parameters(node, width, self.at, self.experts)
         for storage in new:
             if self.heap.keep(storage):
@@ -203,7 +201,7 @@ class LayerRun(Scene):
         return self.autocast.inputs(node, inputs, width), weights
 
     def _forget(self) -> None:
-        """Let go what autocast remembers, as the forward pass is over."""
+        """Release autocast's cached copies, as the forward pass has ended."""
         for storage in self.autocast.remembered.values():
             self.heap.release(storage)
         self.autocast.remembered.clear()
@@ -212,9 +210,9 @@ class LayerRun(Scene):
         self.more_remembered = 0
 
     def _gather(self, expert: Node, entry: Tensor, batch: int, sent: int) -> dict[int, Value]:
-        """Give an expert, of what it reads from outside, the samples of the positions sent to it; what was there."""
+        """Cut an expert's inputs from outside to the positions sent to it; returns what they were before."""
         every = {key for node, _, _ in walk([expert]) for x in node.inputs if not x.batched for key in origins(x)}
-        reads = self.structure.read(expert)  # but for what is the same for every sample
+        reads = self.structure.read(expert)  # except what is the same for every sample
         outside = {key: self.env[key] for key in reads if key in self.env and key not in {id(entry), *every}}
         for key, value in outside.items():
             size, sizes = value.bytes // batch * sent, value.strides.sizes
@@ -230,7 +228,7 @@ class LayerRun(Scene):
         return found or any(self._gradient_reaches(child, keys) for child in group.children)
 
     def _outputs(self, asked: Asked, inputs: list[Value]) -> Value:
-        """Bind what the layer gives, further outputs too; the output."""
+        """Bind the outputs of the layer, and return the first."""
         node, layer, how = asked.node, asked.layer, asked.how
         y, width = node.exit, layer.element_bytes(how)
         if self.head is not None and node is self.head.node:
@@ -242,7 +240,7 @@ class LayerRun(Scene):
             storage = known[0]
         elif inputs and asked.shares:
             storage = inputs[0].storage
-        elif layer.view and not inputs:  # of a parameter
+        elif layer.view and not inputs:  # made from a parameter
             storage = Storage(0)
         else:
             each = 1 if y.batched else self.experts

@@ -19,7 +19,7 @@ class Limit:
     Attributes:
         name: `batch` or a dim.
         value: the largest that fits; 0 if not even the smallest does.
-        bytes: the bytes needed at `value`; 0 for none.
+        bytes: the bytes needed at `value`; 0 if `value` is 0.
         next: the next size, which does not fit or is impossible.
         next_bytes: the bytes needed there; None if it is impossible.
         stopped_by: why it is impossible, from the finding; empty if memory is the limit.
@@ -36,7 +36,7 @@ class Limit:
 
 
 class Others:
-    """A network at other sizes; whether one is possible is asked often and tried once.
+    """A network at other sizes. Whether a size is possible is asked often, and tried once.
 
     Attributes:
         graph: the network as it is.
@@ -45,10 +45,10 @@ class Others:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self._reasons: dict[tuple[str, int], str] = {}
-        self._graphs: dict[tuple[str, int], Graph] = {}  # built, and not taken so far
+        self._graphs: dict[tuple[str, int], Graph] = {}  # built but not taken yet
 
     def why_not(self, name: str, size: int) -> str:
-        """Why the network cannot have a batch or dim; empty where it can."""
+        """Why the network cannot have this batch or dim; empty if it can."""
         key = name, size
         if key not in self._reasons:
             try:
@@ -59,7 +59,7 @@ class Others:
         return self._reasons[key]
 
     def take(self, name: str, size: int) -> Graph:
-        """The network at a size that it can have; it is not kept here after that."""
+        """The network at a possible size; it is no longer kept here afterwards."""
         return self._graphs.pop((name, size), None) or resized(self.graph, {name: size})
 
 
@@ -73,12 +73,12 @@ def largest_size(
 ) -> Limit:
     """The largest `name`, a dim or `batch`, that fits into `room`.
 
-    What is alive at a moment is nearly linear in the size, or quadratic: where a curve through a few sizes meets the
-    room is tried, and what is needed there decides.
+    What is alive at a moment is nearly linear or quadratic in the size. The size at which a curve through a few sizes
+    reaches `room` is tried, and what is needed there decides.
 
     Args:
-        known: what `graph` needs, where that was found before.
-        others: the same network at other sizes, where it was asked for them before.
+        known: what `graph` needs, if already computed.
+        others: the same network at other sizes, if some were already tried.
 
     Raises:
         RequestError: neither the batch nor a dim has this name.
@@ -99,7 +99,7 @@ class _Search:
         self.needs: dict[int, Need] = {}
 
     def possible(self, size: int) -> str:
-        """Why the network cannot have a size; empty where it can."""
+        """Why the network cannot have a size; empty if it can."""
         return "" if size in self.needs else self.others.why_not(self.name, size)
 
     def measure(self, size: int) -> int | str:
@@ -110,11 +110,11 @@ class _Search:
         return reason or self.needs[size].bytes
 
     def likely(self, low: int, high: int) -> int | None:
-        """The largest size that fits, as far as those tell where about as much is needed, one of them on the other side."""
+        """The largest size that fits, estimated from tried sizes near the limit, if possible on both sides of it."""
         near: dict[int, int] = {}
         for size in sorted(self.needs, key=lambda size: abs(self.needs[size].bytes - self.room)):
             near.setdefault(self.needs[size].bytes, size)
-        nearest, *others = near.values() if len(near) > 1 else self.needs  # equal needs do not tell how they grow
+        nearest, *others = near.values() if len(near) > 1 else self.needs  # equal needs do not show how they grow
         over = self.needs[nearest].bytes > self.room
         across = [size for size in others if (self.needs[size].bytes > self.room) != over]
         chosen = dict.fromkeys((*others[:1], *across[:1], *others[1:2]))

@@ -15,23 +15,23 @@ from archcalc.memory.simulation import simulate
 from archcalc.memory.structure import Structure
 from archcalc.network.load import Graph
 
-# No one means a larger size.
+# Nobody asks for a larger size.
 _MOST = 2**41
 
 
 class Need(ABC):
-    """What is needed, in the bytes that are compared with the memory there is."""
+    """What is needed, in the bytes that are compared with the available memory."""
 
     def __init__(self, bytes: int) -> None:
         self.bytes = bytes
 
     @abstractmethod
     def likely(self, room: int, size: int, others: Mapping[int, Need]) -> int | None:
-        """The largest size at which no more than `room` is needed, as far as a few sizes tell; None for no end.
+        """The largest size that needs no more than `room`, extrapolated from a few sizes; None if there is no limit.
 
         Args:
             size: the size at which this is needed.
-            others: what is needed at up to two other sizes, those first that tell most.
+            others: what is needed at up to two other sizes, the most informative first.
         """
 
 
@@ -39,8 +39,8 @@ class RunNeed(Need):
     """What a run needs.
 
     Args:
-        bytes: by default its peak.
-        most: how many bytes may be alive for no more than a room to be needed; by default as many.
+        bytes: by default the run's peak.
+        most: how many bytes may be alive if no more than a given room is to be needed; by default the room itself.
     """
 
     def __init__(self, run: Run, bytes: int | None = None, most: Callable[[int], int] = int) -> None:
@@ -51,9 +51,9 @@ class RunNeed(Need):
         super().__init__(run.peak if bytes is None else bytes)
 
     def likely(self, room: int, size: int, others: Mapping[int, Need]) -> int | None:
-        """Where the first moment fills the room, if what is alive at each of them goes on as it did.
+        """The size at which the first moment fills the room, if every moment keeps growing as it did.
 
-        That is a line through two sizes or a parabola through three: what attention keeps may grow with the square.
+        Growth is a line through two sizes or a parabola through three: what attention saves may grow with the square.
         """
         most = self.most(room)
         known = {
@@ -63,7 +63,7 @@ class RunNeed(Need):
         }
         far = len(known) == 1 and all(3 * abs(one.bytes - room) > room for one in (self, *others.values()))
         if far or not known:
-            known[0] = self.stays  # about what would be there without anything
+            known[0] = self.stays  # about what a size of zero would need
         (first, there), *further = known.items()
         ends: Iterable[float]
         if further:
@@ -78,7 +78,7 @@ class RunNeed(Need):
 
 
 def _reach(most: int, *points: tuple[int, int]) -> float:
-    """How far beyond the last of three points, each a size and its bytes, a parabola through them comes to `most`."""
+    """How far beyond the last of three points (size, bytes) the parabola through them reaches `most`."""
     (second, z), (first, y), (size, x) = points
     slope = (x - y) / (size - first)
     bend = (slope - (y - z) / (first - second)) / (size - second)
@@ -89,10 +89,10 @@ def _reach(most: int, *points: tuple[int, int]) -> float:
 
 
 class GeneratingNeed(Need):
-    """What generating needs.
+    """What generation needs.
 
     Args:
-        blocks: how the weights lie on a device; None where bytes alone count.
+        blocks: how a device's allocator holds the weights; None if only bytes count.
     """
 
     def __init__(self, found: Generation, blocks: Blocks | None = None) -> None:
@@ -108,7 +108,7 @@ class GeneratingNeed(Need):
         return peak if self.blocks is None else self.blocks.plus(caches).taken(peak).shown
 
     def likely(self, room: int, size: int, others: Mapping[int, Need]) -> int | None:
-        """Where they fill the room, if every cache and their sum go on along lines."""
+        """The size at which the room is full, if every cache and their sum grow linearly."""
         earlier, peak, then = 0, self.weights, [0] * len(self.caches)
         for other, before in [*others.items()][:1]:
             if isinstance(before, GeneratingNeed) and len(before.caches) == len(self.caches):
@@ -136,11 +136,11 @@ class GeneratingNeed(Need):
 
 
 class Needs:
-    """What a network needs in one mode, as nvidia-smi shows it where there is a device.
+    """What a network needs in one mode, as nvidia-smi shows it if there is a device.
 
     Args:
-        found: what was found of it at one size.
-        structure: of the network at that size, for `simulate`.
+        found: the network's memory at one size.
+        structure: its structure at that size, for `simulate`.
     """
 
     def __init__(self, found: Footprint, structure: Structure) -> None:
@@ -149,7 +149,7 @@ class Needs:
 
     @property
     def first(self) -> Need:
-        """What was found."""
+        """What the network needs at the size of `found`."""
         if self.found.run is not None:
             return self._of(self.found.run)
         assert self.found.generation is not None
@@ -175,7 +175,7 @@ class Needs:
     def _of(self, run: Run) -> Need:
         if self.device is None:
             return RunNeed(run)
-        if run.all_gradients not in self._blocks:  # no size changes them
+        if run.all_gradients not in self._blocks:  # they do not depend on the size
             stays = tensors(self.found.graph, self.running, run.all_gradients)
             self._blocks[run.all_gradients] = Blocks(stays, self.device)
         blocks = self._blocks[run.all_gradients]

@@ -1,4 +1,4 @@
-"""Memory of a network's parameters: how many are stored, and their gradients as backward produces them."""
+"""Memory of a network's parameters: how many are stored, and their gradients in the order backward produces them."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def trained_shapes(nodes: list[Node]) -> Counter[tuple[int, ...]]:
 
 
 def buffer_bytes(nodes: list[Node], width: int) -> int:
-    """Statistics have the parameters' type; a counter, which has no axes, is an int64. Constants are there as well."""
+    """Bytes of all buffers and constants: statistics in the parameters' type, counters (without axes) in int64."""
     return sum(stored * size for node, stored, _ in walk(nodes) for size in buffers(node, width))
 
 
 def buffers(node: Node, width: int) -> Iterator[int]:
-    """The bytes of each buffer of a node, those that PyTorch's state dict leaves out too."""
+    """The bytes of each buffer of a node, including those that PyTorch's state dict leaves out."""
     each = _COUNTER if node.exit.integer and not node.inputs else width  # a constant that is read as whole numbers
     yield from (plain(product(shape) * each if shape else _COUNTER) for shape in node.buffers.values())
     shape = node.layer.constants(node.exit) if node.layer is not None else None
@@ -40,13 +40,13 @@ Passing = Callable[[tuple[int, ...]], tuple[int, int]]
 
 
 def stepping(nodes: list[Node], of: Passing) -> tuple[int, int, int]:
-    """What a step that goes through the parameters one by one needs in passing.
+    """Temporaries of a step that updates the parameters one by one.
 
     Args:
-        of: bytes that a parameter of a shape needs, and those of them that are still there at the next one.
+        of: temporary bytes for a parameter of a shape, and how many of them remain while the next is updated.
 
     Returns:
-        What the first one needs, what the last one leaves, and the most at one moment.
+        What the first parameter needs, what the last one leaves, and the peak.
     """
     sizes: tuple[int, int, int] | None = None
     for node in nodes:
@@ -68,14 +68,14 @@ def _after(before: tuple[int, int, int] | None, then: tuple[int, int, int] | Non
 
 
 class Parameter(NamedTuple):
-    """A parameter whose gradient a layer gives.
+    """A parameter whose gradient a layer computes.
 
     Attributes:
         owner: the id of the node it belongs to. name: its name there.
-        turning: which of the groups around the layer are loops of scans, whose steps have the same weights.
-        shared: in how many groups of copies layer and owner both are, and in how many more the owner is.
-        size: its numbers, those of every expert together.
-        is_view: whether what the layer gives is a view, as the gradient of a matrix product's weights.
+        turning: which of the groups around the layer are scan loops, whose steps share their weights.
+        shared: how many repeated groups contain both layer and owner, and how many more contain the owner.
+        size: the number of elements, over all experts.
+        is_view: whether the gradient is a view, such as that of a matrix product's weights.
     """
 
     owner: int
@@ -86,7 +86,7 @@ class Parameter(NamedTuple):
     is_view: bool
 
     def copy(self, at: tuple[int, ...]) -> tuple[int, ...]:
-        """Which copy of it a layer reads that is in the copies `at`; of groups inside what is tied, copy by copy."""
+        """Which copy of it a layer in the copies `at` reads; groups inside a tied part pair up copy by copy."""
         shared, own = self.shared
         if self.turning:
             at = tuple(0 if place in self.turning else which for place, which in enumerate(at))
@@ -94,7 +94,7 @@ class Parameter(NamedTuple):
 
 
 class Learned:
-    """The parameters whose gradients the layers of a network give."""
+    """The parameters whose gradients the layers of a network compute."""
 
     def __init__(self, nodes: list[Node]) -> None:
         self._stored: dict[int, int] = {}
@@ -110,7 +110,7 @@ class Learned:
             self._note(node.children, stored * node.weights, levels)
 
     def by(self, node: Node) -> list[Parameter]:
-        """Those of a layer that are trained: its own, then those that are tied to others'."""
+        """The trained parameters of a layer: its own, then those tied to another layer's."""
         if id(node) not in self._by:
             layer = node.layer
             assert layer is not None
@@ -139,10 +139,10 @@ class Learned:
 
 
 class Gradients:
-    """The gradients of parameters: of one that several layers share, or one layer used again, there is one.
+    """The gradients of parameters. A parameter shared by several layers, or by several calls, has one gradient.
 
-    Autograd adds up what comes for one parameter. The first sum is made anew where what came first is a view,
-    as the gradient of a matrix product's weights; later ones are added in place.
+    Autograd sums the contributions to a parameter. The first sum is a new tensor if the first contribution is a view,
+    such as the gradient of a matrix product's weights; later contributions are added in place.
     Source: torch/csrc/autograd/input_buffer.cpp.
     """
 
@@ -151,12 +151,12 @@ class Gradients:
         self._given: dict[tuple[int, str, tuple[int, ...]], bool] = {}
 
     def give(self, node: Node, at: tuple[int, ...]) -> tuple[int, int, int]:
-        """Bytes of the gradients that a layer's backward gives.
+        """Bytes of the gradients that a layer's backward pass computes.
 
-        The first of a parameter, which stay; further ones; and these with the new sums, where there are such.
+        Returns the first gradient of each parameter, which stays; further contributions; and these with any new sums.
 
         Args:
-            at: which copy it is of each group of copies around it.
+            at: which copy it is in each repeated group around it.
         """
         layer, first, more, sums = node.layer, 0, [0], [0]
         assert layer is not None

@@ -15,7 +15,7 @@ from archcalc.network.graph import Node, walk
 from archcalc.network.load import Graph
 from archcalc.quantity import leaves, product
 
-# Products of two tensors look both ways along positions, and no mask of theirs is known.
+# Products of two tensors look both ways along positions, and nothing is known of their masks.
 _PRODUCTS = (MatMul, Einsum)
 
 
@@ -24,10 +24,10 @@ class NotGenerativeError(RequestError):
 
 
 def positions_dim(graph: Graph) -> str:
-    """The dim that counts the positions of what is generated.
+    """The dim that counts generated positions.
 
-    It is in the shape of an output, and in that of a layer that looks back: causal attention, or a
-    recurrent layer in one direction, or else a causal convolution. Raises `NotGenerativeError` where there is none.
+    It occurs in the shape of an output and of a layer that looks back: causal attention, a recurrent layer in
+    one direction, or else a causal convolution. Raises `NotGenerativeError` if there is none.
     """
     for node in layers(graph.nodes):
         if _layer(node).declared:
@@ -63,18 +63,18 @@ def positions_dim(graph: Graph) -> str:
 
 
 def layers(nodes: list[Node]) -> Iterator[Node]:
-    """Every layer that reads something, in order of execution."""
+    """Every layer that has an input, in order of execution."""
     return (node for node, _, _ in walk(nodes) if node.layer is not None and node.inputs)
 
 
 def kept(node: Node) -> dict[str, Shape]:
-    """What one copy of a layer keeps of one sample between two positions."""
+    """What one copy of a layer caches for one sample between two positions."""
     found = _layer(node).kept(node.exit, *node.inputs)
     return {**found, "output": node.exit.shape} if node.cached else found
 
 
 def kept_window(node: Node, dim: str) -> dict[str, Shape]:
-    """What a causal convolution keeps of one sample: of the positions before the next one all that its window reads."""
+    """What a causal convolution caches for one sample: the earlier positions that its next window reads."""
     x = node.inputs[0]
     for axis in _axes(node, dim):
         window = _layer(node).reach(axis, x)
@@ -85,13 +85,13 @@ def kept_window(node: Node, dim: str) -> dict[str, Shape]:
 
 
 def is_of_position(node: Node, dim: str) -> bool:
-    """Whether all that is inside belongs to one position: a step of a `scan`, or an entry of an `each` over positions."""
+    """Whether everything inside is of one position: a step of a `scan`, or an entry of an `each` over positions."""
     ends = [one for one in node.children if isinstance(one.layer, Entries) and one.layer.apart]
     return bool(node.listed) or any(dim in named(one.inputs[0].shape[:1]) for one in ends)
 
 
 def kept_behind(graph: Graph, dim: str) -> dict[int, dict[str, Shape]]:
-    """What layers keep of one sample that read positions of one tensor beside earlier ones of another, by the node's id."""
+    """What layers that combine a tensor with earlier positions of another cache for one sample, by node id."""
     found: dict[int, dict[str, Shape]] = {}
     for node, _, reads in _leads(graph, dim):
         foremost = max((lead for _, lead in reads), default=0)
@@ -103,14 +103,14 @@ def kept_behind(graph: Graph, dim: str) -> dict[int, dict[str, Shape]]:
 
 
 def _axes(node: Node, dim: str) -> list[int]:
-    """The axes of what a layer reads first that count the positions."""
+    """The axes of a layer's first input that count the positions."""
     return [axis for axis, size in enumerate(node.inputs[0].shape) if dim in leaves(size)]
 
 
 def _leads(graph: Graph, dim: str) -> Iterator[tuple[Node, int, list[tuple[Tensor, int]]]]:
-    """For each layer how many positions after its own its output depends on, negative where only on earlier ones.
+    """For each layer, how many later positions its output depends on; negative if only on earlier ones.
 
-    The same of each tensor that it reads.
+    With the same for each tensor that it reads.
     """
     leads: dict[int, int] = {}
     for node, _, _ in walk(graph.nodes):
@@ -135,12 +135,12 @@ def _origin(x: Tensor) -> int:
 
 
 def named(shape: Iterable[int]) -> list[str]:
-    """The dims that the sizes of a shape were computed from."""
+    """The dims from which the sizes of a shape were computed."""
     return list(dict.fromkeys(name for size in shape for name in leaves(size)))
 
 
 def of_source(node: Node, dim: str) -> bool:
-    """Whether a layer that takes part in generating keeps the positions of another sequence."""
+    """Whether a layer that takes part in generation caches the positions of another sequence."""
     shapes = kept(node).values()
     if any(dim in named(shape) for shape in shapes):
         return False
@@ -148,7 +148,7 @@ def of_source(node: Node, dim: str) -> bool:
 
 
 def _reads_apart(node: Node, dim: str) -> bool:
-    """Whether keys are made of a tensor whose length is a number, as that of an image or of a piece of sound."""
+    """Whether keys are made from a tensor whose length is a plain number, such as that of an image or an audio clip."""
     keys = getattr(node.layer, "kv", None) or getattr(node.layer, "k", None)
     return isinstance(keys, Tensor) and dim not in named(keys.shape)
 
@@ -162,13 +162,13 @@ def looks_ahead(node: Node, dim: str) -> bool:
     if isinstance(node.layer, _PRODUCTS):
         return len(reads) > 1
     if any(layer.reach(axis, node.inputs[0]) for axis in _axes(node, dim)):
-        return False  # `_leads` tells
+        return False  # decided by `_leads`
     # Windows and statistics of channels-first layers run over positions.
     return layer.layout == CHANNELS_FIRST and not layer.elementwise and any(dim in named(x.shape[1:]) for x in reads)
 
 
 def _check(graph: Graph, dim: str) -> None:
-    """Raise `NotGenerativeError` where a layer on the way looks ahead, or shares positions out."""
+    """Raise `NotGenerativeError` if a layer on the path looks ahead, or distributes positions among experts."""
     leads = {id(node): lead for node, lead, _ in _leads(graph, dim)}
     for node in layers(graph.nodes):
         ahead = looks_ahead(node, dim) and dim in named(node.exit.shape)

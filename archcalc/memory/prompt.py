@@ -17,12 +17,12 @@ _COPY = 4
 
 @dataclass(frozen=True)
 class Pass:
-    """What a pass takes besides weights.
+    """The memory of a pass besides weights.
 
     Attributes:
-        bytes: the most that is alive, with the prompt itself and what of the caches there is then.
-        caches: these caches: none while an encoder runs.
-        node: the layer that runs then.
+        bytes: the peak, including the prompt itself and the caches that exist then.
+        caches: the bytes of these caches; 0 while an encoder runs.
+        node: the layer that runs at the peak.
     """
 
     bytes: int
@@ -31,12 +31,12 @@ class Pass:
 
 
 def prompt_pass(graph: Graph, running: Running, dim: str, rows: int, caches: int = 0) -> Pass:
-    """The pass over all positions of a graph, which gives the logits of so many `rows` of them.
+    """The pass over all positions of a graph, which computes the logits of only `rows` of them.
 
     Args:
         running: how it generates, with its defaults.
-        dim: counts the positions.
-        rows: the last positions, over all samples: only theirs are computed, as engines and transformers do.
+        dim: the dim that counts the positions.
+        rows: the last positions, over all samples; only their logits are computed, as engines and transformers do.
         caches: the bytes of all caches after it.
     """
     positions = int(graph.settings.values[dim])

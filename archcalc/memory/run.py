@@ -16,8 +16,8 @@ class Moment:
     Attributes:
         phase: "forward", "loss", "backward" or "step".
         node: the layer that runs; None for loss and step.
-        count: how many copies it stands for; `live` is that of the last of them. pattern: how many moments
-            before it are those of the copy that all of them are like.
+        count: how many copies it stands for; `live` is that of the last one. pattern: how many moments
+        before it belong to the copy that all of these repeat.
         kept: saved for backward; activations: other tensors and gradients of tensors; passing: temporaries
             of a kernel; gradients: of the parameters so far.
     """
@@ -44,7 +44,7 @@ class Run:
         gradients: of all parameters; optimizer: its states.
         saved: saved for backward after forward and loss.
         forward_end: everything alive then; peak: the maximum ever alive.
-        layers: bytes kept by each layer over all its copies, by the id of its node; by one copy where it runs again.
+        layers: bytes saved by each layer over all its copies, by node id; by one copy if the layer is recomputed.
     """
 
     running: Running
@@ -60,12 +60,12 @@ class Run:
 
     @property
     def base(self) -> int:
-        """What is there before and after every step."""
+        """What exists before and after every step."""
         return self.parameters + self.buffers + self.inputs + self.optimizer
 
     @property
     def all_gradients(self) -> bool:
-        """Whether those of all parameters are there at the peak."""
+        """Whether the gradients of all parameters exist at the peak."""
         return bool(self.moments) and self.peak_moment.gradients == self.gradients
 
     @cached_property

@@ -1,4 +1,4 @@
-"""The loop of a scan: its first steps, one in between and the last; each of the others adds what that one adds."""
+"""The loop of a scan: its first steps, one in between, and the last; every other step adds what the middle one adds."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ class ScanForward(Forward):
         replaced = {id(node.further[name]): id(state) for name, state in node.states.items()}
         turns: list[Turn] = []
         held: list[list[Storage]] = []
-        # What is handed from state to state is let go some steps later, and states that begin with zeros have a
-        # gradient from the second step on, which may be the first that keeps what comes from outside.
+        # A state passed on to another state is released some steps later. States that begin with zeros have a
+        # gradient from the second step on, so that step may be the first to save what comes from outside.
         lead = 1 + lag(node)
         lead += any(id(state.origin) in self.structure.zeros for state in node.states.values())
         index = 0
@@ -42,7 +42,7 @@ class ScanForward(Forward):
             skipped = max(0, steps - index - 2 - lag(node)) if index == lead else 0
             kept, live, began_at = self.heap.kept + self.more_kept, self.heap.live + self.more, len(self.run.moments)
             self.tape, self.at = [], (*at, place(node, index, steps))
-            for x, whole in zip(node.inputs, entries):  # each has a gradient of its own
+            for x, whole in zip(node.inputs, entries):  # each has its own gradient
                 self._bind(x, Value(whole.storage, whole.bytes, whole.strides, whole.width))
             self.copies *= 1 + skipped
             self._step(function, batch, given, variables, replaced)
@@ -73,7 +73,7 @@ class ScanForward(Forward):
     def _step(
         self, function: Function, batch: int, given: set[int], variables: LoopVariables, replaced: dict[int, int]
     ) -> None:
-        """What one step runs; variables keep what they hold until a later step gives them something else."""
+        """Run one step; variables keep their values until a later step overwrites them."""
         if self._known is not None:
             self._frame_again(function, batch, self._known)
             return
@@ -82,7 +82,7 @@ class ScanForward(Forward):
         variables.next_step()
 
     def _listed(self, node: Node, turns: list[Turn], held: list[list[Storage]]) -> list[Value]:
-        """Bind the lists of what all steps gave: as much as nothing else keeps."""
+        """Bind the lists of all steps' outputs, counting what nothing else keeps alive."""
         every: list[Value] = []
         for number, (_, all) in enumerate(node.listed):
             size = 0
@@ -99,7 +99,7 @@ class ScanForward(Forward):
 
 
 def _named(function: Function, node: Node) -> Function:
-    """The function of one step, in which the next value of a state goes into its variable, where that is free."""
+    """The function of one step, in which the next value of a state goes into the state's variable if that is free."""
     after = {id(node.further[name]): (name, function.last.get(id(state), -1)) for name, state in node.states.items()}
     steps = []
     for index, step in enumerate(function.steps):

@@ -1,4 +1,4 @@
-"""What is there while a network is run: variables and the tensors that they hold, and how much is alive at each moment."""
+"""A network at run time: variables, the tensors they hold, and how much is alive at each moment."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ class Scene:
     """Variables, and the heap behind them.
 
     Attributes:
-        env: the tensors that variables hold, by the ids of the graph's; changed: keys that came into it, or went.
-        more, more_kept: bytes of copies that are not gone through. copies: so many are gone through as one.
-        gradients: bytes of those of parameters that are there.
+        env: the tensors that variables hold, by the ids of the graph's tensors; changed: keys added to it or removed.
+        more, more_kept: bytes of copies that are not simulated. copies: how many are simulated as one.
+        gradients: bytes of the parameter gradients that exist.
     """
 
     def __init__(self, running: Running, run: Run) -> None:
@@ -30,7 +30,7 @@ class Scene:
         self.more_kept = 0
         self.copies = 1
         self.gradients = 0
-        self.fetched = 0  # bytes that a layer's backward has brought back
+        self.fetched = 0  # bytes that a layer's backward pass has brought back
         self.is_offloaded = running.trains and ACTIVATIONS in running.offload
         self.is_fused = running.execution == COMPILED
 
@@ -63,10 +63,10 @@ class Scene:
         self.run.moments.append(Moment(phase, node, total, kept, live - kept, passing, self.gradients, count, pattern))
 
     def _keep(self, storage: Storage, node: Node) -> list[Storage]:
-        """Keep a tensor for backward: what is kept for it, which is let go when it was used.
+        """Save a tensor for backward; returns the storages saved for it, which are released after use.
 
-        A compiled step keeps no tensor that it makes anew from others element by element, but those; what is offloaded
-        comes back when it is used.
+        A compiled step does not save a tensor that it can recompute element by element from others, but saves those
+        others. Offloaded tensors come back when they are used.
         """
         if storage.made_of:
             return [one for source in storage.made_of for one in self._keep(source, node)]

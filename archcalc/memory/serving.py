@@ -1,9 +1,9 @@
 """What a serving engine reserves before the first request, and how many requests its cache holds.
 
-The rule is vLLM's (`determine_available_memory` of its GPU worker, releases 0.8 to 0.11): of what the device has, a share
-(`gpu_memory_utilization`); less the weights, the most that a forward pass over as many positions as a step may have needs,
-and what the process takes outside PyTorch. The rest is pages of so many positions. CUDA graphs are captured beside the
-share.
+The rule is vLLM's (`determine_available_memory` of its GPU worker, releases 0.8 to 0.11): a share of the device's
+memory (`gpu_memory_utilization`), minus the weights, the peak of a forward pass over as many positions as a step may
+have, and what the process takes outside PyTorch. The rest is divided into cache pages. CUDA graphs are captured outside
+the share.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from archcalc.running import Running
 from archcalc.running.declaration import FLASH, GENERATE, GRAPH
 
 RULE = "vLLM 0.8 to 0.11"
-# A request of more positions is not asked about: where this one fits, the cache does not grow, as with a window.
+# No longer request is tried: if this one fits, the cache does not grow, e.g. because of a window.
 _LONGEST = 2**39
-# Shares of a device that are tried.
+# The shares of a device that are tried.
 _SHARES = (0.95, 0.98)
 
 
@@ -68,7 +68,7 @@ class Serving:
 
     Attributes:
         graph, running: what is served, and how it generates.
-        usable: the share of the device. weights: parameters and buffers. activations: of the largest step.
+        usable: the share of the device. weights: parameters and buffers. activations: those of the largest step.
         context: what the process takes outside PyTorch; an estimate.
         length: positions of a usual request.
     """
@@ -88,7 +88,7 @@ class Serving:
         return self.usable - self.weights - self.activations - self.context
 
     def bytes_of(self, length: int) -> int:
-        """The bytes of the pages of one request of a length."""
+        """The bytes of the pages that one request of this length takes."""
         if length not in self._bytes:
             whole = -(-length // self.engine.block) * self.engine.block
             found = generate(resized(self.graph, {BATCH: 1}), self.running.also(length=whole, new_tokens=None), whole)
@@ -101,38 +101,38 @@ class Serving:
 
     @property
     def positions(self) -> int:
-        """So many positions of usual requests there are pages for."""
+        """How many positions of usual requests the pages hold."""
         return max(0, self.cache) * self.length // max(1, self.bytes_of(self.length))
 
     def requests(self, length: int) -> int:
-        """How many requests of a length there are pages for at once."""
+        """How many requests of this length the pages hold at once."""
         return max(0, self.cache) // max(1, self.bytes_of(length))
 
     @cached_property
     def longest(self) -> int:
-        """The positions of the longest single request; 0 if the cache does not grow."""
+        """The number of positions of the longest single request; 0 if the cache does not grow."""
         most = self.cache
 
         def over(length: int) -> float | str:
             try:
                 return self.bytes_of(min(length, _LONGEST)) - most
-            except SpecError as error:  # more than it has positions for
+            except SpecError as error:  # more positions than the network can have
                 return error.diagnostics[0].message
 
         def near(fits: int, _: int) -> int | None:
-            """Pages grow in proportion to the length, nearly."""
+            """A first guess: pages grow nearly in proportion to the length."""
             return most * fits // max(1, self.bytes_of(min(fits, _LONGEST))) if fits else None
 
         found = largest(self.length, over, 0, near)
         return found.value if not found.unbounded else 0
 
     def holds(self, load: Sequence[Request]) -> bool:
-        """Whether there are pages for all of these at once, each at its full length."""
+        """Whether the pages hold all of these at once, each at its full length."""
         return sum(one.count * self.bytes_of(one.length) for one in load) <= self.cache
 
 
 def others(graph: Graph, said: Running, engine: Engine) -> Iterator[tuple[str, Serving]]:
-    """Other ways to serve a network, by the option that says each: those in which a usual request fits."""
+    """Other ways to serve a network in which a usual request fits, each under its option."""
     tried: list[tuple[str, Running, Engine]] = []
     if not said.weights:
         tried += [(f"--weights {kind}", said.also(weights=kind), engine) for kind in ("int8", "int4")]
@@ -142,20 +142,20 @@ def others(graph: Graph, said: Running, engine: Engine) -> Iterator[tuple[str, S
     for option, running, told in tried:
         try:
             found = serve(graph, running, told)
-        except RequestError:  # the device does not compute so
+        except RequestError:  # the device does not support it
             continue
         if found.requests(found.length):
             yield option, found
 
 
 def serve(graph: Graph, said: Running, engine: Engine) -> Serving:
-    """What an engine reserves to generate with a network.
+    """What an engine reserves for generation with a network.
 
     Raises:
-        RequestError: no device is named; the network does not generate; what was said does not go together.
+        RequestError: no device; a network that does not generate; contradictory settings.
     """
     running = how(graph, said, GENERATE)
-    # Steps are CUDA graphs, and there is a kernel for every mask, with sinks and soft caps too.
+    # Steps are CUDA graphs, and there is a kernel for every mask, including sinks and soft caps.
     own = {"execution": GRAPH} | ({"attention": FLASH} if running.types.computes in ("bf16", "fp16") else {})
     given = said.over(graph.document.run(graph.variant))
     running = how(graph, said.also(**own).also(**{name: given.said.get(name, own[name]) for name in own}), GENERATE)

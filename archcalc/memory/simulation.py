@@ -1,12 +1,12 @@
 """What is alive at each moment of a forward pass or a training step, without running it.
 
-The graph is gone through as the written module runs: a tensor lives while a variable holds it, and
-in training while a layer keeps it for backward (`Layer.saved`). Of many equal copies the first two
-and the last are gone through; what one in between adds, the others add as well.
+The graph is traversed in the order in which the written module runs. A tensor lives while a variable holds
+it and, in training, while a layer saves it for backward (`Layer.saved`). Of many equal copies only the first
+two and the last are simulated; every other copy adds what the second one adds.
 
-Exact: parameters, buffers, gradients, optimizer states, what is kept for backward on the CPU in
-fp32 (where `Layer.saved` says nothing else). A rule: what single kernels need in passing, and when
-a variable lets go. Source of the rules: PyTorch 2.13, compared with its allocator.
+Exact: parameters, buffers, gradients, optimizer states, and what is saved for backward on the CPU in
+fp32 (unless `Layer.saved` says otherwise). A rule: temporaries of single kernels, and when variables
+release tensors. Source of the rules: PyTorch 2.13, compared with its allocator.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def simulate(graph: Graph, running: Running, structure: Structure | None = None)
         if OPTIMIZER not in running.offload:
             run.optimizer = optimizer.shared + sum(bytes * count for bytes, count in structure.states(running))
             if optimizer.counts:
-                run.optimizer += 4 * sum(structure.trained.values())  # the number of steps, a scalar for each tensor
+                run.optimizer += 4 * sum(structure.trained.values())  # the step count, a scalar per tensor
         run.gradients = structure.trained_numbers * (4 if running.has_wide_gradients else width)
         run.inputs += sum(_targets(graph, y, width) for y in graph.outputs.values())
     step = _Step(graph, structure, running, run)
@@ -60,7 +60,7 @@ def simulate(graph: Graph, running: Running, structure: Structure | None = None)
 
 
 def kept_for_backward(graph: Graph, running: Running) -> int:
-    """Bytes that are kept for backward when forward and loss are done; `running` is of a training step."""
+    """Bytes saved for backward after forward and loss; `running` is that of a training step."""
     run = Run(running)
     _Step(graph, Structure(graph), running, run, peaks=False).forward()
     return run.saved
@@ -78,19 +78,19 @@ def _targets(graph: Graph, y: Tensor, width: int) -> int:
 
 
 def _rows(y: Tensor) -> int:
-    """How many classes are predicted: one for each position, or for each pixel of an image."""
+    """How many classes are predicted: one per position, or per pixel of an image."""
     return plain(product(y.shape[:-1] if y.rank < 3 else y.shape[1:]))
 
 
 class _Step(ScanForward):
-    """One run through the graph, forward and in training back."""
+    """One run through the graph: forward and, in training, back."""
 
     def forward(self) -> tuple[list[Value], list[list[Storage]]]:
-        """Forward and, in training, the loss: the outputs, and what the loss keeps of each."""
+        """Forward and, in training, the loss; returns the outputs, and what the loss saves of each."""
         for x in self.graph.inputs.values():
             size = tensor_bytes(x, self.graph.batch, self.running.width)
             value = Value(Storage(size), size, contiguous((self.graph.batch, *x.shape)), self.running.width)
-            value.storage.holders = 1  # counted with the run's inputs, never let go
+            value.storage.holders = 1  # counted with the run's inputs, never released
             value.storage.bytes = 0
             self.env[id(x)] = value
         outputs = {key for y in self.graph.outputs.values() for key in origins(y)}
@@ -112,8 +112,8 @@ class _Step(ScanForward):
         if not self.running.trains:
             return
         self.entered.clear()
-        self.is_offloaded = False  # what runs again stays until it is used
-        # Gradients are gone once they are there: each is used for a step at once, or waits elsewhere.
+        self.is_offloaded = False  # what is recomputed stays until it is used
+        # Gradients are freed as soon as they exist: each is used for a step at once, or waits elsewhere.
         self.leaves = self.running.update == BACKWARD or GRADIENTS in self.running.offload
         self.learned = Gradients(self.structure.learned, self.running.width)
         self._backward(results, losses)
@@ -123,7 +123,7 @@ class _Step(ScanForward):
     # -- loss and backward ------------------------------------------------------------------
 
     def _lose(self, y: Tensor, value: Value) -> list[Storage]:
-        """What the loss keeps."""
+        """What the loss saves."""
         loss, size = _loss(self.graph), y.numel * y.samples(self.graph.batch) * FP32
         copied = value.width < FP32
         if self.head is not None:
@@ -140,7 +140,7 @@ class _Step(ScanForward):
         return kept
 
     def _lose_in_pieces(self, head: Head, value: Value) -> list[Storage]:
-        """What a loss keeps that never sees all logits: nothing, or the gradients."""
+        """What a loss in chunks saves, which never sees all logits: nothing, or the gradients."""
         size = head.logits * FP32
         if not head.is_fused:
             self._moment("loss", None, value.bytes + size + (size if value.width < FP32 else 0))
@@ -155,7 +155,7 @@ class _Step(ScanForward):
         return []
 
     def _lost_in_pieces(self, head: Head, value: Value) -> None:
-        """Backward, of a piece whose logits are there once more: the logarithms, and two gradients."""
+        """Backward through a chunk whose logits have been recomputed: the log probabilities, and two gradients."""
         if head.is_fused:
             return
         size = head.logits * FP32
@@ -194,14 +194,14 @@ class _Step(ScanForward):
             elif isinstance(entry, Again):
                 self._recompute(entry, gradients)
             elif isinstance(entry, Sent):
-                if (sent := gradients.pop(entry.entry, None)) is not None:  # each expert adds its own to that of all
+                if (sent := gradients.pop(entry.entry, None)) is not None:  # each expert adds its own to the sum
                     self._moment("backward", entry.node, entry.whole)
                     self.heap.drop(sent)
             else:
                 self._back_layer(entry, gradients)
 
     def _back_scan(self, entry: Scanned, gradients: dict[Value, Storage]) -> None:
-        """The last step comes first. Gradients of outputs are parts of one; those of entries stay until all are stacked."""
+        """Run the steps back. Gradients of outputs are views of one tensor; those of entries stay until stacked."""
         stacked = [gradients.pop(every, None) for every in entry.every]
         sizes, held, later = [0] * len(entry.entries), list[Storage](), 0
         for turn in reversed(entry.turns):
@@ -241,7 +241,7 @@ class _Step(ScanForward):
         self.known_products = dict(entry.products)
         self._frame(entry.node.children, family(entry.node.exit), entry.batch, inputs[0] if inputs else None)
         again, self.run.layers = self.run.layers, layers
-        for key, bytes in again.items():  # one copy after the other, never together
+        for key, bytes in again.items():  # one copy after the other, never at the same time
             layers[key] = max(layers.get(key, 0), bytes)
         self.at = at
         output = self._value(entry.node.exit)
@@ -260,7 +260,7 @@ class _Step(ScanForward):
         layer, node = ran.node.layer, ran.node
         assert layer is not None
         further = {value: gradients.pop(value) for value in ran.further if value in gradients}
-        if given is None:  # zeros, for what nobody read: a whole that only parts are read of has no gradient of its own
+        if given is None:  # zeros for what nobody read; a tensor read only in parts has no gradient of its own
             zeros = [value.gradient for value in ran.further if value not in further]
             given = self.heap.hold(Storage(sum(zeros) if node.exit.parts else ran.output.gradient))
         new: list[tuple[Value, Storage]] = []
@@ -292,7 +292,7 @@ class _Step(ScanForward):
         for storage in ran.kept:
             self.heap.release(storage)
         if self.head is not None and node is self.head.node and not (self.head.is_fused or self.head.is_one):
-            sums = max(sums, 2 * learned)  # the first two pieces of its gradient, and their sum
+            sums = max(sums, 2 * learned)  # the first two parts of its gradient, and their sum
         if sums:
             self._moment("backward", node, sums)
         if self.running.update == BACKWARD and learned and OPTIMIZER not in self.running.offload:
@@ -306,7 +306,7 @@ class _Step(ScanForward):
         shared: int,
         new: list[tuple[Value, Storage]],
     ) -> None:
-        """A layer that autocast gave another type: its gradients are there in that type before they are in their own."""
+        """Backward through a layer under autocast: its gradients exist in the compute type before their own type."""
         of_inputs, of_parameters = ran.cast
         low = {storage: of_inputs[id(value)] // value.parts for value, storage in new if id(value) in of_inputs}
         for storage in low:
@@ -327,6 +327,6 @@ class _Step(ScanForward):
             self.heap.drop(storage)
 
     def _give(self, gradients: dict[Value, Storage], value: Value, storage: Storage) -> None:
-        """Pass a gradient on; a second one is added to the first."""
+        """Pass on a gradient; a second one is added to the first."""
         if value not in gradients:
             gradients[value] = self.heap.hold(storage)

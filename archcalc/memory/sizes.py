@@ -12,7 +12,7 @@ BATCH = "batch"
 
 
 def resized(graph: Graph, sizes: Mapping[str, int]) -> Graph:
-    """The network with other values for the batch and for dims. Raises `SpecError` where it cannot have them."""
+    """The network with other values for the batch and for dims. Raises `SpecError` if they are impossible."""
     if set(sizes) == {BATCH}:
         return with_batch(graph, sizes[BATCH])
     dims = {name: str(size) for name, size in sizes.items() if name != BATCH}
@@ -21,7 +21,7 @@ def resized(graph: Graph, sizes: Mapping[str, int]) -> Graph:
 
 
 def size_of(graph: Graph, name: str) -> int:
-    """The value of the batch or of a dim. Raises `RequestError` for a name that is neither."""
+    """The value of the batch or of a dim. Raises `RequestError` for any other name."""
     if name == BATCH:
         return graph.batch
     if name not in graph.settings.dims:

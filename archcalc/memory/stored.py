@@ -1,4 +1,4 @@
-"""The bytes of parameters as they are stored: matrices that are not trained may be quantised."""
+"""The bytes of parameters as stored: matrices that are not trained may be quantised."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Stored:
         self._given = {id(y) for y in graph.outputs.values()}
 
     def parameters(self) -> Iterator[tuple[int, int]]:
-        """Bytes and number of each, those of adapters among them."""
+        """Bytes and number of each parameter, including those of adapters."""
         width = self.running.width
         for node, stored, _ in walk(self.graph.nodes):
             quantised = self.running.stored if node.params and self.is_quantised(node) else None
@@ -43,7 +43,7 @@ class Stored:
         )
 
     def expanded(self, node: Node, width: int) -> int:
-        """Bytes of the largest matrix of a node in the type that is computed in, where a product reads it from there."""
+        """Bytes of a node's largest matrix in the compute type, if products read it dequantised."""
         kind = self.running.stored
         if kind is None or not (self.running.trains or kind.expands) or not self.is_quantised(node):
             return 0

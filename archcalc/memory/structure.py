@@ -1,4 +1,4 @@
-"""What a simulation asks of a network whatever the batch, type and mode: computed once."""
+"""What a simulation needs to know about a network whatever the batch, type and mode; computed once."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from archcalc.running import Running
 from archcalc.running.declaration import FOREACH, FUSED
 from archcalc.running.optimizers import OPTIMIZERS
 
-# As many parts of a split have variables of their own.
+# Up to this many parts of a split have their own variables.
 UNPACKED = 8
 
 
@@ -28,10 +28,10 @@ class Step(NamedTuple):
 
     Attributes:
         node: the layer or the group that runs.
-        gives: the ids of what it gives.
-        variable: the one of its own in which it is kept; None where it goes into whichever is free.
-        further: what else it gives, each with the name of its variable: further outputs, and lists; None for the parts
-            of a split, each of which goes into whichever is free.
+        gives: the ids of its output.
+        variable: the output's own variable; None if it goes into any free one.
+        further: further outputs and lists, each with the name of its variable; None for the parts of a split, each of
+        which goes into any free variable.
     """
 
     node: Node
@@ -44,8 +44,8 @@ class Function(NamedTuple):
     """What one function of the written module runs.
 
     Attributes:
-        steps: in order; lists written in place belong to it.
-        last: for each tensor, by its id, the index of the step that reads it last.
+        steps: in order, including those of lists written in place.
+        last: for each tensor id, the index of the last step that reads it.
     """
 
     steps: list[Step]
@@ -53,11 +53,11 @@ class Function(NamedTuple):
 
 
 class Structure:
-    """What is known of a network before it is run, whatever the batch.
+    """What is known about a network before it runs, whatever the batch.
 
     Attributes:
-        let_go: what variables release after each step of each function, in order, for each way it was run
-            but for the batch.
+        let_go: what variables release after each step of each function, in order, for each way to run it
+        except the batch.
     """
 
     def __init__(self, graph: Graph) -> None:
@@ -69,19 +69,19 @@ class Structure:
 
     @cached_property
     def params(self) -> int:
-        """Numbers in the parameters, those of each stored copy."""
+        """The number of elements of the parameters, over all stored copies."""
         return sum(
             stored * product(shape) for node, stored, _ in walk(self.graph.nodes) for shape in node.params.values()
         )
 
     @cached_property
     def trained(self) -> Counter[tuple[int, ...]]:
-        """The shapes of the parameters that are trained, each with how many have it."""
+        """The shapes of the trained parameters, and how many have each shape."""
         return trained_shapes(self.graph.nodes)
 
     @cached_property
     def trained_numbers(self) -> int:
-        """Numbers in the parameters that are trained."""
+        """The number of elements of the trained parameters."""
         return sum(count * prod(shape) for shape, count in self.trained.items())
 
     def states(self, running: Running) -> Iterator[tuple[int, int]]:
@@ -93,13 +93,13 @@ class Structure:
             yield from ((bytes, count) for bytes in optimizer.kept(shape, width))
 
     def step_of(self, node: Node, running: Running) -> int:
-        """The most bytes that a step of one of its parameters by itself needs in passing."""
+        """The most temporary bytes for the step of a single parameter."""
         width = running.types.state_width
         steps = (OPTIMIZERS[running.optimizer].passing([int(one) for one in shape], width) for shape in node.trained)
         return max((needed for needed, _ in steps), default=0)
 
     def stepping(self, running: Running) -> int:
-        """The most bytes that the optimizer's step needs in passing."""
+        """The most temporary bytes of the optimizer's step."""
         optimizer, width = OPTIMIZERS[running.optimizer], running.types.state_width
         if running.steps == FUSED:
             return 0
@@ -109,22 +109,22 @@ class Structure:
 
     @cached_property
     def learned(self) -> Learned:
-        """The parameters whose gradients each layer gives."""
+        """The parameters whose gradients each layer computes."""
         return Learned(self.graph.nodes)
 
     @cached_property
     def zeros(self) -> set[int]:
-        """The ids of zeros that states start from."""
+        """The ids of the zeros from which states start."""
         return {id(node.exit) for node, _, _ in walk(self.graph.nodes) if isinstance(node.layer, Zeros)}
 
     @cached_property
     def needs(self) -> dict[tuple[int, ...], tuple[bool, ...]]:
-        """The inputs whose gradients a layer gives, by its id and which of the copies around it it is in."""
+        """The inputs whose gradients a layer computes, by its id and its place among the copies around it."""
         return {(id(one.node), *one.copies): one.needs for one in self._backward}
 
     @cached_property
     def beside(self) -> set[tuple[int, ...]]:
-        """The layers, named in the same way, at whose further outputs alone a gradient arrives."""
+        """The layers, under the same keys, whose further outputs receive a gradient and whose first output does not."""
         return {(id(one.node), *one.copies) for one in self._backward if one.beside}
 
     @cached_property
@@ -132,13 +132,13 @@ class Structure:
         return list(backward(self.graph))
 
     def buffer_bytes(self, width: int) -> int:
-        """What buffers take, at `width` bytes a number."""
+        """The bytes of buffers, at `width` bytes per number."""
         if width not in self._buffers:
             self._buffers[width] = buffer_bytes(self.graph.nodes, width)
         return self._buffers[width]
 
     def function(self, nodes: list[Node], kept: set[int]) -> Function:
-        """The function that runs `nodes` and gives `kept`."""
+        """The function that runs `nodes` and returns `kept`."""
         if id(nodes) not in self._functions:
             steps = list(_steps(nodes))
             last = {key: index for index, step in enumerate(steps) for key in self.read(step)}
@@ -149,14 +149,14 @@ class Structure:
         return self._functions[id(nodes)]
 
     def read(self, step: Node) -> set[int]:
-        """All that a step reads, inside of it as well."""
+        """Everything that a step reads, including what is read inside it."""
         if id(step) not in self._read:
             found: set[int] = set()
             made: set[int] = set()
             pending = [step]
             while pending:
                 node = pending.pop()
-                if node.listed or not node.inline or node is not step:  # else they are steps of their own
+                if node.listed or not node.inline or node is not step:  # otherwise they are steps themselves
                     pending += node.children
                 for tensor in (*node.inputs, *(() if node.layer is not None else (node.exit, *node.further.values()))):
                     found |= origins(tensor)
@@ -166,12 +166,12 @@ class Structure:
                     made |= family(node.exit)
                 if node.output is not node.exit:
                     made |= family(node.output)
-            self._read[id(step)] = found - made  # a group may give what comes from outside
+            self._read[id(step)] = found - made  # a group may return what comes from outside
         return self._read[id(step)]
 
 
 def _steps(nodes: list[Node]) -> Iterator[Node]:
-    """What one function runs, in order; lists written in place belong to it."""
+    """The steps of one function, in order, including those of lists written in place."""
     for node in nodes:
         if node.inline and not node.listed:
             yield from _steps(node.children)
@@ -184,7 +184,7 @@ def _steps(nodes: list[Node]) -> Iterator[Node]:
 def _step(node: Node, index: int, last: dict[int, int], beside: set[int]) -> Step:
     if node.listed:
         every = [(f"{node.segment} {number}", frozenset([id(one)])) for number, (_, one) in enumerate(node.listed)]
-        # What is left in other variables is there until the function ends.
+        # Other variables keep their tensors until the function ends.
         left = frozenset(key for one, _, _ in walk(node.children) for key in family(one.exit) | family(one.output))
         further = (
             *every,
@@ -193,13 +193,13 @@ def _step(node: Node, index: int, last: dict[int, int], beside: set[int]) -> Ste
         )
         return Step(node, tuple(key for _, keys in further for key in keys), None, further)
     parts = list((node.output.outputs or {}).values()) if node.output.parts and node.copies == 1 else []
-    alone = not (node.further or node.gathered)  # else the parts stay together among what a group gives
+    alone = not (node.further or node.gathered)  # otherwise the parts stay together in a group's outputs
     if alone and 1 < len(parts) <= UNPACKED and id(node.output) not in last:
         several: tuple[tuple[str | None, frozenset[int]], ...] = tuple(
             ((None if id(one) in last else "_"), frozenset([id(one)])) for one in parts
         )
         return Step(node, tuple(id(one) for one in parts), None, several)  # no variable holds the whole
-    # A group may give, under an alias, what a step before its last one made.
+    # A group may return, under an alias, what an earlier step than its last made.
     gives = family(node.output) | family(node.exit)
     lasts = last.get(id(node.output), -1) > index + 1 or id(node.output) in beside
     given: tuple[tuple[str | None, frozenset[int]], ...] = ()
@@ -209,7 +209,7 @@ def _step(node: Node, index: int, last: dict[int, int], beside: set[int]) -> Ste
 
 
 def _results(node: Node, main: set[int], last: dict[int, int]) -> Iterator[tuple[str | None, frozenset[int]]]:
-    """What comes out of a group beside its output; what nobody reads goes into `_`."""
+    """The further outputs of a group; those that nobody reads go into `_`."""
     for name, tensor in node.further.items():
         keys = frozenset(origins(tensor) - main)
         if keys:
@@ -219,7 +219,7 @@ def _results(node: Node, main: set[int], last: dict[int, int]) -> Iterator[tuple
 
 
 def results(node: Node) -> set[int]:
-    """The ids of all that one copy of a group gives."""
+    """The ids of all outputs of one copy of a group."""
     found = family(node.exit)
     for tensor in node.further.values():
         found |= origins(tensor)
@@ -227,12 +227,12 @@ def results(node: Node) -> set[int]:
 
 
 def gathered(node: Node) -> set[int]:
-    """The ids of what all copies inside it give."""
+    """The ids of what is collected from all copies inside it."""
     return {key for tensors in node.gathered.values() for one in tensors if one is not None for key in origins(one)}
 
 
 def origins(tensor: Tensor) -> set[int]:
-    """The ids under which a tensor may be known."""
+    """The ids by which a tensor may be known."""
     found = {id(tensor)}
     while isinstance(tensor, Alias):
         tensor = tensor.origin
@@ -241,7 +241,7 @@ def origins(tensor: Tensor) -> set[int]:
 
 
 def family(tensor: Tensor) -> set[int]:
-    """The ids of a tensor and of the further outputs that come with it."""
+    """The ids of a tensor and of its further outputs."""
     found = origins(tensor)
     for extra in (tensor.outputs or {}).values():
         found |= origins(extra)

@@ -13,10 +13,10 @@ Products = dict[tuple[int, tuple[int, ...]], tuple[Storage, list[Storage]]]
 
 @dataclass
 class Ran:
-    """A layer on the tape: what it read and gave, what it keeps, and what its backward needs in passing.
+    """A layer on the tape: its inputs and outputs, what it saved, and the temporaries of its backward pass.
 
-    `at` is which copy it is of each group of copies around it; `cast` what gradients take in the type that autocast
-    computes in, before they are in that of what they are of: of the inputs, each by itself, and of the parameters.
+    `at` is which copy it is in each repeated group around it. `cast` is the bytes of gradients in autocast's compute
+    type, before they are converted to their own: of each input, and of all parameters.
     """
 
     node: Node
@@ -32,7 +32,7 @@ class Ran:
 
 @dataclass
 class Sent:
-    """Where experts begin: `entry` is what is sent to all of them, of what a mixture reads, which takes `whole` bytes."""
+    """Where experts begin: `entry` is what is sent to them, taken from the mixture's input of `whole` bytes."""
 
     node: Node
     entry: Value
@@ -49,7 +49,7 @@ class More:
 
 @dataclass
 class Turn:
-    """A step of a scan, or so many that are like it: what it left, what it gave, and the entries that it read."""
+    """A step of a scan, or several equal ones: its tape, its outputs, and the entries that it read."""
 
     tape: list[Any]
     copies: int
@@ -59,7 +59,7 @@ class Turn:
 
 @dataclass
 class Scanned:
-    """The steps of a scan in order; `every`: what stands for the lists that they gave, `entries` for all that they read."""
+    """The steps of a scan in order; `every` stands for the lists of their outputs, `entries` for all that they read."""
 
     turns: list[Turn]
     every: list[Value]
@@ -68,10 +68,10 @@ class Scanned:
 
 @dataclass
 class Again:
-    """A group that runs forward again before it runs backward.
+    """A group that is recomputed before its backward pass.
 
-    `kept` is what is kept until then: what it starts from. `products` are what its matrix products gave and keep, where
-    they do not run again, by the layer and which copy it is.
+    `kept` is its input, which is saved until then. `products` are the outputs and saved tensors of its matrix products
+    if those are not recomputed, by layer and copy.
     """
 
     node: Node

@@ -6,11 +6,11 @@ from archcalc.layers.strides import Strides
 
 
 class Storage:
-    """A block of memory, alive while somebody holds it.
+    """A block of memory, alive while anything holds it.
 
     Attributes:
-        holders: variables and gradients that hold it; keepers: layers that keep it for backward.
-        made_of: what it is made of element by element, where a compiled backward pass makes it anew.
+        holders: how many variables and gradients hold it; keepers: how many layers save it for backward.
+        made_of: what a compiled backward pass recomputes it from, element by element.
     """
 
     __slots__ = ("bytes", "holders", "keepers", "made_of")
@@ -23,13 +23,13 @@ class Storage:
 
 
 class Value:
-    """A tensor at run time: views have the same storage.
+    """A tensor at run time; views share a storage.
 
     Attributes:
-        bytes: what its gradient takes, of `parts` experts together, which run back one after the other.
-        width: bytes of an element.
-        strides: how it lies in memory.
-        states: of a recurrent layer, where its final states are kept.
+        bytes: the size of its gradient, over `parts` experts, whose backward passes run one after the other.
+        width: bytes per element.
+        strides: its layout in memory.
+        states: the storages of a recurrent layer's final states.
     """
 
     __slots__ = ("bytes", "parts", "states", "storage", "strides", "width")
@@ -44,12 +44,12 @@ class Value:
 
     @property
     def gradient(self) -> int:
-        """Bytes of its gradient at a time."""
+        """Bytes of its gradient that exist at a time."""
         return -(-self.bytes // self.parts)
 
 
 class Heap:
-    """How many bytes are alive: kept for backward, and other activations."""
+    """How many bytes are alive: saved for backward, and other activations."""
 
     def __init__(self) -> None:
         self.kept = 0
@@ -57,24 +57,24 @@ class Heap:
 
     @property
     def live(self) -> int:
-        """All of them."""
+        """All bytes that are alive."""
         return self.kept + self.other
 
     def hold(self, storage: Storage) -> Storage:
-        """One more variable holds it."""
+        """Add a variable that holds it."""
         if not storage.holders and not storage.keepers:
             self.other += storage.bytes
         storage.holders += 1
         return storage
 
     def drop(self, storage: Storage) -> None:
-        """A variable lets it go."""
+        """Remove a variable that holds it."""
         storage.holders -= 1
         if not storage.holders and not storage.keepers:
             self.other -= storage.bytes
 
     def keep(self, storage: Storage) -> bool:
-        """A layer keeps it for backward; whether it is the first."""
+        """Add a layer that saves it for backward; whether it is the first."""
         storage.keepers += 1
         if storage.keepers > 1:
             return False
@@ -84,7 +84,7 @@ class Heap:
         return True
 
     def release(self, storage: Storage) -> None:
-        """Backward has used it."""
+        """Remove a layer that saved it, as backward has used it."""
         storage.keepers -= 1
         if not storage.keepers:
             self.kept -= storage.bytes

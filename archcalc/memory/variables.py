@@ -1,4 +1,4 @@
-"""The variables of a written function: which of them takes what a step gives, and what that lets go."""
+"""The variables of a written function: into which one the output of a step goes, and what that releases."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from collections.abc import Iterator
 
 
 class Variables:
-    """The variables of one function while its steps run one after the other. A key stands for a tensor.
+    """The variables of one function while its steps run in order. A key stands for a tensor.
 
-    What a step gives takes the first variable that nobody reads any more: `x`, `y`, `z`, `x1`, `x2` and so on.
+    The output of a step goes into the first variable that is not read again: `x`, `y`, `z`, `x1`, `x2` and so on.
 
     Args:
-        last: for each key the index of the step that reads it last.
+        last: for each key, the index of the last step that reads it.
         given: the keys that the function starts from, in `x`.
     """
 
     def __init__(self, last: dict[int, int], given: set[int]) -> None:
         self._last = last
         self._holds: dict[str, set[int]] = {}
-        self._until: dict[str, int] = {}  # who reads what a variable holds last
+        self._until: dict[str, int] = {}  # the last step that reads what each variable holds
         self._holders: dict[int, int] = {}
         self._unused = itertools.count()
-        self._free: list[int] = []  # a heap of variables, by their places in the order
-        self.chosen: list[str] = []  # what was taken, in order
-        self._ending: defaultdict[int, list[int]] = defaultdict(list)  # those that are free from a step on
+        self._free: list[int] = []  # a heap of variables, by their place in the order
+        self.chosen: list[str] = []  # the variables that outputs went into, in order
+        self._ending: defaultdict[int, list[int]] = defaultdict(list)  # the variables that become free at each step
         if given:
             self._ending[max(0, self._put("x", given))].append(next(self._unused))
 
     def take(self, index: int, wanted: str | None, keys: set[int]) -> set[int]:
-        """Put what the step `index` gives into a variable, `wanted` if that is free; the keys it held before."""
+        """Put the output of step `index` into a variable, `wanted` if that is free; returns the keys it held before."""
         for place in self._ending.pop(index, ()):
             heapq.heappush(self._free, place)
         if wanted is not None and self._until.get(wanted, -1) <= index:
@@ -44,14 +44,14 @@ class Variables:
             name = "xyz"[place] if place < 3 else f"x{place - 2}"
             if self._until.get(name, -1) <= index:
                 break
-            self._ending[self._until[name]].append(place)  # a layer is called so
+            self._ending[self._until[name]].append(place)  # a layer has this name
         before = self._holds.get(name, set())
         self._ending[max(index + 1, self._put(name, keys))].append(place)
         self.chosen.append(name)
         return before
 
     def is_left(self, key: int) -> bool:
-        """Whether a key is there from the step of a loop before."""
+        """Whether a key is left over from the previous step of a loop."""
         return False
 
     def hold(self, key: int) -> bool:
@@ -73,7 +73,7 @@ class Variables:
 
 
 class LoopVariables(Variables):
-    """The variables of what a loop runs: those of its first step hold what later steps give, and that before until then."""
+    """The variables of a loop body: those of the first step keep its outputs until later steps overwrite them."""
 
     def __init__(self, last: dict[int, int], given: set[int]) -> None:
         super().__init__(last, given)
@@ -81,11 +81,11 @@ class LoopVariables(Variables):
         self._left: set[int] = set()
 
     def next_step(self) -> None:
-        """Begin again."""
+        """Begin the next step of the loop."""
         self._order, self._left = iter(self.chosen), set(self.held())
 
     def take(self, index: int, wanted: str | None, keys: set[int]) -> set[int]:
-        """Put what a step gives into the variable of its first run."""
+        """Put the output of a step into the variable that it had in the first run."""
         self._left -= keys
         if self._order is None:
             return super().take(index, wanted, keys)
@@ -95,5 +95,5 @@ class LoopVariables(Variables):
         return before - keys
 
     def is_left(self, key: int) -> bool:
-        """Whether it is."""
+        """Whether a key is left over from the previous step."""
         return key in self._left

@@ -17,13 +17,13 @@ from archcalc.running.declaration import CHUNKED, GENERATE, OPTIMIZER
 from archcalc.running.defaults import settled
 from archcalc.running.precisions import PRECISIONS
 
-# Of adapters that are tried.
+# The rank of the adapters that are tried.
 _RANK = 16
-# So many groups of layers are tried as checkpoints.
+# How many groups of layers are tried as checkpoints.
 _GROUPS = 4
 
 
-# An option, the same in a sentence, and the fields that it says.
+# An option, the same in a sentence, and the fields that it sets.
 Other = tuple[str, str, dict[str, object]]
 
 
@@ -42,7 +42,7 @@ class Way:
 
 
 def ways(graph: Graph, running: Running, structure: Structure, limit: int) -> list[Way]:
-    """Those that fit within `limit`, the batch as it is: each alone, or where none does, together with checkpoints."""
+    """Ways to stay within `limit` at the same batch: each change alone or, if none suffices, with checkpoints."""
     alone = list(_others(graph, running))
     return _fitting(graph, running, structure, limit, alone) or _fitting(
         graph, running, structure, limit, _together(alone)
@@ -50,7 +50,7 @@ def ways(graph: Graph, running: Running, structure: Structure, limit: int) -> li
 
 
 def _together(alone: list[Other]) -> Iterator[Other]:
-    """The first checkpoint with each that is none, and with all that keep least."""
+    """The first checkpoint with each other change, and with all that save the least."""
     first = next((one for one in alone if "checkpoint" in one[2]), None)
     for option, sentence, other in alone if first is not None else ():
         if first is not None and "checkpoint" not in other:
@@ -99,14 +99,14 @@ def _others(graph: Graph, running: Running) -> Iterator[Other]:
 
 
 def _trained(graph: Graph, running: Running) -> Graph:
-    """The network with other parts that are trained."""
+    """The network with other parts trained."""
     document = copy(graph.document)
     document.said = running
     return graph_at(document, graph.steps, graph.variant, graph.given, graph.batch)
 
 
 def _lighter(running: Running) -> Iterator[Other]:
-    """Optimizers that keep less, adapters alone, and states in the memory of the host."""
+    """Optimizers that keep less, training only adapters, and optimizer states in host memory."""
     if running.optimizer in ("adam", "adamw"):
         yield "--optimizer adam8bit", "adam8bit", {"optimizer": "adam8bit"}
     if not (running.lora or running.freeze):
@@ -119,7 +119,7 @@ def _lighter(running: Running) -> Iterator[Other]:
 
 
 def _narrower(running: Running) -> Iterator[str]:
-    """Precisions that keep less: first those that people train with."""
+    """Precisions that keep less, those that people train with first."""
     wanted = ("autocast-bf16", "bf16") if running.trains else ("bf16",)
     kind = "fp16" if running.chip is not None and "bf16" not in running.chip.peaks else "bf16"
     for precision in wanted:
@@ -131,7 +131,7 @@ def _narrower(running: Running) -> Iterator[str]:
 
 
 def _groups(graph: Graph) -> list[str]:
-    """Names of groups of layers that are there several times, those with the most layers first."""
+    """Names of groups of layers that occur several times, those with the most layers first."""
     counts: dict[str, int] = {}
     for node, _, runs in walk(graph.nodes):
         name = node.name or node.op or node.id
