@@ -33,21 +33,21 @@ class Answer:
 
     @property
     def total(self) -> Estimate:
-        """All of it."""
+        """The total time."""
         return self.decoding.total if self.decoding else self.prediction.total
 
     @property
     def costs(self) -> Costs:
-        """Of the network."""
+        """The costs of the network."""
         return self.prediction.costs
 
     def of(self, node: Node) -> tuple[Estimate, Estimate, Estimate]:
-        """What a node alone takes, over all its copies: forward, backward, and in all steps of generating."""
+        """The time of a node alone, over all its copies: forward, backward, and in all generation steps."""
         forward, backward = self._passes.get(id(node), (Estimate(), Estimate()))
         return forward, backward, self._steps.get(node.id, Estimate())
 
     def inside(self, node: Node) -> tuple[Estimate, Estimate, Estimate]:
-        """The same with all that is inside it."""
+        """The same for a node with everything inside it."""
         known = self._inside.get(id(node))
         if known is None:
             forward, backward, steps = self.of(node)
@@ -69,12 +69,12 @@ class Answer:
     def _steps(self) -> dict[str, Estimate]:
         if self.decoding is None:
             return {}
-        # The step's network is another one of the same layers.
+        # The step has a network of its own, with the same layers.
         return {layer.node.id: layer.forward.times(self.decoding.tokens) for layer in self.decoding.layers}
 
     @property
     def tokens_per_second(self) -> float:
-        """Tokens of the batch that are read in a second, or where it generates, written; 0 without tokens."""
+        """Tokens per second over the batch: read or, in generation, written; 0 without tokens."""
         if self.decoding is not None:
             return self.decoding.tokens_per_second
         return self.prediction.samples_per_second * self.prediction.tokens
@@ -87,7 +87,7 @@ class Answer:
 
     @cached_property
     def memory(self) -> Taken:
-        """The same of the device's memory."""
+        """What that peak takes of the device's memory."""
         return taken(self.footprint, self.prediction.device)
 
     @property
@@ -108,7 +108,7 @@ def answer(graph: Graph, said: Running, chip: Device | None = None) -> Answer:
     A network without trained parameters runs at inference unless a mode is given.
 
     Args:
-        chip: the device that `said` names, if it was already looked up.
+        chip: the device named in `said`, if already looked up.
 
     Raises:
         RequestError: no device, incompatible settings, or a network that cannot generate.

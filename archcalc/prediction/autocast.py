@@ -1,4 +1,4 @@
-"""The types of tensors on a GPU under autocast, and the casts that they take."""
+"""The types of tensors on a GPU under autocast, and the casts they need."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from archcalc.running.precisions import BYTES
 
 
 def widths(graph: Graph, running: Running) -> dict[int, int]:
-    """Bytes of a number of each tensor, by the tensor's identity; none where all have one type.
+    """Bytes per element of each tensor, by the tensor's identity; empty if all have one type.
 
-    A copy of a repeat is as wide as those after the first, which may read another type.
+    Copies of a repeat count like those after the first; the first may read another type.
     """
     types = running.types
     if not (types.autocast and running.gpu):

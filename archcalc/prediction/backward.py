@@ -1,8 +1,8 @@
 """The backward pass as operations: the kernels that compute each layer's gradients.
 
-A product of m rows with weights [k, n] is followed by two of the same FLOPs: one gives the weights' gradient
-[k, n], one the input's [m, k]. What is element-wise reads what the forward pass kept and the gradient of its
-output, and writes that of its input.
+A product of m rows with weights [k, n] has two products of the same FLOPs in the backward pass: one for the
+weights' gradient [k, n], one for the input's [m, k]. Element-wise layers read what the forward pass saved and
+the gradient of their output, and write that of their input.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from archcalc.network.graph import walk
 from archcalc.network.load import Graph
 from archcalc.prediction.operations import ADAPTED, ADAPTER, Operation
 
-# Products of attention's gradients, where the forward pass has two. Kernels that do not keep the scores compute
-# them again, one product beside the four. Source: Dao 2023, FlashAttention-2.
+# Products for attention's gradients; the forward pass has two. Kernels that do not keep the scores recompute
+# them, which is a fifth product. Source: Dao 2023, FlashAttention-2.
 _FORWARD, _BACKWARD, _AGAIN = 2, 4, 1
-# Their gradients are the one that arrives, passed on; where a tensor is read twice, two gradients are added.
+# These pass on the gradient they receive; if a tensor is read twice, two gradients are added.
 _SUMS = (Add, Residual)
 
 
 @dataclass(frozen=True)
 class Gradient:
-    """An operation of the forward pass in the backward pass.
+    """What an operation of the forward pass becomes in the backward pass.
 
     Attributes:
-        forward: the operation, with as many runs as it has backward.
-        kernels: what runs.
-        share: of the FLOPs that all gradients of the operation take, those of the gradients that are needed.
+        forward: the operation, with its number of backward runs.
+        kernels: the kernels that run.
+        share: the fraction of the FLOPs of all its gradients that the needed gradients take.
     """
 
     forward: Operation
@@ -40,11 +40,11 @@ class Gradient:
 
 
 def gradients(graph: Graph, found: list[Operation]) -> Iterator[Gradient]:
-    """The operations that run backward, those of the last layers first.
+    """The operations of the backward pass, last layers first.
 
     Args:
         graph: the network.
-        found: all its operations forward.
+        found: all operations of its forward pass.
     """
     forward: dict[int, list[Operation]] = {}
     for one in found:
@@ -54,17 +54,17 @@ def gradients(graph: Graph, found: list[Operation]) -> Iterator[Gradient]:
         if not entry.runs:
             continue
         for one in reversed(forward.get(id(entry.node), ())):
-            # Of equal copies some need other gradients than the rest; experts run on shares.
+            # Equal copies may need different gradients; each expert runs on its share.
             here = one.but(runs=max(1, one.runs * entry.runs // runs[id(entry.node)]))
             kernels = tuple(_kernels(here, _needs(here, entry)))
             yield Gradient(here, kernels, _share(here, _needs(here, entry)))
 
 
 def _needs(one: Operation, entry: Backward) -> tuple[bool, ...]:
-    """For each tensor that the operation reads whether its gradient is needed."""
+    """For each tensor that the operation reads, whether its gradient is needed."""
     needs = entry.needs or (False,)
     if one.part in ("output", "scores", "rope", "rmsnorm", ADAPTED):
-        return (True,)  # behind them are the layer's own weights
+        return (True,)  # they depend on the layer's own weights
     if one.part in ("keys", "values"):
         assert isinstance(one.node.layer, Heads)
         return (needs[one.node.layer.places[one.part == "values"]],)
@@ -72,7 +72,7 @@ def _needs(one: Operation, entry: Backward) -> tuple[bool, ...]:
 
 
 def _learns(one: Operation) -> bool:
-    """Whether the weights of a product are trained: those of adapters are, beside a frozen matrix."""
+    """Whether the weights of a product are trained: those of an adapter are, even beside a frozen matrix."""
     return one.part in (ADAPTER, ADAPTED) or one.node.learns_itself
 
 
@@ -108,7 +108,7 @@ def _kernels(one: Operation, needs: tuple[bool, ...]) -> Iterator[Operation]:
 
 
 def _products(one: Operation, learns: bool, input_needed: bool) -> Iterator[Operation]:
-    """The weights' gradient where they are trained, for a bias the sum of the output's, and the input's."""
+    """The gradients of trained weights, of a bias (a sum of the output's gradient), and of the input."""
     plain = one.kind in ("linear", "matrix-vector")
     kind = "linear" if plain else one.kind
     if learns:

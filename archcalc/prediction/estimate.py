@@ -12,13 +12,13 @@ from archcalc.prediction.kernels import BENCHMARKS, DATASHEET, SHORTEST, Kernels
 from archcalc.prediction.model import FEATURES, Model, roofline
 from archcalc.prediction.operations import Work
 
-# Where a time is from: coefficients of its own kind, of kinds that work alike, or what kernels reach of the peak rates.
+# The basis of a time: coefficients of its own kind, of similar kinds, or the share of peak rates that kernels reach.
 CALIBRATED, NEIGHBOURS = "calibrated", "neighbours"
 BASES = (CALIBRATED, NEIGHBOURS, BENCHMARKS, DATASHEET)
 # What a kernel waits for.
 COMPUTE, MEMORY, LAUNCH = "compute", "memory", "launch"
 BOUNDS = (COMPUTE, MEMORY, LAUNCH)
-# A processor whose peak rates alone are known reaches between all and this part of them.
+# If only a processor's peak rates are known, it reaches between this share and all of them.
 _LEAST_EFFICIENCY = 0.25
 # Layers that do nothing at inference.
 IDLE = (Dropout.op, DropPath.op)
@@ -26,13 +26,13 @@ IDLE = (Dropout.op, DropPath.op)
 
 @dataclass(frozen=True)
 class Estimate:
-    """Seconds. Estimates add up: their errors are taken to be those of one measurement, and do not cancel.
+    """Seconds. Estimates add up: their errors count as those of one measurement, and do not cancel.
 
     Attributes:
         seconds: the best guess.
-        low, high: between these it is expected.
-        bases: the seconds of each of `BASES`.
-        bounds: the seconds of each of `BOUNDS`.
+        low, high: the expected range.
+        bases: the seconds with each of `BASES`.
+        bounds: the seconds spent on each of `BOUNDS`.
     """
 
     seconds: float = 0.0
@@ -50,7 +50,7 @@ class Estimate:
         return Estimate(self.seconds * factor, self.low * factor, self.high * factor, *scaled)
 
     def apart(self, factor: float) -> Estimate:
-        """Longer by a factor that may as well be 1, or its square."""
+        """Longer by a factor that is uncertain: it may be anything from 1 to its square."""
         longer = self.times(factor)
         return replace(longer, low=self.low, high=longer.high * factor)
 
@@ -61,7 +61,7 @@ class Estimate:
 
     @property
     def bound(self) -> str:
-        """What most of the time is spent waiting for."""
+        """What the most time is spent waiting for."""
         return max(self.bounds, key=lambda name: self.bounds[name]) if self.seconds else ""
 
     def share(self, basis: str) -> float:
@@ -87,8 +87,8 @@ class Estimator:
 
     Args:
         device: with its calibration, or without.
-        dtype: one of the device's `peaks`; by default what it is calibrated for, or the fastest of common ones.
-        memory_format: of images, `channels-last` or else contiguous.
+        dtype: one of the device's `peaks`; by default the calibrated type, or the fastest common one.
+        memory_format: the format of images: `channels-last`, else contiguous.
 
     Raises:
         RequestError: the device does not support this type, or its calibration is invalid.
@@ -102,7 +102,7 @@ class Estimator:
         self.dtype = dtype or _usual(device, measured)
         if self.dtype not in device.peaks:
             raise RequestError(_lacks(device, self.dtype, bool(calibration)))
-        # tf32 is a way to compute with numbers that are stored as fp32.
+        # tf32 computes with numbers that are stored as fp32.
         self.stored = "fp32" if self.dtype == "tf32" else self.dtype
         self.kernels = Kernels(device, self.dtype, memory_format) if device.kind == "gpu" else None
         self.slower = device.peaks.get(measured, device.peaks[self.dtype]) / device.peaks[self.dtype]
@@ -117,13 +117,13 @@ class Estimator:
         moved = work.in_bytes + work.weight_bytes + work.out_bytes
         if known != work.kind and (idle or not (moved or work.flops)):
             return Estimate()
-        of_kernels = training and phase == "forward" and self.kernels is not None  # measured for inference alone
+        of_kernels = training and phase == "forward" and self.kernels is not None  # measured only for inference
         if not known or self.model is None or of_kernels:
             return self.by_datasheet(work)
         parts = self.model.parts(work, phase)
         parts = [part * self.slower if "flops" in name else part for name, part in zip(FEATURES, parts)]
         seconds = self.model.combined(parts)
-        if not self.device.has_measured_rates:  # a kernel does not pass those of a data sheet
+        if not self.device.has_measured_rates:  # no kernel exceeds the rates of a data sheet
             seconds = max(seconds, roofline(work, self.device, self.dtype))
         bounds = {self._bound(work, parts): seconds}
         if known == work.kind and self.is_measured:
@@ -135,25 +135,25 @@ class Estimator:
         return Estimate(seconds, min(seconds, least), max(seconds, most), {NEIGHBOURS: seconds}, bounds)
 
     def _bound(self, work: Work, parts: list[float]) -> str:
-        """What most of an operation's time is spent on, from the time of each feature by itself."""
+        """What an operation's time is mostly spent on, from the time of each feature by itself."""
         assert self.model is not None
         waits = {COMPUTE: self.model.combined(parts[1:3]), MEMORY: self.model.combined(parts[3:]), LAUNCH: parts[0]}
         most = max(waits, key=lambda name: waits[name])
         if self.device.kind == "gpu" and most != LAUNCH:
-            # FLOPs and bytes of matrix products rise together: the fit tells their sum, the peak rates tell them apart.
+            # FLOPs and bytes of matrix products grow together: the fit gives their sum, the peak rates separate them.
             return self._limit(work)
         return most
 
     def _limit(self, work: Work) -> str:
-        """What takes longer at the peak rates, computing or moving."""
+        """What takes longer at the peak rates: computing or moving data."""
         return COMPUTE if work.flops / self.device.peaks[self.dtype] > self._moving(work) else MEMORY
 
     def _moving(self, work: Work) -> float:
-        """Seconds of one run to read and write all, at the peak rate."""
+        """Seconds that one run needs to read and write all its data at the peak rate."""
         return (work.in_bytes + work.weight_bytes + work.out_bytes) / self.device.bandwidth
 
     def unmeasured(self, work: Work) -> Estimate:
-        """Work of the forward pass's kinds in other circumstances: its coefficients are no more than neighbours."""
+        """Forward-pass work in other circumstances: its coefficients count only as neighbours."""
         if self.kernels is not None:
             return self._by_kernels(self.kernels, work, True)
         found = self.estimate(work, "forward", True)
@@ -164,12 +164,12 @@ class Estimator:
         return replace(found, low=min(found.seconds, least), high=max(found.seconds, most), bases=bases)
 
     def _range(self, work: Work) -> tuple[float, float]:
-        """Seconds at the peak rates, and at the part of them that is reached at least."""
+        """Seconds at the peak rates, and at the smallest share of them that is expected."""
         least = max(roofline(work, self.device, self.dtype), work.runs * SHORTEST)
         return least, least / _LEAST_EFFICIENCY
 
     def by_datasheet(self, work: Work, backward: bool = False) -> Estimate:
-        """By what kernels of GPUs reach of the peak rates; of another processor a guess between all and the least part."""
+        """By the share of the peak rates that GPU kernels reach; on other processors, a guess between the extremes."""
         if self.kernels is not None:
             return self._by_kernels(self.kernels, work, backward)
         least, most = self._range(work)

@@ -1,7 +1,7 @@
 """torch.compile's fusion: consecutive element-wise passes become one kernel.
 
-What lies between two products is read and written once: each tensor from outside once, and of what is computed only what
-is read outside. Products stay kernels of their own.
+Between two products, each tensor from outside is read once, and only results that are read outside are written.
+Products stay separate kernels.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from archcalc.prediction.operations import ID_BYTES, Operation
 
 
 def fused(graph: Graph, found: list[Operation], width: int, widths: Mapping[int, int]) -> list[Operation]:
-    """The operations of a forward pass as compiled code runs them.
+    """The operations of a forward pass, as compiled code runs them.
 
     Args:
         graph: the network.
         found: all its operations, op by op.
-        width: bytes of a number.
-        widths: those of tensors that have another width, by identity.
+        width: bytes per element.
+        widths: bytes per element of tensors that have another width, by identity.
     """
     return _Fusion(graph, found, width, widths).operations()
 
@@ -34,7 +34,7 @@ class _Fusion:
         self.batch, self.found, self.width, self.widths = graph.batch, found, width, widths
         self.edges = Edges(graph.nodes)
         self.products = {id(one.node) for one in found if pool_of(one.kind) == PRODUCTS}
-        # How many products stand before a layer at most: only what has as many before it is computed in one go.
+        # The most products on any path to a layer: only layers with the same number are fused.
         self.depth: dict[int, int] = {}
         for node in layers_of(graph.nodes):
             before = [self.edges.producer(x) for x in node.inputs]
@@ -44,14 +44,14 @@ class _Fusion:
             )
 
     def operations(self) -> list[Operation]:
-        """Of a group of passes each has what it reads from outside, and what is read outside of it."""
+        """Each pass of a fused group counts what it reads from outside the group, and what is read outside of it."""
         return [self._copy(one) if one.part == "copy" else self._one(one) for one in self.found]
 
     def _one(self, one: Operation) -> Operation:
         return one if one.part or id(one.node) in self.products else self._pass(one)
 
     def _copy(self, one: Operation) -> Operation:
-        """A cast of what a pass has computed is part of that pass, which writes it beside what others read."""
+        """A cast of a pass's result is part of that pass, which also writes what others read."""
         made = [self.edges.producer(x) for x in one.node.inputs]
         if any(node is None or node.is_view or id(node) in self.products for node in made):
             return one
@@ -59,7 +59,7 @@ class _Fusion:
         return replace(one, in_bytes=0, out_bytes=0 if alone else one.out_bytes)
 
     def _for_products(self, node: Node) -> bool:
-        """Whether products alone read what a layer gives."""
+        """Whether only products read the output of a layer."""
         readers = self.edges.consumers(node.exit)
         return bool(readers) and all(id(reader) in self.products for reader in readers)
 
@@ -73,7 +73,7 @@ class _Fusion:
         readers = self.edges.consumers(node.exit)
         written = 0 if readers and all(self._joined(node, reader) for reader in readers) else one.out_bytes
         if written and self._for_products(node):
-            # what products alone read is written in the type that they compute in
+            # what only products read is written in their compute type
             written = min(written, self._bytes(node.exit, self.width))
         weights = one.weight_bytes if outside or written else 0
         return replace(
@@ -81,7 +81,7 @@ class _Fusion:
         )
 
     def _joined(self, node: Node | None, reader: Node) -> bool:
-        """Whether what a layer gives and its reader are computed in one go."""
+        """Whether a layer and the reader of its output are fused."""
         if node is None or node.is_view or {id(node), id(reader)} & self.products:
             return False
         return self.depth[id(node)] == self.depth.get(id(reader))

@@ -1,7 +1,7 @@
 """The time of generation: the prompt at once, then token by token.
 
-One step computes for a single position, and reads all weights and, in layers that look back, what the positions before it
-left. What an encoder gave has been computed with the prompt.
+One step computes a single position. It reads all weights and, in layers that look back, what earlier positions left in
+the cache. The output of an encoder was computed with the prompt.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ class Decoding:
 
     Attributes:
         prefill: the forward pass over the prompt, with the logits of its last position.
-        memory: weights and caches when all tokens are there.
-        tokens: how many are generated; position: at which one of all positions a step is predicted, the middle one.
-        layers: of one step.
+        memory: weights and caches at the final length.
+        tokens: how many are generated; position: the position at which a step is predicted, the middle one.
+        layers: the layers of one step.
     """
 
     prefill: Prediction
@@ -45,17 +45,17 @@ class Decoding:
 
     @cached_property
     def step(self) -> Estimate:
-        """One step: one token of each sample of the batch."""
+        """One step: one token for each sample of the batch."""
         return total(layer.forward for layer in self.layers)
 
     @cached_property
     def total(self) -> Estimate:
-        """The prompt and all steps. A step's time grows evenly with the positions, so the middle one is the mean."""
+        """The prompt and all steps. A step's time grows linearly with the position, so the middle step is the mean."""
         return self.prefill.forward + self.step.times(self.tokens)
 
     @property
     def tokens_per_second(self) -> float:
-        """While decoding, over the whole batch."""
+        """Tokens per second while decoding, over the whole batch."""
         return self.prefill.graph.batch / self.step.seconds if self.step.seconds else 0.0
 
 
@@ -63,12 +63,12 @@ def decode(graph: Graph, running: Running, absorbs: bool = False) -> Decoding:
     """The time of generating the last tokens of a sequence after the prompt.
 
     Args:
-        absorbs: whether attention reads what is cached in place of keys and values, as engines do.
+        absorbs: whether attention reads the cached latent vectors instead of keys and values, as engines do.
 
     Raises:
-        NotGenerativeError: the network cannot give one position after the other.
+        NotGenerativeError: the network cannot generate one position after the other.
         SpecError: it cannot have that many positions.
-        RequestError: as `predict`; there are no fewer tokens than positions.
+        RequestError: as in `predict`; as many new tokens as positions, or more.
     """
     memory, tokens = generate(graph, running), running.tokens
     prompt = memory.length - tokens
@@ -94,7 +94,7 @@ def decode(graph: Graph, running: Running, absorbs: bool = False) -> Decoding:
 
 
 def _last_logits(prefill: Prediction, step: Iterable[LayerTime]) -> Prediction:
-    """The pass over the prompt, in which the layers that give the outputs compute the last position alone, as in a step."""
+    """The pass over the prompt, whose output layers compute only the last position, as in a step."""
     outputs = {id(y) for y in prefill.graph.outputs.values()}
     alone = {layer.node.id: layer.forward for layer in step}
     layers = tuple(
@@ -107,11 +107,11 @@ def _last_logits(prefill: Prediction, step: Iterable[LayerTime]) -> Prediction:
 
 
 def _running(nodes: list[Node], dim: str) -> Iterator[int]:
-    """The nodes that run in a step: those whose output has the generated positions."""
+    """The nodes that run in a step: those whose output contains the generated positions."""
     for node in nodes:
         if node.layer is None or dim in named(node.exit.shape):
             yield id(node)
-            # Experts see single positions, whose shape no longer tells.
+            # Experts see single positions, whose shape no longer shows it.
             yield from _all(node.children) if isinstance(node.layer, MoE) else _running(node.children, dim)
 
 
@@ -122,9 +122,9 @@ def _all(nodes: list[Node]) -> Iterator[int]:
 
 
 def _cached(one: Operation, caches: dict[str, Cache], positions: int, absorbs: bool) -> Iterator[Operation]:
-    """The operation with what is kept from earlier positions; nothing where that is its whole result.
+    """The operation with what is cached from earlier positions; nothing if its whole result is cached.
 
-    What is computed from an output that is kept is computed for all positions again, unless attention absorbs it.
+    What is computed from a cached output is recomputed for all positions, unless attention absorbs it.
     """
     cache, node = caches.get(one.node.id), one.node
     expands = cache is None and any(read.cached for read in node.inputs)
@@ -132,7 +132,7 @@ def _cached(one: Operation, caches: dict[str, Cache], positions: int, absorbs: b
         if one.part not in ("keys", "values"):
             yield one
     elif one.kind == "attention" and (cache is not None or expands):
-        # One query, and as many keys as positions: work and bytes were those of one key.
+        # One query, and one key per position: work and bytes were those of one key.
         seen = positions if cache is None else cache.positions
         kept = one.in_bytes * seen if cache is None else cache.bytes // cache.copies
         found = replace(one, n=seen, flops=one.flops * seen, in_bytes=one.out_bytes + kept)
@@ -145,7 +145,7 @@ def _cached(one: Operation, caches: dict[str, Cache], positions: int, absorbs: b
 
 
 def _absorbed(one: Operation, caches: dict[str, Cache]) -> Operation:
-    """Attention over the short vectors that are cached beside it: queries went through the weights that make keys of them.
+    """Attention directly over the cached latent vectors: queries are multiplied by the weights that make keys of these.
 
     Source: DeepSeek-AI 2024, arXiv:2405.04434, 2.1.
     """
@@ -155,6 +155,6 @@ def _absorbed(one: Operation, caches: dict[str, Cache]) -> Operation:
         return one
     widths = [int(shape[-1]) for cache in near for shape in cache.shapes.values()]
     wide = int(one.node.layer.q.shape[-1] + one.node.layer.v.shape[-1])
-    flops = one.flops * (sum(widths) + max(widths)) // wide  # scores over all of them, values of the longest
+    flops = one.flops * (sum(widths) + max(widths)) // wide  # scores over all vectors, values from the longest
     kept = sum(cache.bytes // cache.copies for cache in near)
     return replace(one, flops=flops, in_bytes=one.out_bytes + kept)

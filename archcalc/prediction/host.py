@@ -1,7 +1,7 @@
 """Launch overhead: with small batches a GPU waits for the host to launch kernels.
 
-The card works off what the program has started, so that a step takes as long as the slower of the two. Compiled code is
-taken to start all of its kernels at once, as a CUDA graph is.
+The GPU works through what the program has launched, so a step takes as long as the slower of the two. Compiled code is
+assumed to launch all of its kernels at once, like a CUDA graph.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from archcalc.running.declaration import COMPILED, GRAPH
 
 
 def started(found: Iterable[Operation]) -> dict[int, int]:
-    """How many kernels are started for each layer, by its node's identity."""
+    """How many kernels are launched for each layer, by its node's identity."""
     counts: dict[int, int] = {}
     for one in found:
         if one.in_bytes or one.weight_bytes or one.out_bytes:
@@ -24,7 +24,7 @@ def started(found: Iterable[Operation]) -> dict[int, int]:
 
 
 def waiting(estimator: Estimator, running: Running, kernels: int, busy: Estimate) -> Estimate:
-    """How long the card idles for each of so many kernels, which keep it busy for a time."""
+    """How long the GPU idles per kernel, given the number of kernels and the time they keep it busy."""
     if estimator.kernels is None or running.execution in (COMPILED, GRAPH) or not kernels:
         return Estimate()
     program, spread = estimator.kernels.host(running.types.autocast)
