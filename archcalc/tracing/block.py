@@ -12,10 +12,10 @@ class Block:
     """What several bodies have in common.
 
     Attributes:
-        name: its own; bodies: those that are it; arguments, numbers: what differs, and every number by them;
-        tensors: what those that go in beside the first are called.
+        name: its own; bodies: its instances; arguments, numbers: what differs, and every number in terms of it;
+        tensors: the names of its inputs after the first.
         calls: how many places call it; is_repeated: whether one calls it several times in a row.
-        is_kept: whether it is needed even if one place calls it; written: whether it stands under `blocks:`.
+        is_kept: whether it is needed even if only one place calls it; written: whether it stands under `blocks:`.
     """
 
     def __init__(self, bodies: list[Body]) -> None:

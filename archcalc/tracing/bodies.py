@@ -1,8 +1,8 @@
-"""Equal bodies to blocks, equal neighbours to repeats, and the text of both.
+"""Turns equal bodies into blocks and equal neighbours into repeats, and writes the text of both.
 
-A body is written with a gap for each number. Bodies that are the same text are one block, and the numbers that differ
-are its arguments. A block that is called in one place alone is written there, unless its branches would then stay in
-memory while what follows runs: a module's variables go when it returns.
+A body is written with a gap for each number. Bodies with the same text are one block, and the numbers that differ are
+its arguments. A block that is called in only one place is written there, unless its branches would then stay in memory
+while what follows runs: a module's variables are freed when it returns.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from archcalc.tracing.typeset import Writer, numbered
 
 
 def ways(graph: Graph) -> list[tuple[Spec, Body]]:
-    """The specs of a graph, each with the body that it is made from, the shortest first.
+    """The specs of a graph, shortest first, each with the body that it is made from.
 
-    Blocks that only one tensor goes into are one way; where there are modules that further ones go into, so are these.
+    One way makes blocks only of modules with one input; if some have several, another makes blocks of these too.
     """
     found = [_shortest(graph, False)]
     if any(body.beside for level in _levels(bodies(graph, True)) for body in level):
@@ -36,10 +36,10 @@ def ways(graph: Graph) -> list[tuple[Spec, Body]]:
 
 
 def _shortest(graph: Graph, wide: bool) -> tuple[Spec, Body]:
-    """The spec of a graph, and the body that it is made from.
+    """The shortest spec of a graph, and the body that it is made from.
 
-    A block that ends up inlined may hide that what is in it equals what stands beside it. So those are taken apart before
-    anything is compared, for as long as that makes the spec shorter.
+    A block that ends up inlined may hide that its contents equal what stands beside it. So such blocks are taken apart
+    before anything is compared, for as long as that makes the spec shorter.
     """
     found = Blocks(graph, bodies(graph, wide), set())
     spec, root = found.spec(), found.root
@@ -55,7 +55,7 @@ def _shortest(graph: Graph, wide: bool) -> tuple[Spec, Body]:
 
 
 class Blocks:
-    """All bodies of a model, put together. The calls in `apart` are no blocks."""
+    """All bodies of a model, put together. The calls in `apart` do not become blocks."""
 
     def __init__(self, graph: Graph, root: Body, apart: Collection[Scope]) -> None:
         self.graph = graph
@@ -90,7 +90,7 @@ class Blocks:
                 self.block[body] = block
 
     def _finish(self, body: Body) -> None:
-        """Modules that are no block are written out, and equal neighbours are repeated."""
+        """Write out modules that are not blocks, and turn equal neighbours into repeats."""
         body.items = self._spliced(body.items)
         ends = [out.node for _, out in self.graph.outputs] if body is self.root else []
         single = body is not self.root or len(self.graph.inputs) == 1
@@ -132,7 +132,7 @@ class Blocks:
         return repr(text), values, keys
 
     def _count(self) -> None:
-        """Blocks that are called once are no blocks unless they have to be; what they are called is decided for those that are left."""
+        """Drop blocks that are called once unless they have to be blocks, and name those that are left."""
         for block in self.blocks:
             block.calls = 0
         seen: set[Block] = set()
@@ -171,7 +171,7 @@ class Blocks:
                     self._count_in(block.bodies[0].items, seen, False)
 
     def inlined(self) -> set[Scope]:
-        """The calls of blocks that are written where they are called, and once there."""
+        """The calls of blocks that are written in place, once."""
         blocks = [block for block in self.blocks if not block.written and not block.is_repeated]
         return {body.scope for block in blocks for body in block.bodies if body.scope is not None}
 
@@ -196,7 +196,7 @@ class Blocks:
 
 
 def _beside(out: Out) -> str:
-    """What people call a tensor that goes into a block beside the first."""
+    """What people call a further input of a block."""
     if out.node.op in ("parameter", "constant", "relposbias"):
         return base(out.node)
     return "skip" if len(out.sizes) > 2 else "memory"
@@ -212,7 +212,7 @@ def _outputs(graph: Graph, names: dict[Node, str], root: Body) -> str | list[str
 
 
 def _levels(root: Body) -> list[list[Body]]:
-    """Bodies by how deep others are in them, those without any first; the model's own is not among them."""
+    """Bodies by nesting depth, innermost first; the model's own is not among them."""
     heights: dict[Body, int] = {}
 
     def height(body: Body) -> int:
@@ -241,14 +241,14 @@ def _layers(items: list[Item]) -> int:
 
 
 def _leaves_branches(body: Body) -> bool:
-    """Whether a variable of a body still holds a branch when it ends, and one that is as large as what it gives."""
+    """Whether a variable of a body, when the body ends, still holds a branch as large as its output."""
     size = math.prod(body.end.sizes)
     ends = [inner[-1].gives for item in body.items if item.count == 1 for inner in item.inner()]
     return any(end is not None and math.prod(end.sizes) >= size for end in ends)
 
 
 def _from(items: list[Item], source: Out) -> list[Item]:
-    """Items that start from a tensor which is not the one before."""
+    """Items that start from a tensor other than the one before."""
     first = items[0]
     if first.node is not None and first.layers is None and first.operands is None:
         if first.source is None and REGISTRY[first.node.op].takes_input:

@@ -1,7 +1,7 @@
 """A run as its source left it: calls of functions, the modules around them, the tensors between them.
 
-Functions are PyTorch's, as `conv2d` with its weight; a source with functions of its own says them in these. What a
-module with parameters does in one kernel, as an LSTM, is one call.
+Functions are PyTorch's, such as `conv2d` with its weight; a source with functions of its own translates them to these.
+What a module with parameters does in one kernel, for example an LSTM, is one call.
 """
 
 from __future__ import annotations
@@ -9,26 +9,26 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol, Union
 
-# What a value is: what goes in, what is learned, what is neither, and what a call makes of them.
+# What a value is: an input, something learned, neither of these, or the result of a call.
 INPUT, PARAMETER, CONSTANT, MADE = "input", "parameter", "constant", "made"
-# What numbers a tensor holds.
+# The kind of numbers that a tensor holds.
 FLOAT, WHOLE, TRUTH = "float", "whole", "truth"
 Number = Union[int, float, bool]
 
 
 class Module(Protocol):
-    """A module that is one call: its settings are attributes."""
+    """A module that is one call; its settings are attributes."""
 
     def named_parameters(self) -> Iterable[tuple[str, Any]]:
-        """Its parameters by name; each says by `numel()` how many numbers it holds."""
+        """Its parameters by name; `numel()` of each says how many numbers it holds."""
 
 
 class Scope:
     """One call of a module.
 
     Attributes:
-        parent: the call around it; None for the model.
-        name: its path in the model, as `layer1.0`; kind: its class.
+        parent: the enclosing call; None for the model.
+        name: its path in the model, such as `layer1.0`; kind: its class.
     """
 
     __slots__ = ("kind", "name", "parent")
@@ -39,11 +39,11 @@ class Scope:
         self.kind = kind
 
     def chain(self) -> list[Scope]:
-        """The calls around it from the model on, itself the last."""
+        """The enclosing calls from the model inwards, itself last."""
         return [*(self.parent.chain() if self.parent else []), self]
 
 
-# Words in the names of functions that draw numbers.
+# Words in the names of functions that draw random numbers.
 DRAWING = frozenset(
     ("rand", "randn", "randint", "randperm", "bernoulli", "multinomial", "normal", "uniform", "exponential", "poisson")
 )
@@ -55,13 +55,13 @@ class Value:
     Attributes:
         source: what it is; shape: its sizes with the batch; kind: what numbers it holds; name: of an input, parameter
         or buffer.
-        call: what made it; look: gives the one number that all its elements are, or None; itself None where the numbers
+        call: what made it; look: gives the one number that all its elements equal, or None; itself None if the numbers
         are not known.
-        table: gives all its numbers in lists of lists, as its shape has them; None where they are not known.
-        of_data, of_parameters: whether it depends on the inputs, on what is learned.
-        sizes: those of one sample, once two runs were lined up; batch: the axis of the batch, None where there is none;
+        table: gives all its numbers as nested lists of its shape; None if they are not known.
+        of_data, of_parameters: whether it depends on the inputs, and on what is learned.
+        sizes: those of one sample, once two runs are lined up; batch: the axis of the batch, None if there is none;
         axes: for each axis which one of `sizes` it is, None for a batch that is an axis of its own.
-        across: whether it sets samples of the batch against each other, so that one sample has no such thing.
+        across: whether it combines samples of the batch, so that it does not exist for a single sample.
     """
 
     __slots__ = (
@@ -87,7 +87,7 @@ class Value:
         self.axes: list[int | None] = list(range(len(self.shape)))
 
     def number(self) -> Number | None:
-        """The number that all its elements are; None where they differ, or are not known."""
+        """The number that all its elements equal; None if they differ or are not known."""
         return self.look() if self.look is not None else None
 
     def count(self) -> int:
@@ -99,13 +99,13 @@ class Value:
 
 
 class Call:
-    """A function as it was called: tensors are values.
+    """A function call; tensors in it are values.
 
     Attributes:
-        name: as `conv2d`; operators and changes in place are named as the function that gives the same.
+        name: such as `conv2d`; operators and in-place calls have the name of the function that computes the same.
         args, kwargs: its arguments; outs: the tensors that it gave.
-        scope: the module around it; module: itself one, where it is; place: file and line of the call.
-        macs: the multiply-accumulates that the source's own counter finds in it.
+        scope: the enclosing module; module: the call's own module, if it is one; place: file and line of the call.
+        macs: the MACs that the source's own counter finds in it.
     """
 
     __slots__ = ("args", "kwargs", "macs", "module", "name", "outs", "place", "scope")
@@ -137,12 +137,12 @@ def _values(item: Any) -> Iterator[Value]:
 
 
 class Run:
-    """What one run left.
+    """A recorded run.
 
     Attributes:
         calls: in order; inputs, outputs: values; macs: of all of it.
-        across: the calls that set samples against each other, once two runs were lined up: outputs are what these read.
-        packed: whether sequences were packed, which all run at the length of the longest here.
+        across: the calls that combine samples, once two runs have been lined up; what they read become outputs.
+        packed: whether sequences were packed; here all run at the length of the longest.
     """
 
     def __init__(self) -> None:

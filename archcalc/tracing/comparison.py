@@ -1,4 +1,4 @@
-"""What a spec counts beside what its source does: parameters, multiply-accumulates, output sizes."""
+"""What a spec counts beside what its source counts: parameters, MACs, output sizes."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ class Comparison:
     """The numbers of both sides.
 
     Attributes:
-        params, macs, outputs: pairs, ours first; unused: multiply-accumulates of calls whose results go nowhere, by the
-        place of the call; unreached: parameters that no call reads, by name, with how many.
-        declared: what the opaque layers are, with their lines; remarks: what has no word in the language;
-        left_out: what sets samples against each other; notes: what the spec has otherwise than its source, with the same values;
-        checked: what came of comparing outputs, where that was asked for; wrong: whether they differ.
-        numel: all parameters of the source; whose: the source in a word, as `PyTorch`.
+        params, macs, outputs: pairs, ours first; unused: MACs of calls whose results go nowhere, by place of the call;
+        unreached: parameters that no call reads, by name, with how many.
+        declared: the opaque layers, with their lines; remarks: what the language cannot say;
+        left_out: what combines samples; notes: where the spec differs from its source with the same values;
+        checked: the result of comparing outputs, if that was asked for; wrong: whether they differ.
+        numel: all parameters of the source; whose: the source in a word, such as `PyTorch`.
     """
 
     def __init__(self, costs: Costs, run: Run, numel: int, unreached: dict[str, int], whose: str = "PyTorch") -> None:
@@ -43,7 +43,7 @@ class Comparison:
 
     @property
     def equal(self) -> bool:
-        """Whether all numbers are the same, and the outputs where they were compared."""
+        """Whether all numbers are equal, and the outputs too if they were compared."""
         return (
             self.params[0] == self.params[1] and self.macs[0] == self.macs[1] and self._outputs_equal and not self.wrong
         )
@@ -54,7 +54,7 @@ class Comparison:
         return all(one in theirs for one in ours) and all(one in ours for one in theirs)
 
     def lines(self, name: str) -> Iterable[str]:
-        """What is told after an import."""
+        """What is printed after an import."""
         rows = [("parameters", *self.params), ("MACs", *self.macs)]
         wrong = [f"{ours:,} {what} here, {theirs:,} in {self.whose}" for what, ours, theirs in rows if ours != theirs]
         if not self._outputs_equal:
@@ -86,7 +86,7 @@ def _macs(run: Run) -> int:
 
 
 def _unused(run: Run) -> dict[tuple[str, int], int]:
-    """The multiply-accumulates of calls that no output depends on, by file and line."""
+    """The MACs of calls that no output depends on, by file and line."""
     needed: set[int] = set()
     left = [value for _, value in run.outputs]
     while left:
@@ -102,7 +102,7 @@ def _unused(run: Run) -> dict[tuple[str, int], int]:
 
 
 def _left_out(run: Run) -> str | None:
-    """What is told of calls that set samples against each other."""
+    """What is printed about calls that combine samples."""
     places = list(
         dict.fromkeys(f"{os.path.basename(file)}:{line}" for file, line in (call.place for call in run.across))
     )

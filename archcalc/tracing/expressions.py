@@ -8,9 +8,9 @@ from typing import Any
 from archcalc.records import NamedTuple
 from archcalc.tracing.words import number
 
-# Factors between numbers that belong together; beyond them they are taken for a coincidence.
+# Factors between numbers that belong together; any other factor is taken for a coincidence.
 _FACTORS = (2, 3, 4, 6, 8)
-# What an argument is called, by the key that it is for.
+# Names of arguments, by the key that they are for.
 _NAMES = {
     "channels": "width",
     "features": "width",
@@ -27,7 +27,7 @@ _USUAL = frozenset(
 
 
 class Expression(NamedTuple):
-    """A number, or an argument times `times` over `over`; as one of several sizes, where `around` has the others and None."""
+    """A number, or an argument times `times` over `over`; of several sizes, `around` has the others and None for it."""
 
     literal: Any = None
     name: str | None = None
@@ -36,7 +36,7 @@ class Expression(NamedTuple):
     around: tuple[int | None, ...] | None = None
 
     def at(self, values: dict[str, Expression]) -> Expression:
-        """The same with what its argument is given."""
+        """The same with its argument's value put in."""
         if self.name is None:
             return self
         given = values[self.name]
@@ -48,7 +48,7 @@ class Expression(NamedTuple):
         return Expression(None, given.name, given.times * self.times, given.over * self.over, around).reduced()
 
     def reduced(self) -> Expression:
-        """Without a common factor of both numbers."""
+        """The same without a common factor of both numbers."""
         times, over = self.times, self.over
         for factor in (8, 6, 4, 3, 2):
             while times % factor == 0 and over % factor == 0:
@@ -56,7 +56,7 @@ class Expression(NamedTuple):
         return self._replace(times=times, over=over)
 
     def text(self) -> str:
-        """As it is written."""
+        """Its text in a spec."""
         if self.name is None:
             return "x".join(map(number, self.literal)) if isinstance(self.literal, tuple) else number(self.literal)
         text = self.name if self.times == 1 else f"{self.times}*{self.name}"
@@ -81,7 +81,7 @@ class Argument(NamedTuple):
 def explained(
     columns: Sequence[tuple[Any, ...]], keys: Sequence[str], taken: set[str]
 ) -> tuple[list[Argument], list[Expression]]:
-    """Arguments, and an expression for each number. `columns` has a number's values in all calls, `keys` what it is for."""
+    """Arguments, and an expression for each number. `columns` has each number's values in all calls, `keys` its key."""
     bases: list[tuple[tuple[Any, ...], str]] = []
     varying = [(column, key) for column, key in zip(columns, keys) if any(one != column[0] for one in column)]
     left = list(dict.fromkeys(varying))
@@ -135,7 +135,7 @@ def _expression(column: tuple[Any, ...], arguments: list[Argument]) -> Expressio
 
 
 def _related(base: tuple[Any, ...], column: tuple[Any, ...]) -> tuple[int, int] | None:
-    """The factor and divisor that make one list of numbers of another."""
+    """The factor and divisor that turn one list of numbers into another."""
     if base == column:
         return 1, 1
     if not all(isinstance(one, int) and not isinstance(one, bool) for one in (*base, *column)):
@@ -151,7 +151,7 @@ def _related(base: tuple[Any, ...], column: tuple[Any, ...]) -> tuple[int, int] 
 
 
 def _sized(base: tuple[Any, ...], column: tuple[Any, ...]) -> tuple[tuple[int | None, ...], tuple[int, int]] | None:
-    """Sizes of which one follows from an argument: the others with None for it, and how it follows."""
+    """Sizes of which one follows from an argument: the others with None in its place, and how it follows."""
     if not all(isinstance(one, tuple) and len(one) == len(column[0]) for one in column):
         return None
     changing = [axis for axis in range(len(column[0])) if any(one[axis] != column[0][axis] for one in column)]

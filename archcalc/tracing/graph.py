@@ -1,7 +1,7 @@
 """The intermediate form: a graph of layers of the language, each with the module call that it comes from.
 
-A node is one layer: its name and keys in the language, what it reads, the sizes of one sample that come out. The calls
-of modules around it (`scope`) are the hierarchy that blocks are made from. Patterns replace nodes by others;
+A node is one layer: its name and keys in the language, what it reads, the sizes of its output for one sample. The
+module calls around it (`scope`) are the hierarchy that blocks are made from. Patterns replace nodes with others;
 `structure.py` turns what is left into the items of a spec.
 """
 
@@ -13,10 +13,10 @@ from typing import Any
 from archcalc.records import NamedTuple
 from archcalc.tracing.calls import Scope, Value
 
-# A size, a number, true or false, a word, text in quotes, or another node's output.
+# A size, a number, true or false, a word, quoted text, or another node's output.
 Key = Any
 Sizes = tuple[int, ...]
-# The last word of the names of buffers that a layer has beside its parameters.
+# The last word in the names of buffers that a layer has besides its parameters.
 STORED = ("running_mean", "running_var", "_u", "_v")
 
 
@@ -28,7 +28,7 @@ class Out(NamedTuple):
 
     @property
     def sizes(self) -> Sizes:
-        """What it has for one sample."""
+        """Its sizes for one sample."""
         return self.node.further[self.name] if self.name else self.node.sizes
 
 
@@ -37,18 +37,18 @@ class Node:
 
     Attributes:
         op: its name in the language; `input` for an input of the model.
-        keys: by their names in the language, those with a PyTorch default included; an `Out` for the name of a layer.
-        inputs: what it reads, in order; an operand that is a key as well (`sdpa q=`) stands in both.
-        sizes: of the output for one sample; further: of further outputs, by name.
+        keys: by their names in the language, including those at PyTorch's defaults; an `Out` stands for a layer's name.
+        inputs: what it reads, in order; an operand that is also a key (`sdpa q=`) stands in both.
+        sizes: of the output for one sample; further: those of further outputs, by name.
         scope: the call of a module that it comes from.
         weights: the module's parameters and buffers by their names in the layer.
         tie: an earlier node with the same weights.
-        place: file and line of the call; macs: what PyTorch counted in it, None where that is not known.
+        place: file and line of the call; macs: what PyTorch counted in it, None if not known.
         rows: of attention, which rows of the module's maps are its queries, keys and values, by letter.
-        hides: of a constant that is a mask, the truth that hides, the number that then stands there, and the other one.
-        holds: of a constant what it holds, of a convolution its weight where that is computed; over: the parameter that
-        this weight has as a factor, and that is a layer of its own.
-        loop: of a `scan` what runs at each step; within: of what runs there the scan.
+        hides: of a constant mask, the truth value that hides, the number in its place, and the number for the other.
+        holds: the numbers of a constant, or the weight of a convolution if that is computed; over: the parameter that is
+        a factor of this weight and becomes a layer of its own.
+        loop: of a `scan`, what runs at each step; within: of such a step's layers, the scan.
     """
 
     __slots__ = (
@@ -75,7 +75,7 @@ class Node:
         self.within: Node | None = None
 
     def reads(self) -> Iterator[Out]:
-        """Everything that it reads, keys and the node that it is tied to included."""
+        """Everything that it reads, including keys and the node that it is tied to."""
         yield from self.inputs
         for value in self.keys.values():
             if isinstance(value, Out) and value not in self.inputs:
@@ -89,9 +89,9 @@ class Loop:
     """What a `scan` does.
 
     Attributes:
-        entries: what stands for an entry of one step, and the tensor that it is of.
-        states: what stands for a state, what it starts from, None for zeros, and what gives its next value.
-        nodes: the layers of a step; end: what a step gives; is_back: whether it goes from the last entry to the first.
+        entries: what stands for an entry at one step, and the tensor that it comes from.
+        states: what stands for a state, its start (None for zeros), and what gives its next value.
+        nodes: the layers of a step; end: the output of a step; is_back: whether it runs from last entry to first.
     """
 
     def __init__(
@@ -121,26 +121,26 @@ class Loop:
         return found
 
     def references(self) -> Iterator[Out]:
-        """What is read by name beside its layers."""
+        """What is read by name besides its layers."""
         for node, over in self.entries:
             yield from (Out(node), over)
         for node, start, following in self.states:
             yield from (Out(node), *((start,) if start is not None else ()), following)
 
     def renamed(self, old: Out, new: Out) -> Loop:
-        """The same, which reads another tensor where it read one."""
+        """The same, reading one tensor in place of another."""
         entries = [(node, new if over == old else over) for node, over in self.entries]
         states = [(node, new if start == old else start, following) for node, start, following in self.states]
         return Loop(entries, states, self.nodes, self.end, self.is_back)
 
 
 class Graph:
-    """All nodes in the order of the run.
+    """All nodes in the order in which they ran.
 
     Attributes:
-        name: the model's; inputs: its `input` nodes with their names; outputs: what it gives, by name.
-        remarks: what the spec cannot say, for its head.
-        turned: weights of linear layers that the source holds as input features by output features.
+        name: the model's; inputs: its `input` nodes with their names; outputs: by name.
+        remarks: what the spec cannot say, for the comments at its top.
+        turned: weights of linear layers that the source holds as [in features, out features].
     """
 
     def __init__(self, name: str) -> None:
@@ -153,7 +153,7 @@ class Graph:
         self.hidden: list[tuple[Node, str]] = []
 
     def users(self) -> dict[Out, list[Node]]:
-        """Who reads each output; the model's outputs are read by nobody here."""
+        """The readers of each output; being an output of the model does not count."""
         found: dict[Out, list[Node]] = {}
         for node in self.nodes:
             for out in node.reads():
@@ -161,7 +161,7 @@ class Graph:
         return found
 
     def drop_unread(self) -> None:
-        """Takes out the nodes that nothing reads; the weights of one that others are tied to are then those of the first."""
+        """Remove the nodes that nothing reads; weights that others were tied to then belong to the first of these."""
         needed = {id(out.node) for _, out in self.outputs}
         kept: list[Node] = []
         for node in reversed(self.nodes):

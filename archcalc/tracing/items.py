@@ -14,11 +14,11 @@ class Item:
     """One entry of a list of layers.
 
     Attributes:
-        node: a layer; body: or the call of a module; layers, shortcut: or a residual, or a repeat of `count`; of a scan
-        what runs at each step.
-        source: what it reads, where that is not the tensor before it.
+        node: a layer; body: or the call of a module; layers, shortcut: or a residual, or a repeat of `count`; of a
+        scan, what runs at each step.
+        source: what it reads, if that is not the tensor before it.
         operands: of a merge: tensors, None for the one before, or lists of items.
-        beside: what else goes into the call of a module; gives: its output; copies: the items that it stands for, where it is repeated.
+        beside: further inputs of a module call; gives: its output; copies: the items that a repeated one stands for.
     """
 
     __slots__ = ("beside", "body", "copies", "count", "gives", "layers", "node", "operands", "shortcut", "source")
@@ -36,7 +36,7 @@ class Item:
         self.copies: list[Item] = []
 
     def nodes(self) -> Iterator[Node]:
-        """Its layers as they run, all copies one after the other."""
+        """Its layers in running order, all copies one after the other."""
         for one in self.copies:
             yield from one.nodes()
         if self.copies:
@@ -65,7 +65,7 @@ Operand = Union[Out, None, list[Item]]
 
 
 class Body:
-    """The layers of one call of a module: from one tensor, with others beside it, to another."""
+    """The layers of one module call: from one tensor, and possibly others, to another."""
 
     def __init__(self, scope: Scope | None, start: Out | None, end: Out, beside: Sequence[Out] = ()) -> None:
         self.scope = scope
@@ -76,7 +76,7 @@ class Body:
 
 
 def flat(items: Sequence[Item]) -> Iterator[Item]:
-    """Layers, with those of the modules that are called."""
+    """All layers, including those of the modules that are called."""
     for item in items:
         if item.body is not None:
             yield from flat(item.body.items)
@@ -87,7 +87,7 @@ def flat(items: Sequence[Item]) -> Iterator[Item]:
 
 
 def weight(items: Sequence[Item]) -> int:
-    """How many layers there are in a list."""
+    """How many layers a list has."""
     return sum(
         weight(item.body.items) if item.body is not None else 1 + sum(weight(inner) for inner in item.inner())
         for item in items
@@ -95,7 +95,7 @@ def weight(items: Sequence[Item]) -> int:
 
 
 def head(out: Out) -> Item:
-    """A tensor once more, so that what follows goes on from it."""
+    """An item that repeats a tensor, so that what follows goes on from it."""
     item = Item(out, Node("identity", out.sizes, None, [out], {}))
     item.source = out
     return item
@@ -108,7 +108,7 @@ def is_static(items: Sequence[Item]) -> bool:
 
 
 def renamed(items: Sequence[Item], old: Out, new: Out) -> list[Item]:
-    """Copies of items that read another tensor where they read one by name."""
+    """Copies of items that read one tensor in place of another where they read it by name."""
     found: list[Item] = []
     for item in items:
         one = copy(item)

@@ -1,10 +1,10 @@
-"""Two runs with different batches, call by call: which axis is the batch's, and what one sample has.
+"""Two runs with different batch sizes, call by call: which axis is the batch, and what one sample has.
 
-An axis whose size grows as the batch does is the batch, by itself or with another axis in front of which it was joined:
-of [batch·windows, 49, 96] one sample has [windows, 49, 96]. Everything else is constant.
+An axis whose size grows with the batch is the batch, by itself or joined in front of another axis: of
+[batch·windows, 49, 96] one sample has [windows, 49, 96]. Everything else is constant.
 
-What sets samples of the batch against each other, as the product of two towers or the mean of a loss, has no meaning for one
-sample: it is left out, and what it reads is given instead.
+What combines samples of the batch, such as the product of two towers or the mean of a loss, has no meaning for one
+sample: it is left out, and what it reads becomes an output instead.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from __future__ import annotations
 from archcalc.diagnostics import RequestError
 from archcalc.tracing.calls import CONSTANT, FLOAT, MADE, Call, Run, Value
 
-# Batches of the two runs, which have no factor in common.
+# Batch sizes of the two runs; they have no common factor.
 BATCHES = (2, 3)
 
 
 def line_up(first: Run, second: Run) -> None:
-    """Says for each value of the first run what one sample has. Raises `RequestError` where the runs differ."""
+    """Set for each value of the first run what one sample has. Raises `RequestError` if the runs differ."""
     if len(first.calls) != len(second.calls):
         raise RequestError(
             f"it does not do the same for {BATCHES[0]} and {BATCHES[1]} samples: "
@@ -51,7 +51,7 @@ def line_up(first: Run, second: Run) -> None:
 
 
 def _is_squared(mine: Value, its: Value) -> bool:
-    """Whether two axes grow as the batch does."""
+    """Whether two axes grow with the batch."""
     few, many = BATCHES
     grown = [size for size, other in zip(mine.shape, its.shape) if size != other and size * many == other * few]
     return mine.of_data and len(grown) > 1
@@ -64,7 +64,7 @@ def _across(call: Call, run: Run) -> None:
 
 
 def _end(run: Run) -> None:
-    """What comes after the batch is gone, as a mean over it, is across it, unless samples read that again."""
+    """What follows once the batch is gone, for example after a mean, is across samples unless samples read it again."""
     ends = {id(value) for _, value in run.outputs}
     read: dict[int, list[Call]] = {}
     for call in run.calls:
@@ -85,7 +85,7 @@ def _end(run: Run) -> None:
 
 
 def _before(run: Run) -> list[tuple[str, Value]]:
-    """The outputs of samples, and what is read by what sets them against each other."""
+    """The outputs of samples, and what is read by calls that combine samples."""
     found = {id(value): (name, value) for name, value in run.outputs if not value.across}
     for call in run.across:
         for value in call.values():
@@ -127,4 +127,4 @@ def _compare(mine: Value, its: Value, call: Call | None) -> None:
             sizes.append(size // few)
     mine.sizes, mine.axes = tuple(sizes), axes
     if mine.source == CONSTANT and mine.batch is not None:
-        mine.table = None  # one number everywhere is that of each sample
+        mine.table = None  # one number everywhere holds for each sample

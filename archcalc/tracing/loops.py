@@ -1,7 +1,7 @@
-"""Loops that ran unrolled, as one node: the same layers with the same weights step by step, each reading the step before.
+"""Turns loops that ran unrolled into one node: the same layers and weights at each step, reading the step before.
 
-A stretch of nodes that stands several times in a row is a loop where every step reads the same things: nodes of its
-own, what the step before gave (a state), entries of a tensor in their order, and what is around.
+A stretch of nodes that occurs several times in a row is a loop if every step reads the same things: nodes of its own,
+what the step before gave (a state), successive entries of a tensor, and tensors from outside.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from typing import Any, NamedTuple
 
 from archcalc.tracing.graph import Graph, Loop, Node, Out
 
-# Fewer steps are written one after the other, and so are loops beyond so many.
+# Fewer steps are written one after the other, and so are loops once there are more than so many.
 _FEWEST, _MOST_LOOPS = 3, 64
-# What is read by one step after the other, and the key that says which entry.
+# Layers with which successive steps pick their entries, and the key that says which.
 _PICKS = {"select": "index", "slice": "start"}
 
 
 class _Read(NamedTuple):
-    """What a step reads: a node of its own, one of the step before, or something around; in the first two by its place."""
+    """What a step reads: one of its own nodes or of the step before, each by its place, or something outside."""
 
     kind: str
     what: Any
@@ -28,7 +28,7 @@ class _Read(NamedTuple):
 
 
 class _Entry(NamedTuple):
-    """A tensor that is gone through: along which axis, from which place on, up or down; whether entries keep the axis."""
+    """A tensor that a loop runs over: along which axis, from where, up or down, and whether entries keep the axis."""
 
     over: Out
     axis: int
@@ -42,7 +42,7 @@ class _Unlike(Exception):
 
 
 def folded(graph: Graph) -> tuple[Graph, dict[Node, Node]] | None:
-    """The graph with its loops as one node each, and which node of it stands for which; None where there are no loops."""
+    """The graph with each loop as one node, and which of its nodes stands for which; None if there are no loops."""
     twins = {node: copy(node) for node in graph.nodes}
     found = _cloned(graph, twins)
     inside: dict[Node, Node] = {}
@@ -70,9 +70,9 @@ def _cloned(graph: Graph, twins: dict[Node, Node]) -> Graph:
 
 
 def _fold(graph: Graph) -> dict[Node, Node]:
-    """Makes the first loop that there is one node. What stands in it for the nodes of the first step."""
+    """Turn the first loop into one node. Returns what stands in it for the nodes of the first step."""
     moving = {node for node in graph.nodes if node.op == "input"}
-    # what no data goes into yet is part of the first step, where it has the weights of a later one
+    # what depends on no data yet is part of the first step if it has the weights of a later one
     moving |= {node.tie for node in graph.nodes if node.tie is not None}
     row: list[Node] = []
     for node in graph.nodes:
@@ -93,7 +93,7 @@ def _fold(graph: Graph) -> dict[Node, Node]:
 
 
 def _sign(node: Node) -> Hashable:
-    """The same for nodes that may do the same in two steps."""
+    """A key that is equal for nodes that may do the same in two steps."""
     keys = tuple(
         (key, isinstance(value, Out) or value)
         for key, value in node.keys.items()
@@ -104,7 +104,7 @@ def _sign(node: Node) -> Hashable:
 
 
 def _stretches(row: list[Node], signs: list[int]) -> Iterator[tuple[int, int, int]]:
-    """Where each stretch that is repeated starts, how long it is, and how often it stands in a row."""
+    """Where each repeated stretch starts, how long it is, and how often it occurs in a row."""
     places: dict[Hashable, list[int]] = {}
     for place, node in enumerate(row):
         if node.weights or node.op in _PICKS:
@@ -130,7 +130,7 @@ def _stretches(row: list[Node], signs: list[int]) -> Iterator[tuple[int, int, in
 
 
 class _Folding:
-    """Steps that do the same, and the one node that stands for them. Raises `_Unlike` where they do not."""
+    """Steps that do the same, and the one node that stands for them. Raises `_Unlike` if they do not."""
 
     def __init__(self, graph: Graph, steps: list[list[Node]]) -> None:
         self.graph = graph
@@ -153,7 +153,7 @@ class _Folding:
             raise _Unlike
 
     def _picked(self, place: int) -> _Entry | None:
-        """What the steps go through at a place where each takes another entry."""
+        """What the steps run over at a place where each takes a different entry."""
         nodes = [step[place] for step in self.steps]
         if nodes[0].op not in _PICKS or len({node.keys[_PICKS[node.op]] for node in nodes}) == 1:
             return None
@@ -187,7 +187,7 @@ class _Folding:
         twin.keys = {**twin.keys, **{key: self._one([node.keys[key] for node in nodes]) for key in keys}}
 
     def _one(self, outs: list[Out]) -> Out:
-        """What stands for these, one a step."""
+        """What stands for these, one for each step."""
         first, *others = [self._read(step, out) for step, out in enumerate(outs)]
         if any(one != others[0] for one in others) and others[0].kind != "around":
             raise _Unlike
@@ -238,7 +238,7 @@ class _Folding:
     # what is read of it
 
     def _ends(self) -> None:
-        """What else reads what the steps give: all of them in a row, or the last one."""
+        """Who else reads what the steps give: all of it in a row, or only the last step's."""
         ends = {out for _, out in self.graph.outputs}
         last = len(self.steps) - 1
         for node, (at, place) in self.place.items():
@@ -261,7 +261,7 @@ class _Folding:
             raise _Unlike
 
     def _is_stacked(self, user: Node, place: int, name: str) -> bool:
-        """Whether a reader puts the outputs of all steps side by side, each with an axis of size 1 there."""
+        """Whether a reader joins the outputs of all steps along an axis where each has size 1."""
         after = self.users.get(Out(user), [])
         if user.op == "reshape" and len(after) == 1:
             user = after[0]
@@ -275,7 +275,7 @@ class _Folding:
         return True
 
     def _run(self, join: Node, place: int, name: str) -> int | None:
-        """Where the outputs of the steps start among what is joined; None where they are not there in order."""
+        """Where the outputs of the steps start among what is joined; None if they are not there in order."""
         wanted = [Out(step[place], name) for step in self.steps]
         if self._way() < 0:
             wanted.reverse()
@@ -291,12 +291,12 @@ class _Folding:
     # the node
 
     def put(self) -> None:
-        """Puts one node in the place of the steps."""
+        """Replace the steps with one node."""
         graph, first = self.graph, self.steps[0][0]
         at = graph.nodes.index(first)
         made: list[Node] = []
         overs = [(node, self._along(entry, made)) for entry, node in self.entries.items()]
-        if not overs:  # nothing but the states goes from step to step
+        if not overs:  # only the states pass from step to step
             made.append(Node("constant", (len(self.steps), 1), None, [], {"shape": (len(self.steps), 1), "value": 0}))
             overs = [(Node("input", (1,), None, [], {"name": "step"}), Out(made[-1]))]
         chains = [node.scope.chain() if node.scope else [] for step in self.steps for node in step]
@@ -325,7 +325,7 @@ class _Folding:
         graph.drop_unread()
 
     def _along(self, entry: _Entry, made: list[Node]) -> Out:
-        """A tensor with its entries along the first axis, and no others."""
+        """A tensor with exactly these entries along its first axis."""
         found, count = entry.over, len(self.steps)
         low = min(entry.start, entry.start + entry.way * (count - 1))
         if count != found.sizes[entry.axis]:
@@ -342,7 +342,7 @@ class _Folding:
         return found
 
     def _redirect(self, scan: Node, given: tuple[int, str]) -> None:
-        """Everybody who read a step reads the scan."""
+        """Make every reader of a step read the scan."""
         graph, last = self.graph, self.steps[-1]
         for join, at in self.joins.items():
             count, axis = len(self.steps), join.keys["axis"]
@@ -365,7 +365,7 @@ class _Folding:
             _replace(graph, old, new)
 
     def _moved(self, out: Out, sizes: tuple[int, ...], axis: int, before: Node) -> Out:
-        """What all steps gave, with their axis where it was joined."""
+        """What all steps gave, with the axis of the steps where they were joined."""
         apart = (len(self.steps), *sizes[:axis], *sizes[axis + 1 :])
         made: list[Node] = []
         if out.sizes != apart:
@@ -384,7 +384,7 @@ class _Folding:
 
 
 def _replace(graph: Graph, old: Out, new: Out) -> None:
-    """Whoever reads one output reads another."""
+    """Make every reader of one output read another."""
     for node in graph.nodes:
         if node is new.node:
             continue

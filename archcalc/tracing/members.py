@@ -1,4 +1,4 @@
-"""What stands in a body before it is items: layers, and calls of modules as one."""
+"""The members of a body before they become items: layers, and whole calls of modules."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from archcalc.tracing.graph import Node, Out
 
 
 class Group:
-    """A call of a module as one member of the body around it."""
+    """A call of a module, as one member of the enclosing body."""
 
     def __init__(self, scope: Scope, members: list[Member], start: Out, beside: list[Out], end: Out) -> None:
         self.scope = scope
@@ -33,7 +33,7 @@ def nodes_of(member: Member) -> Iterator[Node]:
 
 
 def in_order(members: list[Member], owner: Mapping[Node, Member]) -> list[Member]:
-    """Members behind all that they read: one whose module was entered before that was made stands too early."""
+    """Members after all that they read: one whose module was entered before that was made would come too early."""
     found: dict[int, Member] = {}
     for member in members:
         left = [member]

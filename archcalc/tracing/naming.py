@@ -1,4 +1,4 @@
-"""Names of layers and blocks: the module's own, where the language can have them."""
+"""Names of layers and blocks: the module's own, where the language allows them."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def names(
     graph: Graph | None = None,
     home: Scope | None = None,
 ) -> dict[Node, str]:
-    """A name for each node that is read by name, from the module's own; what the module of a block, `home`, does itself has none."""
+    """A name for each node that is read by name, from its module; what a block's own module, `home`, does has none."""
     wanted = {out.node for out in _deep_references(blocks, items) if out != start}
     found: dict[Node, str] = {}
     used = set(taken)
@@ -68,7 +68,7 @@ def names(
 
 
 def free(wanted: str, used: set[str]) -> str:
-    """This name, or where it is used the next one, which is then used."""
+    """This name, or the next free one if it is taken; it is then marked as taken."""
     name, index = wanted, 2
     while name in used:
         name, index = f"{wanted}{index}", index + 1
@@ -88,7 +88,7 @@ _CALLED = {
 
 
 def base(node: Node) -> str:
-    """What a node is called where nothing else is called so."""
+    """What a node is called if that name is free."""
     if node.op in _CALLED:
         return _CALLED[node.op]
     parts = [part for part in (node.scope.name.split(".") if node.scope else []) if not part.isdigit()]
@@ -124,7 +124,7 @@ def _each(items: list[Item]) -> Iterator[Item]:
 
 
 def called(scope: Scope) -> str:
-    """What a block is called: by its class, or where that says nothing by its place in the model."""
+    """What a block is called: its class, or if that says nothing, its place in the model."""
     if scope.kind not in ("Sequential", "ModuleList"):
         return snake(scope.kind)
     parts = [part for part in scope.name.split(".") if not part.isdigit()]
@@ -145,5 +145,5 @@ def snake(kind: str) -> str:
 
 
 def plain(name: str) -> str:
-    """A name that a model can have."""
+    """The name as a valid model name."""
     return re.sub(r"[^\w.\-]", "_", name) or "model"

@@ -1,7 +1,7 @@
-"""The nodes one by one as a spec, which archcalc reads: what it finds of each is compared with the run.
+"""Writes the nodes one by one as a spec that archcalc reads, and compares what it finds for each with the run.
 
-A node that comes out in other sizes, or that the language refuses, becomes an opaque one. Where two layers take one
-tensor for channels first and features last, a `reshape` to the same sizes stands between them.
+A node that comes out in other sizes, or that the language refuses, becomes an opaque one. Where one layer takes a
+tensor as channels-first and another takes it as features-last, a `reshape` to the same sizes is put between them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _ATTEMPTS = 60
 
 
 class Proof:
-    """What archcalc makes of the nodes: the network, and what it has for each node."""
+    """What archcalc makes of the nodes: the network, and its node for each of them."""
 
     def __init__(self, network: Network, built: dict[Node, Built]) -> None:
         self.network = network
@@ -31,10 +31,10 @@ class Proof:
 
 
 def prove(graph: Graph, numbers: dict[str, int]) -> Proof:
-    """Mends the graph until archcalc finds what the run gave. `numbers` has how many each parameter holds.
+    """Repair the graph until archcalc finds what the run gave. `numbers` has the size of each parameter.
 
     Raises:
-        RequestError: it does not come to that.
+        RequestError: that is never reached.
     """
     tried: set[Node] = set()
     reason = ""
@@ -124,7 +124,7 @@ def _fits(node: Node, built: Built) -> bool:
 
 
 def _between(graph: Graph, node: Node) -> None:
-    """The same sizes again before a node, which then decides for itself what they are."""
+    """Put a reshape to the same sizes before a node, which then decides for itself what the axes are."""
     at = graph.nodes.index(node)
     for index, out in enumerate(node.inputs):
         if len(out.sizes) > 1:
@@ -139,7 +139,7 @@ def _between(graph: Graph, node: Node) -> None:
 
 
 def _hide(graph: Graph, node: Node, numbers: dict[str, int], why: str) -> None:
-    """A node that the language cannot say becomes an opaque one."""
+    """Make a node that the language cannot express an opaque one."""
     params = 0 if node.tie is not None else sum(numbers.get(name, 0) for name in set(node.weights.values()))
     weights = {name: name for name in node.weights.values() if name in numbers}
     node.keys = {"what": node.op, "output": node.sizes, "params": params, "macs": node.macs or 0}
@@ -149,7 +149,7 @@ def _hide(graph: Graph, node: Node, numbers: dict[str, int], why: str) -> None:
 
 
 def plain_axes(proof: Proof) -> dict[Node, int]:
-    """The nodes whose axis is that of channels or features, as the layers around decide it, with the axis."""
+    """The nodes whose axis is that of channels or features as the surrounding layers decide it, with the axis."""
     found: dict[Node, int] = {}
     for node, built in proof.built.items():
         axis = node.keys.get("axis")

@@ -1,7 +1,7 @@
-"""Equal neighbours: which stretch of a list is repeated, and the one item that stands for it.
+"""Equal neighbours: which stretch of a list is repeated, and the single item that stands for it.
 
-What lies outside a stretch may be read by name in all of its copies; what lies in a copy is read there alone, but for
-what it gives: the next copy may read that by name as well, and has a layer `identity name=x` for it at its head.
+All copies of a stretch may read what lies outside by name; what lies in a copy is read only there, except its output:
+the next copy may read that by name too, and then begins with a layer `identity name=x`.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from archcalc.tracing.items import Body, Item, renamed
 from archcalc.tracing.naming import references
 from archcalc.tracing.typeset import Writer
 
-# So many items in a row are looked for at most.
+# The longest stretch that is looked for, in items.
 _MOST = 40
 
 
 def repeated(blocks: Mapping[Body, Block], items: list[Item], start: Out | None, ends: Iterable[Node]) -> list[Item]:
-    """A list with one item for each stretch that stands several times in a row. `ends` are read by somebody else."""
+    """The list with one item for each stretch that occurs several times in a row. `ends` are read elsewhere."""
     read = Counter(out.node for out in references(items))
     read.update(ends)
     return _Lists(blocks, read).shortened(items, start)
@@ -38,7 +38,7 @@ class _Lists:
         self.read = read
 
     def shortened(self, items: list[Item], start: Out | None) -> list[Item]:
-        """With repeats, in the lists inside as well. `start` is what the first of them goes on from."""
+        """The list with repeats, including in inner lists. `start` is what its first item goes on from."""
         before = start
         for item in items:
             if item.operands is not None:
@@ -60,7 +60,7 @@ class _Lists:
         return found
 
     def _repeat(self, items: list[Item], length: int, times: int, before: Out | None) -> Item:
-        """One item for a stretch of so many that stands so often."""
+        """One item for a stretch of so many items that occurs so often."""
         first = items[:length]
         self._keep_blocks(first, before)
         reads_before = before is not None and before in [*references(first)]
@@ -87,7 +87,7 @@ class _Lists:
         return found
 
     def _keep_blocks(self, items: list[Item], before: Out | None) -> None:
-        """What a copy starts with is called `input` in a block that starts there, and has no other name."""
+        """Keep blocks whose copies name their start: it is called `input` in a block, and has no other name."""
         for item in _each(items):
             if item.body is not None and before in item.beside:
                 self.blocks[item.body].is_kept = True
@@ -98,8 +98,8 @@ class _Lists:
 
 
 class _Stretch(NamedTuple):
-    """Items in a row: as text; how often what they go on from is read by name in them, and what they give elsewhere;
-    whether nothing else that is in them is read elsewhere."""
+    """Items in a row: their text; how often they read by name what they go on from; how often their output is read
+    elsewhere; and whether nothing else in them is read elsewhere."""
 
     text: str
     before: int
@@ -108,7 +108,7 @@ class _Stretch(NamedTuple):
 
 
 class _Stretches:
-    """Stretches of one list, and what each is as text."""
+    """Stretches of one list, each with its text."""
 
     def __init__(self, lists: _Lists, items: list[Item], start: Out | None) -> None:
         self.lists = lists
@@ -118,11 +118,11 @@ class _Stretches:
         self.found: dict[tuple[int, int], _Stretch] = {}
 
     def before(self, at: int) -> Out | None:
-        """What the item at this place goes on from."""
+        """What the item at this index goes on from."""
         return self.items[at - 1].gives if at else self.start
 
     def longest(self, at: int) -> tuple[int, int]:
-        """The stretch from `at` on that is repeated: how long, and how often in a row; the longest together wins."""
+        """The repeated stretch from `at` on: its length, and how often in a row; the longest in total wins."""
         best = (1, 1)
         for length in range(1, min(_MOST, (len(self.items) - at) // 2) + 1):
             times = self._times(at, length)
@@ -180,7 +180,7 @@ class _Stretches:
 
 
 def has_tie(items: list[Item]) -> bool:
-    """Whether a layer has the weights of another one."""
+    """Whether a layer is tied to another one's weights."""
     return any(
         (item.node is not None and item.node.tie is not None)
         or (item.body is not None and has_tie(item.body.items))

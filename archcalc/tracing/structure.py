@@ -1,9 +1,9 @@
-"""Nodes to the items of a spec: chains, branches and residuals, one body for each call of a module.
+"""From nodes to the items of a spec: chains, branches and residuals, one body for each call of a module.
 
-A module call that one tensor goes into and one comes out of is a body of its own; any other is taken apart. Where that makes
-a spec shorter, so is one that further tensors go into, as a decoder's layer and what it looks at. Within a
-body, values that everything after them goes through cut it into pieces. A piece that ends in a merge of branches with
-nothing in common is nested; the layers of any other stand one below the other, with names.
+A module call with one tensor in and one out is a body of its own; any other is taken apart. If that makes the spec
+shorter, a call with further inputs, such as a decoder layer and its memory, is also a body. Within a body, values that
+everything later depends on cut it into pieces. A piece that ends in a merge of branches with nothing in common is
+nested; the layers of any other piece stand one below the other, with names.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from archcalc.tracing.items import Body, Item, Operand, flat, head, is_static, w
 from archcalc.tracing.members import Group, Member, in_order, nodes_of
 from archcalc.tracing.words import operand_key
 
-# Joins that people nest.
+# Merges that people write nested.
 _NESTED = frozenset(("add", "sub", "mul", "div", "concat", "maximum", "minimum", "matmul", "einsum"))
-# What may stand in a shortcut: what changes a shape, and nothing that bends a line.
+# What may stand in a shortcut: layers that change a shape, but nothing nonlinear.
 _SHORTCUT = frozenset(
     ("conv", "batchnorm", "avgpool", "maxpool", "linear", "layernorm", "groupnorm", "pad", "slice", "rmsnorm")
 )
 
 
-# So many tensors go into a body beside the one that it starts from.
+# The most tensors that go into a body besides the one that it starts from.
 _BESIDE = 2
 
 
 def bodies(graph: Graph, wide: bool = False) -> Body:
-    """The body of the model, with those of its modules in it; `wide` ones may have further tensors go in."""
+    """The body of the model, containing those of its modules; `wide` ones may have further inputs."""
     return _Builder(graph, wide).root()
 
 
@@ -55,7 +55,7 @@ class _Builder:
                 self._lift(node)
 
     def _lift(self, node: Node) -> None:
-        """What no data goes into and several modules read is no part of the one that read it first."""
+        """Move what depends on no data and is read by several modules out of the one that read it first."""
         chains = [self.chains[user] for name in ("", *node.further) for user in self.users.get(Out(node, name), ())]
         chain = self.chains[node]
         if any(one[: len(chain)] != chain for one in chains):
@@ -71,7 +71,7 @@ class _Builder:
         return body
 
     def _grouped(self, nodes: list[Node], depth: int) -> list[Member]:
-        """Nodes as members: those of a deeper call that is whole as one."""
+        """Nodes as members: a deeper call that is whole is one member."""
         chains = self.chains
         members: list[Member] = []
         done: set[Scope] = set()
@@ -94,7 +94,7 @@ class _Builder:
         return members
 
     def _ends(self, nodes: list[Node]) -> tuple[Out, list[Out], Out] | None:
-        """The tensor that goes in, those beside it, and the one that comes out; None where there are others."""
+        """The first input, the further inputs, and the output; None if there are more outputs or too many inputs."""
         there = set(nodes)
         into = dict.fromkeys(out for node in nodes for out in node.reads() if out.node not in there)
         given = [
@@ -153,7 +153,7 @@ class _Builder:
         return {id(owner.get(user)) for out in outs for user in self.users.get(out, ())}
 
     def _static(self, node: Node, private: set[Node]) -> list[Item]:
-        """A node that no data goes into, with what it is made of."""
+        """A node that depends on no data, with what it is made from."""
         items: list[Item] = []
         before: Out | None = None
         refs = list(node.reads())
@@ -176,7 +176,7 @@ class _Builder:
         return [*items, item]
 
     def _sequence(self, members: Sequence[Member], start: Out | None) -> list[Item]:
-        """Members in order from a tensor; pieces between the values that everything goes through."""
+        """Members in order from a tensor, in pieces between the values that everything passes through."""
         items: list[Item] = []
         last_use: dict[Out, int] = {}
         for index, member in enumerate(members):
@@ -227,7 +227,7 @@ class _Builder:
         return items
 
     def _branches(self, piece: list[Member], last: Node, start: Out) -> list[Item] | None:
-        """Branches without anything in common that a merge joins; None where they have something."""
+        """The branches that a merge joins, if they have nothing in common; else None."""
         owner = {node: member for member in piece for node in nodes_of(member)}
         taken: set[int] = set()
         operands: list[Operand] = []
@@ -263,7 +263,7 @@ class _Builder:
         lists = [one for one in operands if isinstance(one, list)]
         ends = [one[-1].gives for one in lists]
         if any(is_static(one) for one in lists) or any(out is None or out.sizes != node.sizes for out in ends):
-            return  # one that is widened to the other's sizes is a sum like any other
+            return  # an operand that is broadcast to the other's sizes makes an ordinary sum
         if len(lists) == 1 and None in operands:
             item.layers, item.operands = lists[0], None
         elif len(lists) == 2:
@@ -290,7 +290,7 @@ class _Builder:
         return found
 
     def _one(self, member: Member, prev: Out | None) -> list[Item]:
-        """A member after `prev`, with what it needs beside that."""
+        """A member after `prev`, with what else it needs."""
         if isinstance(member, Group):
             body = Body(member.scope, member.start, member.end, member.beside)
             kept = self.private
@@ -324,7 +324,7 @@ class _Builder:
         return [*before, item]
 
     def _scan(self, item: Item, loop: Loop) -> list[Item]:
-        """A loop after what no data goes into and it alone reads."""
+        """A loop, after what depends on no data and only the loop reads."""
         assert item.node is not None
         before = [
             one for out in item.node.inputs if out.node in self.private for one in self._static(out.node, self.private)
@@ -335,13 +335,13 @@ class _Builder:
         return [*before, item]
 
     def _reads(self, member: Member) -> list[Out]:
-        """The tensors of data that a member reads."""
+        """The data-dependent tensors that a member reads."""
         if isinstance(member, Group):
             return [member.start, *(out for out in member.beside if out.node in self.dynamic)]
         return [out for out in member.reads() if out.node in self.dynamic]
 
     def _goes_on(self, member: Member) -> list[Out]:
-        """What a member reads, but for what it has a name for, as a mask."""
+        """What a member reads, except for what it names in a key, such as a mask."""
         if isinstance(member, Group):
             return self._reads(member)
         named = {value for value in member.keys.values() if isinstance(value, Out)} - {*member.inputs[:1]}
@@ -357,7 +357,7 @@ class _Builder:
 
 
 def _summands(node: Node, operand: Operand) -> list[Operand]:
-    """What an operand of a sum is the sum of: a sum of several things is one, in whichever order they are added up."""
+    """The summands of an operand: a sum of several tensors is one sum, in whichever order they are added."""
     if node.op != "add" or not isinstance(operand, list) or len(operand) != 1:
         return [operand]
     (inner,) = operand

@@ -25,11 +25,11 @@ from archcalc.tracing.proof import Proof, plain_axes, prove, written
 
 
 class Telling:
-    """A run as it is told.
+    """A run, written as a spec.
 
     Attributes:
-        spec: its text; text: the same with `expect:`; comparison: with what the source counts; graph: the intermediate form;
-        is_flat: whether it has one line for each layer, as nothing shorter came out right;
+        spec: its text; text: the same with `expect:`; comparison: with the source; graph: the intermediate form;
+        is_flat: whether it has one line for each layer because nothing shorter came out right;
         order: the nodes in the order of the text.
     """
 
@@ -45,13 +45,13 @@ class Telling:
 
 
 def tell(name: str, run: Run, numbers: Mapping[str, int], comments: Sequence[str], whose: str) -> Telling:
-    """The spec of a run whose values know what one sample has.
+    """The spec of a run that has been lined up, so that its values know what one sample has.
 
     Args:
-        name: the model's; numbers: how many each parameter holds; comments: lines for the head of the spec.
+        name: the model's; numbers: the size of each parameter; comments: lines for the top of the spec.
         whose: the source in a word, for the comparison.
 
-    Raises `RequestError` for what cannot be told at all.
+    Raises `RequestError` if no spec can be written at all.
     """
     if not run.calls or not any(value.of_data for _, value in run.outputs):
         raise RequestError(f"{name!r} gives no tensor that depends on its input")
@@ -69,7 +69,7 @@ def tell(name: str, run: Run, numbers: Mapping[str, int], comments: Sequence[str
 
 
 def _proved(name: str, run: Run, numbers: dict[str, int]) -> tuple[Graph, Proof, Reader]:
-    """The graph with its patterns recognised; as it was read, where they would change what it counts."""
+    """The graph with its patterns recognised; as it was read if they would change what it counts."""
     try:
         reader = Reader(name, run)
         graph = reader.read()
@@ -89,23 +89,23 @@ def _proved(name: str, run: Run, numbers: dict[str, int]) -> tuple[Graph, Proof,
         raise RequestError(f"{name!r} cannot be read: {error}") from None
 
 
-# Longer graphs are written with their loops folded where that can be, without a look at how long they are otherwise.
+# Longer graphs are written with their loops folded if possible, without looking at their length otherwise.
 _MOST = 300
 
 
 def _specs(graphs: list[Graph]) -> Iterator[tuple[Spec, Body]]:
-    """The specs of a graph, the shortest first."""
+    """The specs of a graph, shortest first."""
     together = [graphs] if len(graphs[-1].nodes) < _MOST else [[one] for one in graphs]
     for some in together:
         found: list[tuple[Spec, Body]] = []
         for one in some:
-            with suppress(RecursionError):  # branches within branches, hundreds of them
+            with suppress(RecursionError):  # hundreds of branches within branches
                 found += ways(one)
         yield from sorted(found, key=lambda each: each[0].text().count("\n"))
 
 
 def _text(graph: Graph, proof: Proof, comments: Sequence[str]) -> tuple[str, Network, list[Node], bool]:
-    """The shortest text that is right: in blocks, with the axes that the layout decides or without, or one line a layer."""
+    """The shortest correct text: in blocks, with or without axes that the layout decides, or one line per layer."""
     wanted = Costs(proof.network)
     shapes = [output.shape for output in proof.network.outputs.values()]
     known = plain_axes(proof)
@@ -143,7 +143,7 @@ def _declared(network: Network) -> list[tuple[int, str]]:
 
 
 def _remarks(graph: Graph) -> list[str]:
-    """What changes values and is nowhere in the spec."""
+    """What changes values but appears nowhere in the spec."""
     found = []
     if "epsilon" in graph.remarks:
         found.append("The epsilon of the norms of queries and keys is not in the spec: it changes values and no count.")
@@ -153,7 +153,7 @@ def _remarks(graph: Graph) -> list[str]:
 
 
 def _notes(graph: Graph, run: Run) -> list[str]:
-    """Numbers that decide values, and that have to come from the source as weights have; what holds for some data alone."""
+    """Numbers that decide values and have to come from the source, as weights do; and what holds for some data only."""
     found = []
     if run.packed:
         found.append("Sequences are packed: in the spec all of them are as long as the longest.")

@@ -1,7 +1,7 @@
-"""Items as they are written: a line, a mapping, or several lines in a row.
+"""Items as text: a line, a mapping, or several lines in a row.
 
-Every number is asked for as it is written, with the key that it is for: the same walk finds what two bodies have in
-common, where each number is a gap, and writes them down, where it is an expression.
+Every number is asked for as it is written, with the key that it is for. So the same walk finds what two bodies have in
+common, with a gap for each number, and writes them, with an expression for each.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from archcalc.tracing.words import collapsed, is_default, opaque_keys, operand_k
 # Gives the next number as an expression: its value, and the key that it is for.
 Take = Callable[[Any, str], Expression]
 
-# So many characters stand behind a key.
+# The most characters after a key.
 _BEHIND = 84
 
 
 def numbered(numbers: list[Expression]) -> Take:
-    """Gives these numbers one after the other."""
+    """A function that gives these numbers one after the other."""
     left = iter(numbers)
     return lambda value, key: next(left)
 
 
 class Writer:
-    """Items as they are written, within one block or the model."""
+    """Writes items within one block or the model."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class Writer:
         return f"{name}.{out.name}" if out.name else name
 
     def body(self, items: list[Item], take: Take) -> list[Written]:
-        """A whole list of layers: on one line where it is short."""
+        """A whole list of layers, on one line if it is short."""
         found = self.written(items, take)
         return [found] if len(found) > 1 and is_short(found) else found
 
@@ -168,7 +168,7 @@ class Writer:
         return entry
 
     def _scan(self, item: Item, loop: Loop, name: str | None, take: Take) -> Written:
-        """A loop; one without states takes each entry by itself."""
+        """A loop; without states, it takes each entry by itself."""
         assert item.layers is not None
         over = {self.names.get(node, "?"): self.refer(tensor) for node, tensor in loop.entries}
         entry: dict[str, Written] = {"scan" if loop.states else "each": over}
@@ -216,7 +216,7 @@ class Writer:
         return " ".join([*words, *self._common(item, name, count)])
 
 
-# The key that an argument is for, where it is called otherwise.
+# The key that an argument is for, if its name differs.
 _KEY_OF = {"width": "channels", "k": "kernel", "depth": "count", "size": "shape"}
 
 
@@ -228,13 +228,13 @@ def _is_depthwise(node: Node) -> bool:
 
 
 def _in_rows(items: list[Written]) -> list[Written]:
-    """A chain that is too long to stand behind `residual:` in rows of its own."""
+    """A chain that is too long to stand after `residual:`, in rows of its own."""
     chain = all(isinstance(one, str) for one in items)
     return [items] if chain and sum(len(str(one)) + 2 for one in items) > _BEHIND else items
 
 
 def _joined(items: list[Written]) -> list[Written]:
-    """Short lines in a row stand on one."""
+    """Join short consecutive lines into one."""
     found: list[Written] = []
     row: list[Written] = []
     for item in items:

@@ -1,4 +1,4 @@
-"""A node in the words of the language: its name, its keys but for defaults, what it reads."""
+"""A node in the words of the language: its name, its keys except defaults, what it reads."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from archcalc.layers.operands import Operands
 from archcalc.sources.writing import Item
 from archcalc.tracing.graph import Node, Out
 
-# Sizes of windows: one number where all are equal.
+# Sizes of windows: one number if all are equal.
 _WINDOWS = frozenset(("kernel", "stride", "padding", "dilation", "output_padding", "scale", "size"))
-# How an output is called here.
+# What an output is called here.
 Refer = Callable[[Out], str]
 
 
@@ -33,7 +33,7 @@ def number(value: float) -> str:
 
 
 def collapsed(op: str, key: str, value: Any) -> Any:
-    """One number for the sizes of a window that are equal, or that have one axis."""
+    """One number for the sizes of a window if they are equal, or if there is one axis."""
     if isinstance(value, tuple):
         windows = key in _WINDOWS or (key == "output" and op in ("adaptiveavgpool", "adaptivemaxpool", "fold"))
         if windows and len(set(value)) == 1:
@@ -42,7 +42,7 @@ def collapsed(op: str, key: str, value: Any) -> Any:
 
 
 def shown(value: Any, refer: Refer) -> str:
-    """A key's value as it is written."""
+    """A key's value as text."""
     if isinstance(value, Out):
         return refer(value)
     if isinstance(value, tuple):
@@ -70,7 +70,7 @@ def plain_keys(node: Node) -> dict[str, Any]:
 
 
 def is_default(node: Node, key: str, value: Any) -> bool:
-    """Whether a key has this value where it is not given."""
+    """Whether a key has this value when it is not given."""
     if key == "stride" and node.op in ("maxpool", "avgpool"):
         return bool(value == collapsed(node.op, "kernel", node.keys["kernel"]))
     if key == "bias" and node.keys.get("affine") is False:
@@ -96,7 +96,7 @@ def operand_key(op: str) -> str | None:
 
 
 def line(node: Node, refer: Refer, keys: dict[str, str] | None = None) -> str:
-    """A node whose operands are not written in it, as one line without `from` and `name`."""
+    """A node as one line without `from` and `name`; its operands are not written in it."""
     if keys is None:
         keys = {key: shown(value, refer) for key, value in plain_keys(node).items()}
     first = REGISTRY[node.op].first
@@ -108,7 +108,7 @@ def line(node: Node, refer: Refer, keys: dict[str, str] | None = None) -> str:
 
 
 def flat(node: Node, name: str, refer: Refer, read: Out | None) -> Item:
-    """A node with a name, which reads by names."""
+    """A node with a name, reading by names."""
     key = operand_key(node.op)
     if key is not None:
         keys: dict[str, Any] = {one: shown(value, refer) for one, value in plain_keys(node).items()}

@@ -104,7 +104,7 @@ def check_rows(index: torch.Tensor, table: torch.Tensor) -> None:
 
 
 def check_channels(x: torch.Tensor, weight: torch.Tensor) -> None:
-    """Raises `RuntimeError` for a transposed convolution of wrong channels; PyTorch does, but not on the meta device."""
+    """Raises `RuntimeError` for wrong channels of a transposed convolution, which the meta device does not check."""
     channels = x.shape[1 - weight.dim()]
     if channels != weight.shape[0]:
         raise RuntimeError(

@@ -1,7 +1,7 @@
-"""From calls of PyTorch's functions to layers of the language; a family of functions a file.
+"""From calls of PyTorch's functions to layers of the language; one file for each family of functions.
 
-An operation is added as a function with `@reads`, which names the calls and their arguments. It adds nodes to the
-graph and returns what the call gives; `Beyond` says that the language has no word for this use of it.
+To add an operation, write a function with `@reads`, which names the calls and their arguments. It adds nodes to the
+graph and returns what the call gives; it raises `Beyond` for a use that the language cannot express.
 """
 
 from __future__ import annotations
@@ -12,6 +12,6 @@ FAMILIES = ("activation", "algebra", "convolution", "dense", "elementwise", "ind
 
 
 def load() -> None:
-    """Reads every family, so that its operations are known."""
+    """Import every family, which registers its operations."""
     for family in FAMILIES:
         import_module(f"archcalc.tracing.operations.{family}")

@@ -1,4 +1,4 @@
-"""Activations, dropout and what else acts on each element."""
+"""Activations, dropout and other element-wise functions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from archcalc.tracing.operations.comparing import truth
 from archcalc.tracing.operations.reader import Reader
 from archcalc.tracing.operations.registry import Beyond, Given, reads
 
-# Functions of one element without further arguments, by their names in the language.
+# Element-wise functions without further arguments, by their names in the language.
 _PLAIN = {
     "relu": "relu", "relu6": "relu6", "sigmoid": "sigmoid", "tanh": "tanh", "silu": "silu", "mish": "mish",
     "hardswish": "hardswish", "hardsigmoid": "hardsigmoid", "softsign": "softsign", "logsigmoid": "logsigmoid",
@@ -21,12 +21,12 @@ _PLAIN = {
 
 @reads(" ".join(_PLAIN), "input")
 def plain(reader: Reader, call: Call, a: Any) -> Given:
-    """A function of each element."""
+    """An element-wise function."""
     return reader.add(_PLAIN[call.name], [reader.out(a.input)], call.outs[0].sizes)
 
 
 def _one(op: str, key: str) -> Any:
-    """A function of each element with one number."""
+    """An element-wise function with one number."""
 
     def read(reader: Reader, call: Call, a: Any) -> Given:
         return reader.add(op, [reader.out(a.input)], call.outs[0].sizes, {key: getattr(a, key)})
@@ -55,7 +55,7 @@ def hardtanh(reader: Reader, call: Call, a: Any) -> Given:
 
 @reads("clamp clip", "input min=None max=None")
 def clamp(reader: Reader, call: Call, a: Any) -> Given:
-    """torch.clamp; with one bound the larger or smaller of two."""
+    """torch.clamp; with one bound, a maximum or minimum."""
     x, sizes = reader.out(a.input), call.outs[0].sizes
     low, high = a.min, a.max
     if isinstance(low, (int, float)) and isinstance(high, (int, float)):
@@ -116,7 +116,7 @@ def glu(reader: Reader, call: Call, a: Any) -> Given:
     "input p=0.5 training=True inplace=False",
 )
 def dropout(reader: Reader, call: Call, a: Any) -> Given:
-    """Dropout, which does nothing at inference; it stands in the spec where it would do something in training."""
+    """Dropout does nothing at inference; it stands in the spec if it would do something in training."""
     x = reader.out(a.input)
     if not a.p or call.name != "dropout":
         return x
@@ -129,5 +129,5 @@ def dropout(reader: Reader, call: Call, a: Any) -> Given:
     "input *rest",
 )
 def unchanged(reader: Reader, call: Call, a: Any) -> Given:
-    """What gives the same numbers."""
+    """A function that returns its input's numbers."""
     return truth(reader, call, a) if call.outs[0].kind == TRUTH else reader.out(a.input)

@@ -34,13 +34,13 @@ def matmul(reader: Reader, call: Call, a: Any) -> Given:
 
 
 def product(reader: Reader, x: Out, y: Out) -> Out:
-    """A matrix product with its sizes."""
+    """A matrix product with the sizes of its output."""
     lead = tuple(max(one, other) for one, other in zip(x.sizes[:-2], y.sizes[:-2]))
     return reader.add("matmul", [x, y], (*lead, x.sizes[-2], y.sizes[-1]))
 
 
 def _factor(reader: Reader, value: Value, like: Value) -> Out:
-    """A factor with the axes of one sample; one without a batch loses the axis that stands for it."""
+    """A factor with the axes of one sample; one without a batch loses the axis in its place."""
     x = reader.out(value)
     if value.batch is None and like.batch is not None and len(value.shape) > 2:
         place = like.batch - (len(like.shape) - len(value.shape))
@@ -110,7 +110,7 @@ def einsum(reader: Reader, call: Call, a: Any) -> Given:
     "query key value attn_mask=None dropout_p=0 is_causal=False scale=None enable_gqa=False",
 )
 def attention(reader: Reader, call: Call, a: Any) -> Given:
-    """F.scaled_dot_product_attention; a mask that is added to the scores takes it apart."""
+    """F.scaled_dot_product_attention; with a mask that is added to the scores, it is decomposed."""
     q, k, v = (reader.out(one) for one in (a.query, a.key, a.value))
     out = call.outs[0]
     if a.enable_gqa and q.sizes[-3] != k.sizes[-3]:
@@ -139,7 +139,7 @@ def attention(reader: Reader, call: Call, a: Any) -> Given:
 
 
 def _along(reader: Reader, x: Out, lead: tuple[int, ...]) -> Out:
-    """Heads that there is one of, as often as there are others."""
+    """A single head, repeated as often as there are others."""
     if x.sizes[:-2] == lead:
         return x
     shape = tuple(-1 if old == new else new for old, new in zip(x.sizes, (*lead, *x.sizes[-2:])))
@@ -151,7 +151,7 @@ def _given(q: Out, v: Out) -> tuple[int, ...]:
 
 
 def _widened(reader: Reader, x: Out, times: int) -> Out:
-    """Each head several times."""
+    """Each head repeated several times."""
     lead, (heads, n, d) = x.sizes[:-3], x.sizes[-3:]
     apart = reader.reshaped(x, (*lead, heads, 1, n, d))
     shape = (*(-1,) * len(lead), -1, times, -1, -1)
@@ -160,7 +160,7 @@ def _widened(reader: Reader, x: Out, times: int) -> Out:
 
 
 def _mask(reader: Reader, x: Out, mask: Value, query: Value, scores: Out) -> Out:
-    """A mask that is added, along the axes of the scores."""
+    """An additive mask along the axes of the scores."""
     sizes = list(mask.sizes)
     missing = len(query.shape) - len(mask.shape)
     if mask.batch is None and query.batch is not None and query.axes[query.batch] is None and query.batch >= missing:
@@ -210,7 +210,7 @@ def multihead(reader: Reader, call: Call, a: Any) -> Given:
 
 
 def _unpadded(reader: Reader, mask: Value) -> Out:
-    """0 for keys that are padding. Raises `Beyond` for numbers that are added to the scores."""
+    """A mask that is 0 for keys that are padding. Raises `Beyond` for numbers that are added to the scores."""
     x = reader.out(mask)
 
     def put(op: str, x: Out, keys: dict[str, Any]) -> Out:
@@ -223,7 +223,7 @@ def _unpadded(reader: Reader, mask: Value) -> Out:
 
 
 def _scores(reader: Reader, mask: Value, sizes: tuple[int, int, int]) -> Out | None:
-    """A constant mask as a table for all heads. Raises `Beyond` for one of data, or of other sizes."""
+    """A constant mask as a table for all heads. Raises `Beyond` for a mask that depends on data or has other sizes."""
     if mask.of_data:
         raise Beyond("with a mask of data")
     if mask.sizes not in (sizes, sizes[1:]):

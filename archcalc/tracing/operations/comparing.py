@@ -1,6 +1,6 @@
-"""Comparisons of data, and what is made of their truths: 1 where something holds, 0 where it does not.
+"""Comparisons of data, and operations on truth values: 1 where something holds, 0 where it does not.
 
-The sign of a difference says which of two numbers is larger, so that the language needs no words for truths.
+The sign of a difference says which of two numbers is larger, so the language needs no layers for truth values.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _NAMES = {"greater": "gt", "less": "lt", "greater_equal": "ge", "less_equal": "l
 
 @reads("gt lt ge le eq ne greater less greater_equal less_equal not_equal", "input other")
 def compared(reader: Reader, call: Call, a: Any) -> Given:
-    """x > y and its like, of a tensor with a number or with another tensor. Layers that compute read no token ids."""
+    """x > y and the like, of a tensor and a number or another tensor. Layers that compute do not read token ids."""
     if any(isinstance(one, Value) and one.of_data and one.kind == WHOLE for one in (a.input, a.other)):
         raise Beyond("of whole numbers")
     how = _NAMES.get(call.name, call.name)
@@ -92,20 +92,20 @@ def _check_truths(*values: Any) -> None:
 
 @reads("any all", "input dim=None keepdim=False")
 def some(reader: Reader, call: Call, a: Any) -> Given:
-    """Whether any of the truths along an axis holds, or all do."""
+    """Whether any, or all, of the truth values along an axis hold."""
     _check_truths(a.input)
     return over(reader, call, "max" if call.name == "any" else "min", a.input, a.dim, {"keepdim": a.keepdim})
 
 
 @reads("bool", "input")
 def truth(reader: Reader, call: Call, a: Any) -> Given:
-    """Whether a number is another one than 0."""
+    """Whether a number is not 0."""
     x = reader.out(a.input)
     return x if a.input.kind == TRUTH else _put(reader)("abs", _put(reader)("sign", x, {}), {})
 
 
 def seen(added: Out, put: Put) -> Out | None:
-    """What is not 0 where something is to be seen, of numbers that are added to scores to hide the rest; None for others."""
+    """From numbers that hide scores when added, a tensor that is not 0 where nothing is hidden; None for others."""
     while added.node.op in ("reshape", "expand", "identity"):
         added = added.node.inputs[0]
     if added.node.op != "scale" or added.node.keys["factor"] > FAR:
@@ -116,5 +116,5 @@ def seen(added: Out, put: Put) -> Out | None:
     return found
 
 
-# A score that is lower by so much has no weight after a softmax.
+# A score lower by this much has no weight after a softmax.
 FAR = -1000.0

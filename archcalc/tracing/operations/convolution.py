@@ -57,14 +57,14 @@ def convolution(reader: Reader, call: Call, a: Any) -> Given:
 
 
 def _shifted(reader: Reader, made: Out, bias: Value | None, axes: int) -> Out:
-    """With a bias for each channel, where there is one."""
+    """Adds the bias of each channel, if there is one."""
     if bias is None:
         return made
     return reader.add("add", [made, reader.reshaped(reader.out(bias), (made.sizes[0], *(1,) * axes))], made.sizes)
 
 
 def _by_fixed_filters(reader: Reader, a: Any, keys: dict[str, Any], axes: int) -> Given:
-    """A convolution whose filters nobody learns."""
+    """A convolution whose filters are not learned."""
     if joined(a.input):
         raise Beyond("fixed filters over samples that were joined with another axis")
     made = reader.on_space("conv", a.input, {**keys, "bias": False, "weight": _filters(reader, a.weight)}, axes)
@@ -72,7 +72,7 @@ def _by_fixed_filters(reader: Reader, a: Any, keys: dict[str, Any], axes: int) -
 
 
 def _filters(reader: Reader, weight: Value) -> Out:
-    """Fixed filters as a constant: one that blurs has a name."""
+    """Fixed filters as a constant; a blur filter has a name of its own."""
     table = weight.table() if weight.table is not None else None
     if table is None or not all(_is_binomial(kernel) for filters in table for kernel in filters):
         return reader.out(weight)
@@ -81,7 +81,7 @@ def _filters(reader: Reader, weight: Value) -> Out:
 
 
 def _is_binomial(kernel: Any) -> bool:
-    """Whether a kernel, in lists of lists, is the product of 1 2 1, 1 3 3 1 and the like, with the sum 1."""
+    """Whether a kernel, as nested lists, is an outer product of 1 2 1, 1 3 3 1 and the like, scaled to sum 1."""
     sizes, inner = [], kernel
     while isinstance(inner, list):
         sizes.append(len(inner))
@@ -101,7 +101,7 @@ def _at(numbers: Any, index: tuple[int, ...]) -> float:
 
 
 def _computed(reader: Reader, weight: Value) -> tuple[Value, Value | None]:
-    """The parameter that a weight is, or that is standardised for it, and one that scales its output channels."""
+    """The parameter that is the weight, or is standardised to give it, and one that scales its output channels."""
     if weight.source == PARAMETER:
         return weight, None
     found = sorted(reader.roots(weight), key=lambda one: -one.count())
@@ -137,7 +137,7 @@ def transposed(reader: Reader, call: Call, a: Any) -> Given:
 
 @reads("unfold", "input kernel_size dilation=1 padding=0 stride=1 dimension=None size=None step=None")
 def columns(reader: Reader, call: Call, a: Any) -> Given:
-    """F.unfold; Tensor.unfold has an axis, a size and a step, and one axis more comes out of it."""
+    """F.unfold; Tensor.unfold takes an axis, a size and a step, and its output has one more axis."""
     if len(call.outs[0].shape) > len(a.input.shape):
         if call.kwargs:
             return _along(reader, call, a.input, a.dimension, a.size, a.step)
@@ -151,12 +151,12 @@ def columns(reader: Reader, call: Call, a: Any) -> Given:
     return reader.on_space("unfold", a.input, keys)
 
 
-# Windows along an axis are parts side by side; of more than these nobody writes them so.
+# Windows along an axis are written as parts side by side, up to this many.
 _MOST_WINDOWS = 64
 
 
 def _along(reader: Reader, call: Call, value: Value, dimension: int, size: int, step: int) -> Given:
-    """Windows along one axis, whose elements stand in a new last axis: parts of the axis side by side."""
+    """Windows along one axis, their elements in a new last axis: parts of the axis side by side."""
     x, out = reader.out(value), call.outs[0]
     axis = reader.axis(value, dimension)
     before, after = x.sizes[:axis], x.sizes[axis + 1 :]
@@ -236,7 +236,7 @@ def resized(reader: Reader, call: Call, a: Any) -> Given:
 
 
 def _scale(before: tuple[int, ...], after: tuple[int, ...]) -> tuple[int, ...] | None:
-    """The whole factors by which a size grows."""
+    """The integer factors by which sizes grow."""
     if all(new % old == 0 for old, new in zip(before, after)):
         return tuple(new // old for old, new in zip(before, after))
     return None

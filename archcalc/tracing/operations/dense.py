@@ -12,7 +12,7 @@ from archcalc.tracing.operations.reparam import reparametrization
 
 @reads("linear", "input weight bias=None")
 def linear(reader: Reader, call: Call, a: Any) -> Given:
-    """F.linear; a weight that is computed is a factor like any other, and so is one of which a part is shared."""
+    """F.linear; a computed weight is a factor like any other, and so is a weight that is partly shared."""
     out = call.outs[0]
     features = a.weight.shape[0]
     if _own(reader, a.weight) and a.weight.name not in reader.graph.turned:
@@ -44,7 +44,7 @@ def linear(reader: Reader, call: Call, a: Any) -> Given:
 
 
 def _thirds(reader: Reader, bias: Value | None) -> dict[str, Value]:
-    """The parts of a bias of queries, keys and values side by side that are learned, by letter, where the others are 0."""
+    """Which parts of a joint bias of queries, keys and values are learned, by letter, if the others are 0."""
     call = bias.call if bias is not None else None
     if call is None or call.name not in _SIDE_BY_SIDE or not isinstance(call.args[0], list):
         return {}
@@ -56,7 +56,7 @@ def _thirds(reader: Reader, bias: Value | None) -> dict[str, Value]:
 
 
 def _is_zero(value: Value) -> bool:
-    """Whether it is a row of zeros, which no data decides."""
+    """Whether it is a row of zeros that depends on no data."""
     if value.of_data or value.source == PARAMETER:
         return False
     if value.call is not None and value.call.name in ("zeros_like", "new_zeros"):
@@ -65,13 +65,13 @@ def _is_zero(value: Value) -> bool:
     return isinstance(table, list) and not any(table)
 
 
-# Calls that put tensors side by side, along their first axis unless they say which.
+# Calls that join tensors, along their first axis unless they name another.
 _SIDE_BY_SIDE = ("cat", "concat", "concatenate")
 
 
 @reads("addmm", "input mat1 mat2 beta=1 alpha=1")
 def addmm(reader: Reader, call: Call, a: Any) -> Given:
-    """torch.addmm of parameters: a linear layer whose weight is input features by output features."""
+    """torch.addmm of parameters: a linear layer whose weight is [in features, out features]."""
     bias, weight = a.input, a.mat2
     turned = reader.graph.turned
     if (a.beta, a.alpha) != (1, 1) or weight.of_data:
@@ -87,7 +87,7 @@ def addmm(reader: Reader, call: Call, a: Any) -> Given:
 
 
 def _own(reader: Reader, value: Value) -> bool:
-    """Whether it is a parameter as it is, which is nobody's number table yet."""
+    """Whether it is an unmodified parameter that does not serve as a plain tensor yet."""
     if value.source != PARAMETER or id(value) in reader.made:
         return False
     earlier = reader.used.get(value.name)
@@ -102,7 +102,7 @@ def bilinear(reader: Reader, call: Call, a: Any) -> Given:
 
 @reads("embedding", "input weight padding_idx=None max_norm=None norm_type=2 scale_grad_by_freq=False sparse=False")
 def embedding(reader: Reader, call: Call, a: Any) -> Given:
-    """F.embedding of tokens; of places that are the same for every sample it gathers rows."""
+    """F.embedding of tokens; for positions that are the same for every sample, it gathers rows."""
     vocab, dim = a.weight.shape
     earlier = reader.used.get(a.weight.name)
     if not a.input.of_data or a.weight.source != PARAMETER or (earlier is not None and earlier.op == "parameter"):
@@ -115,4 +115,4 @@ def embedding(reader: Reader, call: Call, a: Any) -> Given:
         keys["padding_idx"] = a.padding_idx
     tokens = reader.out(a.input)
     made = reader.weighted("embedding", [tokens], (*tokens.sizes, dim), keys, {"weight": a.weight})
-    return reader.reshaped(made, call.outs[0].sizes)  # one token is no axis of its own
+    return reader.reshaped(made, call.outs[0].sizes)  # a single token gets no axis of its own

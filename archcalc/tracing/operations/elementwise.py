@@ -1,4 +1,4 @@
-"""Sums, products and their like of two tensors, or of one with a number."""
+"""Sums, products and the like, of two tensors or of a tensor and a number."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from archcalc.tracing.operations.registry import Beyond, Given, reads
 
 
 def _number(value: Any) -> Any:
-    """A number, also one that a constant tensor of one element holds; None for a tensor."""
+    """A number, including one held by a constant tensor of one element; None for other tensors."""
     if isinstance(value, (int, float)):
-        return value * 1  # truths multiply as numbers
+        return value * 1  # truth values multiply as numbers
     if isinstance(value, Value) and value.count() == 1 and not value.of_data:
         return value.number()
     return None
 
 
 def _dropped(value: Any) -> float | None:
-    """How often a sample is dropped, for a factor that is drawn for each."""
+    """The drop probability of a sample, for a factor drawn for each sample."""
     if not isinstance(value, Value) or value.source != CONSTANT or value.batch is None or set(value.sizes) - {1}:
         return None
     while value.call is not None and value.call.name == "div":
@@ -148,7 +148,7 @@ def where(reader: Reader, call: Call, a: Any) -> Given:
 
 
 def _filled(reader: Reader, call: Call, x: Value, mask: Value, hides: bool, value: Any) -> Out:
-    """Zero and then a number; one that is far below any score is added as well as put there."""
+    """Zero, then a number added; if that is far below any score, adding it is as good as assigning it."""
     number, like = _number(value), call.outs[0]
     if number is None:
         raise Beyond("with a tensor")
@@ -163,7 +163,7 @@ def _filled(reader: Reader, call: Call, x: Value, mask: Value, hides: bool, valu
 
 
 def _hidden(reader: Reader, like: Value, x: Value, mask: Value, hides: bool, number: Any) -> Out:
-    """The same where data says it."""
+    """The same where the mask depends on data."""
     where = _truth(reader, mask, like, hides)
     far = number < FAR
     made = None if _is_zero(x) else reader.aligned(x, like)
@@ -177,18 +177,18 @@ def _hidden(reader: Reader, like: Value, x: Value, mask: Value, hides: bool, num
     return reader.add("add", [made, puts], like.sizes)
 
 
-# What stands for minus infinity, which has no product with 0.
+# Stands for minus infinity, whose product with 0 is not a number.
 _LOWEST = -1e30
 
 
 def _is_zero(x: Any) -> bool:
-    """Whether a tensor holds nothing but zeros."""
+    """Whether a tensor holds only zeros."""
     number = x.number() if isinstance(x, Value) and not x.of_data else x
     return isinstance(number, (bool, int, float)) and number == 0
 
 
 def _truth(reader: Reader, mask: Value, like: Value, holds: bool) -> Out:
-    """1 where a mask of data holds, or where it does not."""
+    """1 where a mask that depends on data holds, or where it does not."""
     out = reader.out(mask)
     if not holds:
         out = opposite(out, lambda op, x, keys: reader.add(op, [x], x.sizes, keys))
@@ -196,7 +196,7 @@ def _truth(reader: Reader, mask: Value, like: Value, holds: bool) -> Out:
 
 
 def _chosen(reader: Reader, call: Call, a: Any) -> Out:
-    """One tensor where data says it, and another elsewhere."""
+    """One tensor where a mask that depends on data holds, another elsewhere."""
     like = call.outs[0]
     parts = [
         reader.add("mul", [reader.aligned(one, like), _truth(reader, a.condition, like, holds)], like.sizes)
@@ -231,7 +231,7 @@ def lerp(reader: Reader, call: Call, a: Any) -> Given:
 
 @reads("cosine_similarity", "x1 x2 dim=1 eps=1e-8")
 def cosine(reader: Reader, call: Call, a: Any) -> Given:
-    """F.cosine_similarity: the product of both at length 1."""
+    """F.cosine_similarity: the dot product of both at length 1."""
     axis = reader.axis(a.x1, a.dim)
     keys = {"axis": axis, "p": 2.0, "eps": a.eps}
     sizes = _together(a.x1, a.x2)
@@ -242,7 +242,7 @@ def cosine(reader: Reader, call: Call, a: Any) -> Given:
 
 @reads("pairwise_distance", "x1 x2 p=2 eps=1e-6 keepdim=False")
 def distance(reader: Reader, call: Call, a: Any) -> Given:
-    """F.pairwise_distance: the length of x - y, beside an epsilon."""
+    """F.pairwise_distance: the length of x - y, up to an epsilon."""
     sizes = _together(a.x1, a.x2)
     apart = reader.add("sub", [reader.out(a.x1), reader.out(a.x2)], sizes)
     apart = reader.add("offset", [apart], sizes, {"number": a.eps})
@@ -250,14 +250,14 @@ def distance(reader: Reader, call: Call, a: Any) -> Given:
 
 
 def _together(first: Value, second: Value) -> tuple[int, ...]:
-    """The sizes of both. Raises `Beyond` where they differ."""
+    """The sizes of both. Raises `Beyond` if they differ."""
     if first.shape != second.shape:
         raise Beyond("of different sizes")
     return first.sizes
 
 
 def _summed(reader: Reader, call: Call, op: str, x: Out, keys: dict[str, Any]) -> Out:
-    """One value along the axis, which a vector keeps."""
+    """The sum along the axis, which a vector keeps."""
     sizes = call.outs[0].sizes
     if len(x.sizes) == 1:
         return reader.add(op, [x], (1,), {**keys, "keepdim": True})

@@ -11,7 +11,7 @@ from archcalc.tracing.operations.comparing import opposite
 from archcalc.tracing.operations.reader import Reader
 from archcalc.tracing.operations.registry import Beyond, Given, reads
 
-# So many parts are written side by side.
+# At most this many parts are written side by side.
 _MOST_PARTS = 16
 
 
@@ -20,7 +20,7 @@ def getitem(reader: Reader, call: Call, a: Any) -> Given:
     """x[...], one axis after the other."""
     x, dropped = reader.out(a.input), 0
     for axis, one in _by_axis(a.input, a.index):
-        if axis == a.input.batch and (_is_each(one) or _is_order(one)):  # each sample at a place of its own
+        if axis == a.input.batch and (_is_each(one) or _is_order(one)):  # each sample at its own position
             continue
         place = reader.axis(a.input, axis) - dropped
         x = _taken(reader, x, place, one)
@@ -29,7 +29,7 @@ def getitem(reader: Reader, call: Call, a: Any) -> Given:
 
 
 def _is_each(index: Any) -> bool:
-    """Whether an index goes through the batch, as `torch.arange(len(x))`."""
+    """Whether an index runs through the batch, such as `torch.arange(len(x))`."""
     while isinstance(index, Value) and index.call is not None and index.call.name in ("to", "unsqueeze", "view"):
         index = index.call.args[0]
     return (
@@ -43,7 +43,7 @@ def _is_each(index: Any) -> bool:
 
 
 def _is_order(index: Any) -> bool:
-    """Whether an index is an order of the samples, as that of their lengths, or goes back from it."""
+    """Whether an index permutes the samples, for example by length, or undoes that."""
     if not isinstance(index, Value) or index.batch != 0 or len(index.shape) != 1 or index.call is None:
         return False
     call = index.call
@@ -55,7 +55,7 @@ def _is_order(index: Any) -> bool:
 
 
 def _by_axis(value: Value, index: Any) -> list[tuple[int, Any]]:
-    """What is taken of each axis, without those that are taken whole."""
+    """What is taken along each axis, except for axes that are taken whole."""
     items = list(index) if isinstance(index, list) else [index]
     rank = len(value.shape)
     rest = [slice(None)] * (rank - sum(1 for one in items if one is not None and one is not Ellipsis))
@@ -74,7 +74,7 @@ def _by_axis(value: Value, index: Any) -> list[tuple[int, Any]]:
 
 @reads("setitem", "input index value")
 def setitem(reader: Reader, call: Call, a: Any) -> Given:
-    """x[...] = y: what stands before, the new values and what stands after, side by side along each axis."""
+    """x[...] = y: the part before, the new values and the part after, side by side along each axis."""
     index = a.index[0] if isinstance(a.index, list) and len(a.index) == 1 else a.index
     if isinstance(index, Value) and index.of_data and index.kind == TRUTH:
         return _set_where(reader, call, a.input, index, a.value)
@@ -91,7 +91,7 @@ def setitem(reader: Reader, call: Call, a: Any) -> Given:
 
 
 def _set_where(reader: Reader, call: Call, x: Value, mask: Value, value: Any) -> Out:
-    """x[mask] = y, of a number or of what is as long as the axes behind those of the mask."""
+    """x[mask] = y, for a number or for a tensor of the axes after those of the mask."""
     like, behind = call.outs[0], len(x.shape) - len(mask.shape)
     if isinstance(value, Value) and (value.of_data or len(value.shape) > behind):
         raise Beyond("of as many values as there are truths")
@@ -110,7 +110,7 @@ def _set_where(reader: Reader, call: Call, x: Value, mask: Value, value: Any) ->
 
 
 def _as_slice(index: Any) -> Any:
-    """One place as a part of length 1."""
+    """One position as a slice of length 1."""
     return slice(index, index + 1 or None) if type(index) is int else index
 
 
@@ -161,7 +161,7 @@ def _taken(reader: Reader, x: Out, axis: int, index: Any) -> Out:
 
 
 def _listed(reader: Reader, x: Out, axis: int, places: list[int]) -> Out:
-    """Places in a list: those in a row are one part, and the parts stand side by side."""
+    """Positions in a list: consecutive ones form one part, and the parts are joined."""
     runs: list[list[int]] = []
     for one in places:
         if runs and one == runs[-1][-1] + 1:

@@ -12,7 +12,7 @@ from archcalc.tracing.operations.registry import Beyond, Given, reads
 
 @reads("batch_norm", "input running_mean running_var weight=None bias=None training=False momentum=0.1 eps=1e-5")
 def batch_norm(reader: Reader, call: Call, a: Any) -> Given:
-    """F.batch_norm. Samples that were joined with positions are turned into space, which has the same statistics."""
+    """F.batch_norm. Positions that were joined with the samples become spatial, which gives the same statistics."""
     return _per_channel(reader, call, a, "batchnorm", _statistics(a))
 
 
@@ -93,7 +93,7 @@ def rms_norm(reader: Reader, call: Call, a: Any) -> Given:
 
 
 def _scaled(reader: Reader, call: Call, a: Any, op: str, x: Out, keys: dict[str, Any]) -> Given:
-    """A norm with its own scale and shift; those that are computed are a product and a sum."""
+    """A norm with its own scale and shift; if these are computed, they become a product and a sum."""
     out = call.outs[0]
     weights = {"weight": a.weight, "bias": a.bias}
     if all(one is None or (one.source == PARAMETER and id(one) not in reader.made) for one in weights.values()):

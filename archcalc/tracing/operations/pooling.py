@@ -48,7 +48,7 @@ def avgpool(reader: Reader, call: Call, a: Any) -> Given:
         "count_include_pad": bool(a.count_include_pad),
     }
     if not any(keys["padding"]) and not keys["ceil"]:
-        keys["count_include_pad"] = True  # without a border there is none to count
+        keys["count_include_pad"] = True  # without padding there is none to count
     if a.divisor_override is not None:
         keys["divisor_override"] = a.divisor_override
     return reader.on_space("avgpool", a.input, keys, axes)

@@ -1,4 +1,4 @@
-"""Reads the calls of a run one after the other into a graph."""
+"""Reads the calls of a run, one after the other, into a graph."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from archcalc.tracing.operations.registry import OPERATIONS, Beyond, Given
 
 Sizes = Sequence[int]
 
-# Words in the names of functions that may give other numbers each time.
+# Words in the names of functions that may give different numbers each time.
 _DRAWN = DRAWING | {"dropout", "empty"}
 
 
@@ -20,7 +20,7 @@ class Reader:
     """The graph as far as it is read.
 
     Attributes:
-        graph: the nodes; call: the call that is read.
+        graph: the nodes; call: the call being read.
         used: the node that has each parameter.
     """
 
@@ -54,7 +54,7 @@ class Reader:
             if any(out.of_data for out in call.outs):
                 self.call = call
                 self._one(call)
-            else:  # what no data goes into is read where it is wanted
+            else:  # what depends on no data is read when it is needed
                 self.pending |= {id(out): call for out in call.outs}
         for name, value in self.run.outputs:
             if value.of_data:
@@ -91,7 +91,7 @@ class Reader:
     # what operations use
 
     def keep(self, node: Node, module: Any) -> None:
-        """The parameters of the module that is called are those of `node`, tied where another node has them."""
+        """Give `node` the parameters of the called module, tied if another node has them."""
         scope = self.call.scope.name
         for name, _ in module.named_parameters():
             full = f"{scope}.{name}" if scope else name
@@ -101,7 +101,7 @@ class Reader:
             node.weights[name] = full
 
     def add(self, op: str, inputs: Sequence[Out], sizes: Sizes, keys: Mapping[str, Any] | None = None) -> Out:
-        """One more node."""
+        """Add a node."""
         node = Node(op, tuple(sizes) or (1,), self.call.scope, list(inputs), dict(keys or {}))
         self.graph.nodes.append(node)
         self.read_so_far |= {out.node for out in inputs}
@@ -133,7 +133,7 @@ class Reader:
         return out
 
     def roots(self, value: Value) -> list[Value]:
-        """The parameters that a value is computed from; none where data goes into it."""
+        """The parameters that a value is computed from; none if it depends on data."""
         if value.of_data:
             return []
         found: dict[Value, None] = {}
@@ -147,7 +147,7 @@ class Reader:
         return list(found)
 
     def out(self, value: Any) -> Out:
-        """The node that gives a value; parameters and constants get one where they are first read."""
+        """The node that gives a value; parameters and constants get one when they are first read."""
         if not isinstance(value, Value):
             raise Beyond("a number where a tensor is wanted")
         found = self.made.get(id(value))
@@ -194,11 +194,11 @@ class Reader:
         return out
 
     def _recipe(self, item: Any) -> Hashable:
-        """The same for constants that are computed alike from the same ones."""
+        """A key that is equal for constants that are computed alike from the same ones."""
         if isinstance(item, Value):
             if id(item) not in self.recipes:
                 call = item.call
-                # what multiplies is counted as often as it runs
+                # what multiplies is counted each time it runs
                 alike = (
                     call is not None
                     and call.module is None
@@ -215,9 +215,9 @@ class Reader:
         return repr(item)
 
     def mask(self, value: Value, hides: bool, number: float, beside: float = 0) -> Out | None:
-        """A constant of truths as numbers, one where it is `hides` and one `beside`; None where it hides nothing.
+        """A constant of truth values as numbers: one where it is `hides`, `beside` elsewhere; None if it hides nothing.
 
-        Raises `Beyond` for a mask of data.
+        Raises `Beyond` for a mask that depends on data.
         """
         if value.of_data:
             raise Beyond("by a mask of data")
@@ -243,9 +243,9 @@ class Reader:
         return self.add("reshape", [out], sizes, {"shape": sizes})
 
     def aligned(self, value: Value, like: Value, out: Out | None = None) -> Out:
-        """An operand as it lies along another tensor's axes: as many axes, or one vector along the last.
+        """An operand laid along another tensor's axes: with as many axes, or as one vector along the last.
 
-        `out` stands for the value, where that is another one than its own.
+        `out` stands for the value, if that is not its own.
         """
         out = out or self.out(value)
         rank = len(like.shape)
@@ -274,7 +274,7 @@ class Reader:
         return self.reshaped(out, wanted)
 
     def axis(self, value: Value, axis: int) -> int:
-        """An axis of a tensor as one of a sample's."""
+        """An axis of a tensor as an axis of one sample."""
         place = value.axes[axis % len(value.shape)]
         if place is None or axis % len(value.shape) == value.batch:
             raise Beyond("along the batch")
@@ -288,10 +288,10 @@ class Reader:
         axes: int | None = None,
         weights: Mapping[str, Value | None] | None = None,
     ) -> Out:
-        """A layer of channels and space. Of samples that were joined with another axis, that axis is one of space more.
+        """A layer over channels and space. If samples were joined with another axis, it becomes one more spatial axis.
 
         Args:
-            axes: how many axes of space PyTorch's function has; by default those of the tensor.
+            axes: how many spatial axes PyTorch's function has; by default those of the tensor.
         """
         x, given = self.out(value), self.call.outs[0]
         axes = len(value.shape) - 2 if axes is None else axes
@@ -320,7 +320,7 @@ class Reader:
         return self.add(op, [x], sizes, keys) if weights is None else self.weighted(op, [x], sizes, keys, weights)
 
     def _opaque(self, call: Call, why: str) -> Given:
-        """A call that the language cannot say: what it costs is what PyTorch counts."""
+        """A call that the language cannot express: it costs what PyTorch counts."""
         if call.name in _REFUSED:
             raise Beyond(call.name)
         inputs: list[Out] = []
@@ -357,8 +357,8 @@ def joined(value: Value) -> bool:
     return value.batch == 0 and value.axes[0] is not None
 
 
-# What a window has along an axis that it does not see.
+# A window's settings along an axis that it does not cover.
 _NEUTRAL = {"kernel": 1, "stride": 1, "padding": 0, "dilation": 1, "output_padding": 0, "output": -1}
 
-# Calls without tensors, which nothing stands for.
+# Calls without tensors; no node stands for them.
 _REFUSED = frozenset(("item", "tolist"))

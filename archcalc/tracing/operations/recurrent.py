@@ -1,4 +1,4 @@
-"""Recurrent modules, which are one call each."""
+"""Recurrent modules; each is a single call."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from archcalc.tracing.operations.registry import Beyond, Given, reads
 
 @reads("LSTM GRU RNN", "input state=None hx=None")
 def recurrent(reader: Reader, call: Call, a: Any) -> Given:
-    """nn.LSTM and its like; the final states are outputs, `h` and `c`."""
+    """nn.LSTM and the like; the final states are outputs, `h` and `c`."""
     module: Any = call.module
     state = a.state if a.state is not None else a.hx
     if any(value.of_data for value in _values(state)):
@@ -42,7 +42,7 @@ def recurrent(reader: Reader, call: Call, a: Any) -> Given:
 
 @reads("rnn_tanh_cell rnn_relu_cell gru_cell lstm_cell", "input hx w_ih w_hh b_ih=None b_hh=None")
 def cell(reader: Reader, call: Call, a: Any) -> Given:
-    """One step of a recurrent module, from states that are tensors like others."""
+    """One step of a recurrent module, whose states are ordinary tensors."""
     op = {"gru_cell": "grucell", "lstm_cell": "lstmcell"}.get(call.name, "rnncell")
     states = a.hx if isinstance(a.hx, list) else [a.hx]
     x, names = reader.out(a.input), ("h", "c") if op == "lstmcell" else ("state",)

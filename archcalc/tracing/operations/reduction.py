@@ -1,4 +1,4 @@
-"""Sums, means and their like along axes."""
+"""Sums, means and the like along axes."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _OPS = {"mean": "mean", "sum": "sum", "amax": "max", "amin": "min", "logsumexp":
 
 @reads(" ".join(_OPS), "input dim=None keepdim=False dtype=None")
 def reduced(reader: Reader, call: Call, a: Any) -> Given:
-    """torch.mean and its like."""
+    """torch.mean and the like."""
     return over(reader, call, _OPS[call.name], a.input, a.dim, {"keepdim": a.keepdim})
 
 
 def over(reader: Reader, call: Call, op: str, value: Value, dim: Any, keys: dict[str, Any]) -> Out:
-    """One value for all along some axes."""
+    """One value for all elements along some axes."""
     dims = list(range(len(value.shape))) if dim in (None, []) else dim if isinstance(dim, list) else [dim]
     axes = tuple(sorted(reader.axis(value, one) for one in dims))
     x = reader.out(value)

@@ -13,7 +13,7 @@ Given = Union[Out, list[Out]]
 
 
 class Beyond(Exception):
-    """The language has no word for this use of a function; the message says which."""
+    """The language cannot express this use of a function; the message says which."""
 
 
 class Operation:
@@ -21,7 +21,7 @@ class Operation:
 
     Attributes:
         function: takes the reader, the call and its arguments.
-        names: of the arguments in order, with their defaults; `*rest` is what the call's result says as well.
+        names: of the arguments in order, with their defaults; `*rest` is implied by the call's result.
     """
 
     def __init__(self, function: Callable[..., Given], signature: str) -> None:
@@ -35,7 +35,7 @@ class Operation:
                 self.defaults[name] = _DEFAULTS.get(default, default)
 
     def arguments(self, call: Call) -> Arguments:
-        """The arguments of a call by name. Raises `Beyond` for one that this reads nothing of."""
+        """The arguments of a call by name. Raises `Beyond` for one that is not supported."""
         found = dict(self.defaults)
         many = self.names[-1] if self.names and self.names[-1].startswith("*") else None
         fixed = self.names[:-1] if many else self.names
@@ -77,7 +77,7 @@ _DEFAULTS |= {
     "1e-4": 1e-4,
     "0.75": 0.75,
 }
-# Arguments that go by two names, and what they may be called here.
+# Arguments that have two names, and the one used here.
 _SAME = {
     "axis": ("dim",),
     "axis0": ("dim0",),
@@ -100,7 +100,7 @@ _SAME = {
     "upscale_factor": ("factor",),
     "vec2": ("other",),
 }
-# Arguments that say where and how a result is stored, and none of its values.
+# Arguments that say where and how a result is stored, but nothing about its values.
 _NEUTRAL = frozenset(
     ("inplace", "out", "dtype", "device", "layout", "memory_format", "training", "non_blocking", "copy", "_stacklevel")
 )
@@ -109,7 +109,7 @@ OPERATIONS: dict[str, Operation] = {}
 
 
 def reads(names: str, signature: str) -> Callable[[Callable[..., Given]], Callable[..., Given]]:
-    """Notes that a function reads the calls of these names; `signature` has their arguments, as `input dim=-1 *sizes`."""
+    """Register a function for calls of these names; `signature` has their arguments, such as `input dim=-1 *sizes`."""
 
     def note(function: Callable[..., Given]) -> Callable[..., Given]:
         for name in names.split():

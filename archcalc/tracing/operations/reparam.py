@@ -1,4 +1,4 @@
-"""Weights that are computed from what is learned, as a layer of the language says them."""
+"""Weights that are computed from parameters, as layers of the language describe them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SAME = frozenset(
 
 
 class Reparametrization:
-    """What a weight is computed by: the keys that say it, parameters and buffers by their names in the layer."""
+    """How a weight is computed: the keys that say so, and parameters and buffers by their names in the layer."""
 
     def __init__(self, keys: dict[str, Key], weights: dict[str, Value]) -> None:
         self.keys = keys
@@ -26,9 +26,9 @@ class Reparametrization:
 
 
 def reparametrization(weight: Value, outputs_axis: int = 0) -> Reparametrization | None:
-    """How a weight is computed; None where it is a parameter, or the language has no key for it.
+    """How a weight is computed; None if it is a parameter, or if the language has no key for it.
 
-    `outputs_axis` is the axis that outputs lie along.
+    `outputs_axis` is the axis of the outputs.
     """
     if weight.call is None or weight.of_data or not weight.of_parameters:
         return None
@@ -51,7 +51,7 @@ def _with_lengths(call: Call) -> Reparametrization | None:
 
 
 def _by_its_factor(call: Call, outputs_axis: int) -> Reparametrization | None:
-    """W / (u · W v), as both generations of spectral_norm have it."""
+    """W / (u · W v), as both generations of spectral_norm compute it."""
     of, factor = _two(call, "div", "truediv")
     product = factor.call if factor is not None else None
     u, turned = _two(product, "dot", "vdot")
@@ -90,7 +90,7 @@ def _standardized(weight: Value) -> Reparametrization | None:
 
 
 def _as_channels(call: Call) -> tuple[Value, float] | None:
-    """As channels of one sample, in training, where a norm takes the statistics of what it gets."""
+    """As channels of one sample in training mode, where a norm uses the statistics of its input."""
     if call.name != "batch_norm":
         return None
     a = OPERATIONS["batch_norm"].arguments(call)
@@ -148,7 +148,7 @@ def _is_statistic(value: Value, of: Value, name: str) -> bool:
 
 
 def _two(call: Call | None, *names: str) -> tuple[Value, Value] | tuple[None, None]:
-    """The two tensors of a call of one of the names, with nothing beside them."""
+    """The two tensors of a call of one of these names, if it has no other arguments."""
     if call is None or call.name not in names or len(call.args) != 2 or call.kwargs:
         return None, None
     first, second = call.args
@@ -156,7 +156,7 @@ def _two(call: Call | None, *names: str) -> tuple[Value, Value] | tuple[None, No
 
 
 def _origin(value: Value) -> Value:
-    """What has the same elements in the same order."""
+    """The earliest value with the same elements in the same order."""
     while value.source != PARAMETER and value.call is not None and value.call.name in _SAME:
         before = value.call.args[0]
         if before.count() != value.count():

@@ -1,4 +1,4 @@
-"""Views and moves of axes."""
+"""Views and permutations of axes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LETTERS = "abdefgijklmnopq"
     "view reshape flatten unflatten unsqueeze squeeze view_as reshape_as ravel expand_dims atleast_1d", "input *rest"
 )
 def reshape(reader: Reader, call: Call, a: Any) -> Given:
-    """The same elements in other sizes, whichever way that is said."""
+    """The same elements in other sizes, by whichever call."""
     return reader.reshaped(reader.out(a.input), call.outs[0].sizes or (1,))
 
 
@@ -60,7 +60,7 @@ def turned(reader: Reader, call: Call, a: Any) -> Given:
 
 
 def _ordered(reader: Reader, call: Call, value: Value, order: list[int]) -> Out:
-    """Axes of one sample in the order that those of the batch are given in."""
+    """The axes of one sample, in the order given for the axes with a batch."""
     x = reader.out(value)
     places = [value.axes[axis % len(value.shape)] for axis in order]
     mine = [place for place in places if place is not None]
@@ -68,7 +68,7 @@ def _ordered(reader: Reader, call: Call, value: Value, order: list[int]) -> Out:
 
 
 def moved(reader: Reader, x: Out, order: list[int]) -> Out:
-    """Axes in another order: a swap of two, or a pattern."""
+    """Permuted axes: a swap of two, or a pattern."""
     if order == sorted(order):
         return x
     sizes = tuple(x.sizes[axis] for axis in order)
@@ -83,14 +83,14 @@ def moved(reader: Reader, x: Out, order: list[int]) -> Out:
 
 
 def _passed(sizes: tuple[int, ...], order: list[int]) -> list[int]:
-    """The sizes of what is moved, where all but axes of size 1 stay in order; else nothing that says so."""
+    """Sizes in place of those that pass each other: none if all axes but those of size 1 keep their order."""
     long = [axis for axis in order if sizes[axis] != 1]
     return [] if long == sorted(long) else [2]
 
 
 @reads("expand broadcast_to expand_as", "input *sizes")
 def expand(reader: Reader, call: Call, a: Any) -> Given:
-    """Axes of size 1 repeated; along the batch that is nothing."""
+    """Axes of size 1 repeated; along the batch this changes nothing."""
     x, out = reader.out(a.input), call.outs[0]
     rank = len(out.shape)
     before = [1] * (rank - len(a.input.shape)) + list(a.input.shape)
@@ -133,7 +133,7 @@ def tile(reader: Reader, call: Call, a: Any) -> Given:
 
 @reads("repeat_interleave", "input repeats dim=None output_size=None")
 def interleaved(reader: Reader, call: Call, a: Any) -> Given:
-    """Each position several times in a row: a new axis, which is joined with it."""
+    """Each position several times in a row: a new axis, then joined with the old one."""
     if not isinstance(a.repeats, int) or a.dim is None:
         raise Beyond("by a tensor")
     x, out = reader.out(a.input), call.outs[0]
@@ -141,7 +141,7 @@ def interleaved(reader: Reader, call: Call, a: Any) -> Given:
         first = reader.reshaped(x, (1, *x.sizes))
         shape = (a.repeats, *(-1,) * len(x.sizes))
         return x if a.repeats == 1 else reader.add("expand", [first], out.sizes, {"shape": shape})
-    place = a.input.axes[a.dim % len(a.input.shape)]  # positions that are joined with the samples are those of each
+    place = a.input.axes[a.dim % len(a.input.shape)]  # positions that are joined with the samples are each sample's own
     axis = place if place is not None else reader.axis(a.input, a.dim)
     apart = reader.reshaped(x, (*x.sizes[: axis + 1], 1, *x.sizes[axis + 1 :]))
     times = [-1] * len(apart.sizes)
@@ -216,7 +216,7 @@ def _without_batch(reader: Reader, value: Value, like: Value) -> Out:
 
 @reads("stack", "tensors dim=0")
 def stack(reader: Reader, call: Call, a: Any) -> Given:
-    """torch.stack: a new axis of size 1 for each, then side by side."""
+    """torch.stack: a new axis of size 1 for each, then joined along it."""
     out = call.outs[0]
     axis = reader.axis(out, a.dim)
     operands = []
@@ -259,5 +259,5 @@ def unbind(reader: Reader, call: Call, a: Any) -> Given:
 
 @reads("meshgrid broadcast_tensors", "*tensors")
 def grids(reader: Reader, call: Call, a: Any) -> Given:
-    """Tensors widened to each other's sizes."""
+    """Tensors broadcast to each other's sizes."""
     raise Beyond("of data")

@@ -1,7 +1,7 @@
-"""Several nodes that are one layer of the language; a pattern a file.
+"""Several nodes that are one layer of the language; one file for each pattern.
 
-A pattern is a module with `apply(graph)`, which replaces what it recognises. What comes out is proved again, and where it
-does not hold, the graph is taken as it was read.
+A pattern is a module with `apply(graph)`, which replaces what it recognises. The result is proved again; if the proof
+fails, the graph is used as it was read.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from importlib import import_module
 
 from archcalc.tracing.graph import Graph
 
-# In this order: what one leaves the next one reads.
+# The order matters: each reads what the one before leaves.
 PATTERNS = (
     "tidying",
     "activations",
@@ -28,7 +28,7 @@ PATTERNS = (
 
 
 def apply(graph: Graph) -> None:
-    """All patterns, one after the other."""
+    """Apply all patterns, one after the other."""
     for name in PATTERNS:
         import_module(f"archcalc.tracing.patterns.{name}").apply(graph)
         graph.drop_unread()

@@ -1,4 +1,4 @@
-"""Activations that are written by hand: GELU by tanh and by erf, SiLU, Mish, hard swish, and a softmax of what its largest is taken from."""
+"""Hand-written activations: GELU by tanh or erf, SiLU, Mish, hard swish, and softmax after subtracting the maximum."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from archcalc.tracing.patterns.views import only_within, replace
 
 
 class _Product(NamedTuple):
-    """A number, the tensors that it is multiplied with, and the nodes that multiply."""
+    """A product: a number, the tensors that it is multiplied by, and the nodes that multiply."""
 
     number: float
     factors: list[Out]
     nodes: set[Node]
 
 
-# Longer products are no activation.
+# Longer products are not activations.
 _MOST = 4
 _CUBIC = 0.044715
 
@@ -48,7 +48,7 @@ def apply(graph: Graph) -> None:
 
 
 def _beside_largest(softmax: Node) -> None:
-    """The largest score along the axis is taken from all, which changes nothing."""
+    """Drop the subtraction of the largest score along the axis, which changes nothing."""
     apart = softmax.inputs[0].node
     if apart.op != "sub":
         return
@@ -64,7 +64,7 @@ _Found = tuple[str, dict[str, Any], set[Node]]
 
 
 def _known(x: Out, gate: Out, number: float) -> Iterator[_Found | None]:
-    """What a tensor times a gate of it is."""
+    """The activation that a tensor times a gate of it is."""
     yield _gelu(x, gate) if _near(number, 0.5) else None
     chain = _chain(gate, x)
     ops = [node.op for node in chain]
@@ -88,7 +88,7 @@ def _known(x: Out, gate: Out, number: float) -> Iterator[_Found | None]:
 
 
 def _chain(out: Out, x: Out) -> list[Node]:
-    """The layers of one input from an output back to `x`; none where it is not made of `x` alone."""
+    """The single-input layers from an output back to `x`; none if it is not made of `x` alone."""
     found: list[Node] = []
     while out != x:
         if len(out.node.inputs) != 1 or out.name or len(found) == _MOST:
@@ -99,7 +99,7 @@ def _chain(out: Out, x: Out) -> list[Node]:
 
 
 def _gelu(x: Out, gate: Out) -> _Found | None:
-    """1 + erf(x / √2), or 1 + tanh(√(2/π) · (x + 0.044715 x³)), which half of x is multiplied with."""
+    """1 + erf(x / √2), or 1 + tanh(√(2/π) · (x + 0.044715 x³)): the factor of half of x."""
     plus = gate.node
     if plus.op != "offset" or plus.keys["number"] != 1:
         return None
@@ -137,7 +137,7 @@ def _factored(x: Out, inside: _Product) -> set[Node] | None:
 
 
 def _product(out: Out) -> _Product:
-    """What is multiplied to give a tensor."""
+    """The factors of a tensor."""
     number, factors, nodes, left = 1.0, list[Out](), set[Node](), [out]
     while left and len(factors) + len(left) <= _MOST:
         one = left.pop()

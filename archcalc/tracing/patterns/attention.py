@@ -1,7 +1,7 @@
-"""Attention, in whichever way it is written: one fused call, or products and a softmax by hand.
+"""Attention, however it is written: one fused call, or products and a softmax by hand.
 
-It is told by where the elements of queries, keys, values and output come from: heads are consecutive features of linear
-maps, positions stay in place. What is added to the scores, learned or not, is a table (`relbias`).
+It is recognised by where the elements of queries, keys, values and output come from: heads are consecutive features of
+linear maps, and positions stay in place. What is added to the scores, learned or not, is a table (`relbias`).
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from archcalc.tracing.patterns.scores import Added, same_but_ones, table
 from archcalc.tracing.patterns.tables import causal_window
 from archcalc.tracing.patterns.views import View, climb, nodes_of, only_within, places_of, redirect, signature
 
-# What queries and keys may go through between their linear map and the scores.
+# Layers that may stand between the linear map of queries and keys and the scores.
 _NORMS = frozenset(("rmsnorm", "rope"))
-# What PyTorch takes for the epsilon of an RMS norm where none is given.
+# PyTorch's default for the epsilon of an RMS norm.
 _FLOAT_EPSILON = 2.0**-23
 
 
@@ -37,7 +37,7 @@ class _Core(NamedTuple):
 
 
 def apply(graph: Graph) -> None:
-    """`attention` with its projections, or `sdpa` where there are none."""
+    """Write `attention` with its projections, or `sdpa` if there are none."""
     static = _static(graph)
     _SEEN.clear()
     for node in list(graph.nodes):
@@ -51,7 +51,7 @@ def apply(graph: Graph) -> None:
 
 
 def _static(graph: Graph) -> set[Node]:
-    """Nodes that no data goes into."""
+    """Nodes that depend on no data."""
     moving: set[Node] = set()
     for node in graph.nodes:
         if node.op == "input" or any(out.node in moving for out in node.reads()):
@@ -66,7 +66,7 @@ def _fused(node: Node) -> _Core | None:
 
 
 def _by_hand(graph: Graph, softmax: Node, static: set[Node]) -> _Core | None:
-    """From a softmax back to the scores and on to the values."""
+    """Match from a softmax back to the scores and on to the values."""
     if softmax.keys["axis"] != len(softmax.sizes) - 1:
         return None
     nodes, out = {softmax}, softmax.inputs[0]
@@ -113,14 +113,14 @@ def _by_hand(graph: Graph, softmax: Node, static: set[Node]) -> _Core | None:
 
 
 def _without_ones(out: Out) -> Out:
-    """A table before axes of one were added to it."""
+    """A table before axes of size 1 were added to it."""
     while out.node.op in ("reshape", "expand") and same_but_ones(out.sizes, out.node.inputs[0].sizes):
         out = out.node.inputs[0]
     return out
 
 
 def _untransposed(out: Out, nodes: set[Node]) -> Out | None:
-    """The keys before their last two axes are swapped: by a node, or as a part of another order."""
+    """The keys before their last two axes are swapped, by a node of its own or as part of another permutation."""
     node = out.node
     rank = len(out.sizes)
     if node.op == "transpose" and {axis % rank for axis in node.keys["axes"]} == {rank - 1, rank - 2}:
@@ -133,7 +133,7 @@ def _untransposed(out: Out, nodes: set[Node]) -> Out | None:
 
 
 class _Heads(NamedTuple):
-    """Where heads come from: a linear map, the first of its features, how far apart heads begin, and how many it has."""
+    """Where heads come from: a linear map, its first feature, how far apart heads begin, and how many there are."""
 
     linear: Node
     first: int
@@ -146,7 +146,7 @@ class _Heads(NamedTuple):
         return [self.first + head * self.step + feature for head in range(self.heads) for feature in range(size)]
 
     def bias(self, size: int) -> str | bool | None:
-        """The name of its bias in the map; False where it has none, None where parts of it have."""
+        """The name of its bias in the map; False if it has none, None if only parts of it have one."""
         letters = self.linear.keys["bias"]
         if not isinstance(letters, str):
             return "bias" if letters else False
@@ -170,12 +170,12 @@ def _heads(out: Out, positions: int, heads: int) -> _Heads | None:
     return None if found is None else _Heads(linear, *found, view)
 
 
-# What was found of views of one form, which every block of a model has again.
+# Cached results for each form of view: every block of a model has the same ones.
 _SEEN: dict[tuple[object, ...], tuple[int, int, int] | None] = {}
 
 
 def _places(view: View, positions: int, heads: int, size: int) -> tuple[int, int, int] | None:
-    """The first feature of heads in a linear map, how far apart they begin, and how many; None for another order."""
+    """The first feature of heads in a linear map, their distance, and their number; None for any other layout."""
     places = places_of(view)
     features, whole = view.root.sizes[-1], _count(view.root.sizes)
     if places is None or whole % (positions * features):
@@ -183,7 +183,7 @@ def _places(view: View, positions: int, heads: int, size: int) -> tuple[int, int
     lead = whole // (positions * features)
     apart = places.reshaped((lead, heads, positions, size))
     if apart is not None and apart.axes[1] and apart.axes[1][-1][1] == 0:
-        heads //= apart.axes[1].pop()[0]  # each of fewer heads several times
+        heads //= apart.axes[1].pop()[0]  # fewer heads, each repeated several times
     strides = apart.strides() if apart is not None else None
     if apart is None or strides is None or not 0 <= apart.first < features:
         return None
@@ -203,7 +203,7 @@ def _count(sizes: tuple[int, ...]) -> int:
 
 
 def _whole(graph: Graph, core: _Core) -> bool:
-    """Replaces attention with its four projections; whether it is that."""
+    """Replace attention with its four projections; returns whether it is that."""
     q, k, v = core.q, core.k, core.v
     if len(q.sizes) < 2 or q.sizes[-1] != k.sizes[-1] or k.sizes[-1] != v.sizes[-1]:
         return False
@@ -246,7 +246,7 @@ def _whole(graph: Graph, core: _Core) -> bool:
 
 
 def _same_ropes(q: _Heads, k: _Heads, v: _Heads, size: int) -> bool:
-    """Whether queries and keys are rotated alike by their positions, or not at all, and values are not."""
+    """Whether queries and keys are rotated by position in the same way, or not at all, and values are not rotated."""
     first, second = q.view.rope, k.view.rope
     if first is None or second is None or v.view.rope is not None:
         return first is None and second is None and v.view.rope is None
@@ -254,7 +254,7 @@ def _same_ropes(q: _Heads, k: _Heads, v: _Heads, size: int) -> bool:
 
 
 def _joined(graph: Graph, core: _Core, size: int) -> tuple[Node, int, list[Node]] | None:
-    """The linear map that heads go into side by side, how many they are, and the nodes on the way."""
+    """The linear map that the joined heads go into, their number, and the nodes on the way."""
     users = graph.users()
     path: list[Node] = []
     out = Out(core.last)
@@ -367,7 +367,7 @@ def _weights(parts: tuple[_Heads, _Heads, _Heads], size: int, projection: Node) 
 
 
 def _as_sdpa(graph: Graph, core: _Core) -> None:
-    """Attention by hand, without its projections, as the one call that it is."""
+    """Replace hand-written attention without projections with one call."""
     if not only_within(graph, core.nodes, core.last) or core.k.node not in graph.nodes:
         return
     if (

@@ -1,4 +1,4 @@
-"""Features that grow by one part after the other: each join reads the one before it."""
+"""Features that grow part by part: each join reads the one before it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from archcalc.tracing.graph import Graph, Node, Out
 
 
 def apply(graph: Graph) -> None:
-    """A `concat` that begins with what an earlier one joins has that one in its place, as in a dense block."""
+    """Where a `concat` begins with what an earlier one joins, make it read that one, as in a dense block."""
     joined: dict[tuple[int, tuple[Out, ...]], Node] = {}
     for node in graph.nodes:
         if node.op != "concat":

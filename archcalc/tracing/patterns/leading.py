@@ -1,4 +1,4 @@
-"""Layers of the last axis on positions that were joined for them alone: they do the same where the positions are apart."""
+"""Last-axis layers on positions that were joined only for them: they do the same when the positions stay apart."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from archcalc.tracing.graph import Graph, Node, Out
 from archcalc.tracing.patterns.regrouping import groups
 from archcalc.tracing.patterns.views import redirect
 
-# What works on each vector of the last axis, or on each element.
+# Layers that work on each vector of the last axis, or on each element.
 _LAST = frozenset(
     ("linear", "layernorm", "rmsnorm", "gelu", "relu", "silu", "sigmoid", "tanh", "hardswish", "add", "mul", "sub", "dropout",
      "scale", "offset", "layerscale", "square", "softmax", "split", "mish", "leakyrelu", "relu6")
@@ -23,7 +23,7 @@ _TO_LAST, _TO_FIRST = "c h w -> h w c", "h w c -> c h w"
 
 
 def apply(graph: Graph) -> None:
-    """A reshape and the one that takes it back go, where nothing between them sees it."""
+    """Remove a reshape and the one that undoes it if nothing between them depends on it."""
     for node in list(graph.nodes):
         if _before(node) is not None and node in graph.nodes:
             _unjoin(graph, node)
@@ -52,7 +52,7 @@ def _unjoin(graph: Graph, joined: Node) -> None:
     outputs = {out.node for _, out in graph.outputs}
     takes_back = [node for node in exits if _takes_back(node, before, after)]
     kept = [node for node in exits if node not in takes_back and _is_aligned(node, before)]
-    for node in reversed([*region]):  # what leads to joined positions alone stays as it is
+    for node in reversed([*region]):  # what leads only to joined positions stays as it is
         read = [user for out in _outs(node) for user in users.get(out, ())]
         if read and not any(user in region or user in takes_back or user in kept for user in read):
             del region[node]
@@ -76,7 +76,7 @@ def _unjoin(graph: Graph, joined: Node) -> None:
     else:
         redirect(graph, Out(joined), joined.inputs[0])
     for node in kept:
-        node.op, node.keys = "reshape", {"shape": node.sizes}  # the same elements, however they lay before
+        node.op, node.keys = "reshape", {"shape": node.sizes}  # the same elements, whatever their layout was before
     for node in takes_back:
         if node.op == "mean":
             node.keys["axis"] = tuple(range(len(before) - 1))
@@ -88,7 +88,7 @@ def _unjoin(graph: Graph, joined: Node) -> None:
 
 
 def _region(graph: Graph, joined: Node, users: dict[Out, list[Node]]) -> dict[Node, None]:
-    """What works on each position by itself, from the joined ones on."""
+    """The layers after the joined positions that work on each position by itself."""
     region: dict[Node, None] = {}
     reached = set(users.get(Out(joined), ()))
     for node in graph.nodes:
@@ -109,12 +109,12 @@ def _outs(*nodes: Node) -> Iterator[Out]:
 
 
 def _is_aligned(node: Node, before: tuple[int, ...]) -> bool:
-    """Whether a reshape leaves positions apart, or takes them apart further."""
+    """Whether a reshape keeps positions apart, or splits them further."""
     return node.op in ("reshape", "flatten") and groups(before[:-1], node.sizes[: len(node.sizes) - 1]) is not None
 
 
 def _join(graph: Graph, out: Out, before: tuple[int, ...], read: list[Node]) -> None:
-    """Positions are joined for the layers that see them so."""
+    """Join positions for the layers that need them joined."""
     sizes = (prod(before[:-1]), out.sizes[-1])
     scope = _around(read)
     made = Node("flatten", sizes, scope, [out], {"start": 0, "end": len(before) - 2})
@@ -128,7 +128,7 @@ def _join(graph: Graph, out: Out, before: tuple[int, ...], read: list[Node]) -> 
 
 
 def _around(nodes: list[Node]) -> Scope | None:
-    """The innermost call around all of them, and around that of one layer alone."""
+    """The innermost call around all of them; for a single layer, the one around its own."""
     chains = [node.scope.chain()[:-1] if node.scope else [] for node in nodes]
     found = None
     for calls in zip(*chains):
@@ -139,7 +139,7 @@ def _around(nodes: list[Node]) -> Scope | None:
 
 
 def _takes_back(node: Node, before: tuple[int, ...], after: tuple[int, ...]) -> bool:
-    """Whether a node has the positions apart again, or the mean of all."""
+    """Whether a node separates the positions again, or takes the mean of all."""
     if node.op in ("reshape", "flatten"):
         return node.sizes[:-1] == before[:-1] and node.sizes[-1] == node.inputs[0].sizes[-1]
     if node.op == "rearrange" and node.keys["pattern"] == _TO_MAP:
@@ -155,7 +155,7 @@ def _is_last(node: Node) -> bool:
 
 
 def _as_vector(graph: Graph, node: Node) -> None:
-    """What has one position alone is a vector before the layer where it is one after it."""
+    """Turn an input of a single position into a vector before the layer, if the output becomes one after it."""
     x = node.inputs[0]
     if len(x.sizes) < 2 or any(size != 1 for size in x.sizes[:-1]) or not _is_last(node):
         return

@@ -1,4 +1,4 @@
-"""Masks of data that are added to the scores of attention, as padding: what is hidden is so low that it has no weight."""
+"""Data-dependent masks added to attention scores, such as padding: hidden scores are too low to have any weight."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from archcalc.tracing.operations.comparing import COMPARISONS, FAR, seen
 
 
 def hiding(out: Out) -> bool:
-    """Whether a tensor is 0 where scores stay, and far below them where they are hidden."""
+    """Whether a tensor is 0 where scores are kept, and far below any score where they are hidden."""
     while out.node.op in ("reshape", "expand", "identity"):
         out = out.node.inputs[0]
     return out.node.op == "scale" and out.node.keys["factor"] <= FAR and _is_truth(out.node.inputs[0])
@@ -32,7 +32,7 @@ def _is_truth(out: Out) -> bool:
 
 
 def shown(graph: Graph, hidden: Out, queries: int, keys: int) -> Out | None:
-    """What `mask=` reads, along the keys or along queries and keys; None for a mask that lies otherwise."""
+    """What `mask=` reads, along the keys or along queries and keys; None for a mask of another layout."""
     made: list[Node] = []
 
     def put(op: str, x: Out, keys: dict[str, Any]) -> Out:
@@ -59,7 +59,7 @@ def shown(graph: Graph, hidden: Out, queries: int, keys: int) -> Out | None:
 
 
 def _lowest(out: Out, keys: int) -> Out:
-    """A mask before it was widened to all queries and heads."""
+    """A mask before it was broadcast to all queries and heads."""
     found = out
     while out.node.op in ("reshape", "expand") and out.sizes[-1] == out.node.inputs[0].sizes[-1] == keys:
         out = out.node.inputs[0]
@@ -69,5 +69,5 @@ def _lowest(out: Out, keys: int) -> Out:
 
 
 def _along(sizes: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
-    """Whether a tensor has these sizes last, and one of everything before."""
+    """Whether a tensor ends with these sizes, and has size 1 along all axes before."""
     return sizes[-len(wanted) :] == wanted and all(size == 1 for size in sizes[: -len(wanted)])

@@ -1,4 +1,4 @@
-"""Norms that are written by hand, as that of language models: x / sqrt(mean(x²) + eps), times a weight."""
+"""Hand-written norms, such as the RMS norm of language models: x / sqrt(mean(x²) + eps), times a weight."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from archcalc.tracing.patterns.views import only_within, replace
 
 
 def apply(graph: Graph) -> None:
-    """`rmsnorm` for what divides by the root of a mean of squares along the last axis."""
+    """Write `rmsnorm` for a division by the root of the mean square along the last axis."""
     users = graph.users()
     for node in list(graph.nodes):
         if node.op in ("mul", "div") and len(node.inputs) == 2:
@@ -39,7 +39,7 @@ def _root_mean_square(graph: Graph, node: Node, users: dict[Out, list[Node]]) ->
 
 
 def _weight(node: Node, users: dict[Out, list[Node]]) -> tuple[Node, Out] | None:
-    """The product with a parameter for each feature that follows, and that parameter."""
+    """The product that follows, with a parameter for each feature, and that parameter."""
     after = users.get(Out(node), [])
     if len(after) != 1 or after[0].op != "mul" or len(after[0].inputs) != 2:
         return None
@@ -50,7 +50,7 @@ def _weight(node: Node, users: dict[Out, list[Node]]) -> tuple[Node, Out] | None
 
 
 def _epsilon(x: Out, out: Out, divides: bool, inner: list[Node]) -> float | None:
-    """The epsilon of sqrt(mean(x²) + eps), or of one over it; `inner` gets the nodes on the way."""
+    """The epsilon of sqrt(mean(x²) + eps), or of its reciprocal; `inner` collects the nodes on the way."""
     steps = ("sqrt",) if divides else ("rsqrt",) if out.node.op == "rsqrt" else ("reciprocal", "sqrt")
     for op in (*steps, "offset", "mean"):
         node = out.node

@@ -1,4 +1,4 @@
-"""Letters of patterns that say which axis has the channels, where the layers around decide it."""
+"""Letters of patterns that say which axis holds the channels, where the surrounding layers decide it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from archcalc.layers import CHANNELS_FIRST, REGISTRY
 from archcalc.tracing.graph import Graph, Node, Out
 
-# Patterns in letters that people give them: windows of a map and back, heads of queries, keys and values and back.
+# Patterns with their usual letters: windows of a map and back; heads of queries, keys and values and back.
 _LETTERS = (
     "(y h) (x w) c -> (y x) (h w) c",
     "(y h x w) c -> (y x) (h w) c",
@@ -23,14 +23,14 @@ _LETTERS = (
     "(n m) h -> h n m",
 )
 _WINDOWS, _BACK = _LETTERS[0], "(y x) (h w) c -> (y h) (x w) c"
-# The orders that people write with letters of their own: channels to the end, and back.
+# Orders with usual letters: channels to the end, and back.
 _TO_LAST = {"a b d -> b d a": "c h w -> h w c", "a b d e -> b d e a": "c d h w -> d h w c"}
 _TO_FIRST = {"a b d -> d a b": "h w c -> c h w", "a b d e -> e a b d": "d h w c -> c d h w"}
 _PASSES = frozenset(("relu", "gelu", "silu", "add", "mul", "layerscale", "dropout", "droppath", "identity", "scale"))
 
 
 def apply(graph: Graph) -> None:
-    """`c h w -> h w c` after a convolution, and back before one or beside what is channels first."""
+    """Write `c h w -> h w c` after a convolution, and the reverse before one or beside something channels-first."""
     cut: set[tuple[tuple[int, ...], tuple[int, ...]]] = set()
     for node in graph.nodes:
         if node.op != "rearrange":
@@ -48,7 +48,7 @@ def apply(graph: Graph) -> None:
 
 
 def _lettered(node: Node, patterns: Sequence[str]) -> None:
-    """A pattern in the letters of those that are known, `c` where it is."""
+    """A pattern in the letters of the known ones, with `c` for the channels."""
     pattern = node.keys["pattern"]
     for known in patterns:
         old, new = re.findall(r"\w", pattern), re.findall(r"\w", known)
@@ -60,7 +60,7 @@ def _lettered(node: Node, patterns: Sequence[str]) -> None:
 
 
 def _is_first(out: Out) -> bool:
-    """Whether a tensor comes from what gives channels first."""
+    """Whether a tensor comes from a layer whose output is channels-first."""
     node = _maker(out)
     return node is not None and (
         REGISTRY[node.op].layout == CHANNELS_FIRST or node.keys.get("pattern", "").endswith("-> c h w")
@@ -75,7 +75,7 @@ def _is_last(out: Out) -> bool:
 
 
 def _maker(out: Out) -> Node | None:
-    """What made a tensor, before what leaves its axes as they are."""
+    """The node that made a tensor, skipping those that keep its axes."""
     seen = 0
     while out.node.op in _PASSES and out.node.inputs and seen < 50:
         wide = [one for one in out.node.inputs if len(one.sizes) == len(out.sizes)]

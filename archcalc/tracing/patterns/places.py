@@ -1,7 +1,7 @@
-"""Where the elements of a view lie in the tensor that it is a view of, as sizes and strides.
+"""Where the elements of a view lie in the tensor that it views, as sizes and strides.
 
-An axis is made of parts, the slowest first: of 12 heads in 64 features, `(12, 64), (64, 1)`. Whatever a view does is
-followed without looking at one element.
+An axis is made of parts, slowest first: for 12 heads of 64 features, `(12, 64), (64, 1)`. Views are followed without
+looking at a single element.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ Part = tuple[int, int]
 
 
 class Places:
-    """The place of the first element, and of each axis the parts: how many, and how far apart."""
+    """The place of the first element, and the parts of each axis: how many, and how far apart."""
 
     __slots__ = ("axes", "first")
 
@@ -27,11 +27,11 @@ class Places:
         return cls(([(size, prod(sizes[axis + 1 :]))] for axis, size in enumerate(sizes)), 0)
 
     def sizes(self) -> list[int]:
-        """How long each axis is."""
+        """The length of each axis."""
         return [prod(size for size, _ in axis) for axis in self.axes]
 
     def strides(self) -> list[int | None] | None:
-        """How far apart the elements of each axis are, None for an axis of one; None where that is no one number."""
+        """The stride of each axis, None for an axis of size 1; None altogether if an axis has no single stride."""
         if any(len(axis) > 1 for axis in self.axes):
             return None
         return [axis[0][1] if axis else None for axis in self.axes]
@@ -41,7 +41,7 @@ class Places:
         return Places((self.axes[axis] for axis in order), self.first)
 
     def reshaped(self, sizes: Sequence[int]) -> Places | None:
-        """The same elements along other axes; None where an axis would begin or end within a part that does not divide."""
+        """The same elements along other axes; None if an axis would begin or end within a part that does not divide."""
         left = _joined(part for axis in self.axes for part in axis)[::-1]
         axes: list[list[Part]] = []
         for size in sizes:
@@ -64,12 +64,12 @@ class Places:
         return None if left else Places(axes, self.first)
 
     def expanded(self, sizes: Sequence[int]) -> Places:
-        """The same elements several times along axes of one, which may be new ones in front."""
+        """The same elements repeated along axes of size 1, which may be new ones in front."""
         axes: list[list[Part]] = [[]] * (len(sizes) - len(self.axes)) + self.axes
         return Places((axis or [(size, 0)] for axis, size in zip(axes, sizes)), self.first)
 
     def selected(self, axis: int, index: int) -> Places | None:
-        """One position of an axis, which goes."""
+        """One position of an axis, which is removed."""
         taken = self.sliced(axis, range(index % self.sizes()[axis], index % self.sizes()[axis] + 1))
         return None if taken is None else Places((*taken.axes[:axis], *taken.axes[axis + 1 :]), taken.first)
 
@@ -95,7 +95,7 @@ class Places:
 
 
 def _joined(parts: Iterable[Part]) -> list[Part]:
-    """Without parts of one, and those that continue each other as one."""
+    """The parts without those of size 1, and with contiguous ones merged."""
     found: list[Part] = []
     for size, stride in parts:
         if size == 1:

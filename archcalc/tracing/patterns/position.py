@@ -1,4 +1,4 @@
-"""Learned tables of positions, class tokens and scores by distance."""
+"""Learned position tables, class tokens and scores by distance."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def apply(graph: Graph) -> None:
 
 
 def _own(out: Out, users: dict[Out, list[Node]]) -> bool:
-    """Whether it is a parameter that is read once."""
+    """Whether it is a parameter that is read only once."""
     return out.node.op == "parameter" and len(users.get(out, [])) == 1
 
 
@@ -47,7 +47,7 @@ def _posembed(graph: Graph, node: Node, users: dict[Out, list[Node]]) -> None:
 
 
 def _first_rows(out: Out, sizes: tuple[int, ...], users: dict[Out, list[Node]]) -> Out | None:
-    """The table of positions whose first rows, in order, an output is; None for any other."""
+    """The table of positions whose first rows, in order, are this output; None for any other output."""
     while out.node.op in ("reshape", "flatten") and same_but_ones(out.sizes, out.node.inputs[0].sizes):
         if len(users.get(out, [])) != 1:
             return None
@@ -77,7 +77,7 @@ def _clstoken(graph: Graph, node: Node, users: dict[Out, list[Node]]) -> None:
 
 
 def _relposbias(graph: Graph, node: Node, users: dict[Out, list[Node]]) -> None:
-    """A table [displacements, heads] read at the displacement of each pair of positions of a window."""
+    """A table [displacements, heads] that is read at the displacement of each pair of positions in a window."""
     table, index = node.inputs
     if table.node.op != "parameter" or len(table.sizes) != 2 or index.node.op != "constant" or node.keys["axis"] != 0:
         return

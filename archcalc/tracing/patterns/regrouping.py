@@ -1,4 +1,4 @@
-"""Axes taken apart, moved and joined again: one `rearrange`, as windows are cut and put together."""
+"""Axes split, permuted and joined again: one `rearrange`, as when windows are cut and put back together."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _LETTERS = "abdefgijklmnopqrstuvxyz"
 
 
 def apply(graph: Graph) -> None:
-    """A reshape before and after a change of order, with that, as one pattern."""
+    """Merge a permutation with the reshapes before and after it into one pattern."""
     users = graph.users()
     for node in list(graph.nodes):
         order = _order(node)
@@ -61,7 +61,7 @@ def _order(node: Node) -> list[int] | None:
 
 
 def groups(joined: tuple[int, ...], apart: tuple[int, ...]) -> list[list[int]] | None:
-    """Which axes of `apart` make each axis of `joined`; None where they do not."""
+    """Which axes of `apart` make up each axis of `joined`; None if they do not."""
     found: list[list[int]] = []
     at = 0
     for size in joined:

@@ -9,13 +9,13 @@ from archcalc.tracing.graph import Graph, Node, Out
 from archcalc.tracing.patterns.tables import rows
 from archcalc.tracing.patterns.views import replace
 
-# Numbers of single precision, of angles as large as the positions.
+# Tolerance: numbers in single precision, of angles as large as the positions.
 _NEAR = 2e-3
 _MOST_ROWS = 64
 
 
 def apply(graph: Graph) -> None:
-    """`rope`, of all features or the first ones."""
+    """Write `rope`, of all features or the first ones."""
     seen: dict[tuple[int, int], tuple[float, bool] | None] = {}
     for node in list(graph.nodes):
         if node.op == "add" and len(node.inputs) == 2:
@@ -29,7 +29,7 @@ def apply(graph: Graph) -> None:
 
 
 def _rotated(graph: Graph, node: Node, straight: Out, turned: Out, seen: dict[Any, Any]) -> bool:
-    """Replaces a rotation that ends in this sum; whether it is one."""
+    """Replace a rotation that ends in this sum; returns whether it is one."""
     first, second = _factors(straight), _factors(turned)
     if first is None or second is None:
         return False
@@ -52,7 +52,7 @@ def _rotated(graph: Graph, node: Node, straight: Out, turned: Out, seen: dict[An
 
 
 def _replace(graph: Graph, node: Node, x: Out, axis: int, keys: dict[str, Any]) -> None:
-    """`rope` in the place of a node; it wants positions before the features."""
+    """Put `rope` in the place of a node; it needs positions before the features."""
     last = len(x.sizes) - 2
     made = Node("rope", x.sizes, node.scope, [x], keys)
     made.place = node.place
@@ -76,7 +76,7 @@ def _swapped(sizes: tuple[int, ...], axis: int) -> tuple[int, ...]:
 
 
 def _factors(out: Out) -> tuple[Out, Out] | None:
-    """Of a product data and a table."""
+    """The two factors of a product: data and a table."""
     if out.node.op != "mul" or len(out.node.inputs) != 2:
         return None
     for x, table in (out.node.inputs, out.node.inputs[::-1]):
@@ -98,7 +98,7 @@ def _is_turned(out: Out, x: Out) -> bool:
 
 
 def _half(out: Out, x: Out, axis: int) -> tuple[int, int] | None:
-    """The features of x that it has, from the first on."""
+    """Which features of x it has: the first, and the end after the last."""
     node = out.node
     if not node.inputs or node.inputs[0] != x or "axis" not in node.keys or node.keys["axis"] % (axis + 1) != axis:
         return None
@@ -112,7 +112,7 @@ def _half(out: Out, x: Out, axis: int) -> tuple[int, int] | None:
 
 
 def _positions(table: tuple[int, ...], sizes: tuple[int, ...]) -> int | None:
-    """The axis of positions: the one beside the features that a table has."""
+    """The axis of positions: the table's other axis besides the features."""
     wide = (1,) * (len(sizes) - len(table)) + table
     long = [axis for axis, size in enumerate(wide[:-1]) if size > 1]
     if wide[-1] != sizes[-1] or len(long) != 1 or wide[long[0]] != sizes[long[0]] or len(sizes) < 2:
@@ -121,7 +121,7 @@ def _positions(table: tuple[int, ...], sizes: tuple[int, ...]) -> int | None:
 
 
 def _base(cosines: list[list[float]] | None, sines: list[list[float]] | None) -> tuple[float, bool] | None:
-    """The base of the angles, and whether they are scaled beside that; None where they are no angles of positions."""
+    """The base of the angles, and whether they are also scaled; None if they are not angles of positions."""
     if cosines is None or sines is None or len(cosines) < 2 or len(cosines[0]) < 4 or len(cosines[0]) % 2:
         return None
     half = len(cosines[0]) // 2
@@ -143,7 +143,7 @@ def _base(cosines: list[list[float]] | None, sines: list[list[float]] | None) ->
 
 
 def _first_features(graph: Graph, node: Node, users: dict[Out, list[Node]]) -> None:
-    """A rotation of the first features with the others behind it, as one layer."""
+    """Merge a rotation of the first features and the other features after it into one layer."""
     if len(node.inputs) != 2 or node.keys["axis"] % len(node.sizes) != len(node.sizes) - 1:
         return
     rotated, others = node.inputs
@@ -162,7 +162,7 @@ def _first_features(graph: Graph, node: Node, users: dict[Out, list[Node]]) -> N
 
 
 def _span(out: Out, x: Out, axis: int) -> tuple[int, int] | None:
-    """The features of x that a slice or a part of a split has."""
+    """The features of x in a slice or a part of a split."""
     node = out.node
     if node.op != "split" or "sizes" not in node.keys:
         return _half(out, x, axis)

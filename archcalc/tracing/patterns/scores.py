@@ -1,4 +1,4 @@
-"""What is added to the scores of attention: tables and masks, as one table for all heads, or for those of each window."""
+"""What is added to attention scores: tables and masks, as one table for all heads, or for the heads of each window."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ Sizes = tuple[int, ...]
 
 
 class Added(NamedTuple):
-    """A tensor that no data goes into, and the node that adds it to the scores."""
+    """A tensor that depends on no data, and the node that adds it to the scores."""
 
     out: Out
     node: Node
 
 
 def same_but_ones(one: Sizes, other: Sizes) -> bool:
-    """Whether two shapes differ in axes of size 1 alone."""
+    """Whether two shapes differ only in axes of size 1."""
     return _long(one) == _long(other)
 
 
@@ -25,7 +25,7 @@ def _long(sizes: Sizes) -> list[int]:
 
 
 def table(graph: Graph, added: list[Added], lead: Sizes, scores: Sizes) -> Out | None:
-    """The sum of all that is added, as [heads, queries, keys], or with the axes before them; None where it lies otherwise."""
+    """The sum of all that is added, as [heads, queries, keys], possibly with axes before; None for another layout."""
     whole = (*lead, *scores)
     shapes = [_laid(one, whole) for one in added]
     if any(shape is None for shape in shapes):
@@ -44,7 +44,7 @@ def table(graph: Graph, added: list[Added], lead: Sizes, scores: Sizes) -> Out |
 
 
 def _laid(added: Added, whole: Sizes) -> Sizes | None:
-    """The sizes of what is added along the axes of the scores; None where these have others."""
+    """The sizes of what is added, along the axes of the scores; None if they do not match."""
     scores = added.node.sizes
     if _long(scores) != _long(whole):
         return None
@@ -54,7 +54,7 @@ def _laid(added: Added, whole: Sizes) -> Sizes | None:
 
 
 def _shaped(graph: Graph, out: Out, sizes: Sizes) -> Out:
-    """A tensor in these sizes, which may be those that it had before."""
+    """A tensor in these sizes, possibly those that it had before."""
     while out.node.op == "reshape" and out.sizes != sizes:
         out = out.node.inputs[0]
     if out.sizes == sizes:
@@ -63,7 +63,7 @@ def _shaped(graph: Graph, out: Out, sizes: Sizes) -> Out:
 
 
 def _widened(graph: Graph, out: Out, sizes: Sizes) -> Out:
-    """For all heads, and for all queries."""
+    """A tensor broadcast to all heads and all queries."""
     if out.sizes == sizes:
         return out
     shape = tuple(-1 if old == new else new for old, new in zip(out.sizes, sizes))
@@ -71,7 +71,7 @@ def _widened(graph: Graph, out: Out, sizes: Sizes) -> Out:
 
 
 def _after(graph: Graph, node: Node) -> Out:
-    """A node behind all that it reads."""
+    """A node, placed after all that it reads."""
     at = max(graph.nodes.index(out.node) for out in node.inputs)
     graph.nodes.insert(at + 1, node)
     return Out(node)

@@ -1,4 +1,4 @@
-"""Tables of numbers that a model has made for itself: what they hold, where that says which layer they are for."""
+"""Tables of numbers that a model computes for itself: their contents, where these tell which layer they are for."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from typing import Any
 
 from archcalc.tracing.graph import Out
 
-# Of larger ones nobody asks what they hold.
+# The contents of larger ones are not asked for.
 _MOST = 2**24
-# What a mask puts where it hides something is below any score.
+# A mask hides by numbers below any score.
 _FAR = -1e4
 
 
 def rows(table: Out) -> list[list[float]] | None:
-    """The numbers of a constant as a matrix, without its axes of one; None where they are not known, or lie otherwise."""
+    """The numbers of a constant as a matrix, without axes of size 1; None if they are not known or not a matrix."""
     value = table.node.holds
     if table.node.op != "constant" or value is None or value.table is None or value.count() > _MOST:
         return None
@@ -29,7 +29,7 @@ def rows(table: Out) -> list[list[float]] | None:
 
 
 def vector(table: Out) -> list[float] | None:
-    """The numbers of a constant along its one axis that is longer than one."""
+    """The numbers of a constant along its only axis longer than 1."""
     value = table.node.holds
     if table.node.op != "constant" or value is None or value.table is None or value.count() > _MOST:
         return None
@@ -46,9 +46,9 @@ def _is_list(item: Any) -> bool:
 
 
 def causal_window(mask: Out) -> int | None:
-    """Of a mask that hides what comes later: how many positions each sees, itself included; None for any other.
+    """For a mask that hides later positions: how many positions each one sees, including itself; None for any other.
 
-    As many as there are, where it hides nothing that came before.
+    If it hides nothing earlier, that is all positions.
     """
     found = rows(mask)
     if found is None or len(found) != len(found[0]) or len(found) < 2:

@@ -1,4 +1,4 @@
-"""Sizes said once: reshapes in a row are one, what a reshape leaves as it is goes, and joined axes are a `flatten`."""
+"""Shorter views: successive reshapes become one, those that change nothing go, and joined axes become a `flatten`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from archcalc.tracing.patterns.views import redirect
 
 
 def apply(graph: Graph) -> None:
-    """Shorter chains of the same views."""
+    """Shorten chains of views."""
     for node in list(graph.nodes):
         if node.op == "reshape":
             _merge(graph, node)
@@ -69,7 +69,7 @@ def _as_rearrange(graph: Graph, node: Node, users: dict[Out, list[Node]]) -> Non
 
 
 def _is_pooled(node: Node) -> bool:
-    """The mean over all of space, which a channels-first tensor has after its channels."""
+    """Whether it is the mean over all spatial axes, which follow the channels in a channels-first tensor."""
     sizes = node.inputs[0].sizes
     made = node.inputs[0].node.op
     first = (

@@ -1,7 +1,6 @@
-"""Views: what moves elements and changes none, and where each element comes from.
+"""Views: nodes that move elements without changing them, and where each element comes from.
 
-Whichever way code writes that heads are taken apart, the elements that arrive are the same: their places are followed
-as the nodes move them.
+However code splits heads, the elements that arrive are the same: their places are followed as the nodes move them.
 """
 
 from __future__ import annotations
@@ -16,12 +15,12 @@ _VIEWS = frozenset(("reshape", "flatten", "transpose", "rearrange", "select", "s
 
 
 class View(NamedTuple):
-    """A tensor as a view of another one.
+    """A tensor as a view of another.
 
     Attributes:
-        root: where the elements come from; path: the nodes in between, the last one first.
-        factor: what they were multiplied with on the way; norm: a norm over the last axis on the way; rope: what
-        rotates them behind that.
+        root: where the elements come from; path: the nodes in between, last first.
+        factor: what they were multiplied by on the way; norm: a norm over the last axis on the way; rope: what
+        rotates them after that.
     """
 
     root: Out
@@ -32,7 +31,7 @@ class View(NamedTuple):
 
 
 def climb(out: Out, through: frozenset[str] = frozenset()) -> View:
-    """The tensor that an output is a view of, going through `scale` and the layers of `through` as well."""
+    """The tensor that an output is a view of, looking through `scale` and the layers in `through` as well."""
     path: list[Node] = []
     factor, norm, rope = 1.0, None, None
     while True:
@@ -67,7 +66,7 @@ def nodes_of(view: View) -> list[Node]:
 
 
 def places_of(view: View) -> Places | None:
-    """For each element of a view the place of its root's element; None where that is no regular pattern."""
+    """For each element of a view, its place in the root; None if that is not a regular pattern."""
     places: Places | None = Places.whole(view.root.sizes)
     for step in reversed(view.path):
         if places is None:
@@ -77,7 +76,7 @@ def places_of(view: View) -> Places | None:
 
 
 def signature(view: View) -> tuple[object, ...]:
-    """What is the same of views that move elements in the same way."""
+    """A key that is equal for views that move elements in the same way."""
     steps = []
     for one in view.path:
         node, name = (one.node, one.name) if isinstance(one, _Step) else (one, "")
@@ -118,7 +117,7 @@ def _moved(x: Places, step: Any) -> Places | None:
 
 
 def only_within(graph: Graph, inner: set[Node], last: Node) -> bool:
-    """Whether nothing but the nodes themselves reads what they give, the last one's output aside."""
+    """Whether only the nodes themselves read their outputs, except for the last one's."""
     outputs = {out.node for _, out in graph.outputs}
     for node in graph.nodes:
         if node.tie in inner:
@@ -129,13 +128,13 @@ def only_within(graph: Graph, inner: set[Node], last: Node) -> bool:
 
 
 def replace(graph: Graph, old: Node, new: Node, at: Node | None = None) -> None:
-    """Another node in the place of one: whoever read that reads this."""
+    """Replace one node with another: readers of the one read the other."""
     graph.nodes.insert(graph.nodes.index(at or old) + 1, new)
     redirect(graph, Out(old), Out(new))
 
 
 def redirect(graph: Graph, old: Out, new: Out) -> None:
-    """Whoever read one output reads the other."""
+    """Make every reader of one output read the other."""
     for node in graph.nodes:
         if node is new.node:
             continue
