@@ -14,7 +14,7 @@ class ClassText:
     """A module's class as it is written.
 
     Attributes:
-        doc: what its docstring says; it may hold names of the spec, so that it is quoted.
+        doc: its docstring; it may hold names from the spec, so it is quoted.
         lines: its methods.
     """
 
@@ -23,7 +23,7 @@ class ClassText:
     lines: list[str]
 
     def laid_out(self, width: int) -> Iterator[str]:
-        """Its lines, at most `width` wide where that can be done."""
+        """Its lines, at most `width` wide where possible."""
         yield f"class {self.name}(nn.Module):"
         yield from f"    {python_docstring(self.doc)}".split("\n")
         yield ""

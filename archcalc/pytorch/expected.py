@@ -1,4 +1,4 @@
-"""What `archcalc predict` says of a run that is measured."""
+"""What `archcalc predict` says about a run that is measured."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def expected(graph: Graph, setup: Setup, known: Device | None = None) -> Predict
     Args:
         graph: the network.
         setup: how it is measured.
-        known: the device file of this machine; by default the one that was calibrated here, or of a GPU its data sheet.
+        known: the device file of this machine; by default the one calibrated here, or for a GPU its data sheet.
     """
     try:
         chip = known or _chip(torch.device(setup.device))
@@ -33,7 +33,7 @@ def expected(graph: Graph, setup: Setup, known: Device | None = None) -> Predict
 
 
 def _chip(device: torch.device) -> Device:
-    """The device file of a device at hand. Raises `RequestError` where there is none."""
+    """The device file of a device at hand. Raises `RequestError` if there is none."""
     if device.type not in LOCAL:
         raise RequestError(f"there is no device file for {device.type}")
     if device.type == "cuda" and not os.path.exists(local_path(device.type)):

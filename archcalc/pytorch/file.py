@@ -11,7 +11,7 @@ from archcalc.pytorch.fitting import literal
 from archcalc.pytorch.names import class_name, unique
 from archcalc.pytorch.structure import Structure
 
-# As many arguments of a class stand without their names, as in the spec's lines: its input, and the first of its own.
+# How many arguments of a class are positional, as in the spec's lines: its input, and the first of its own.
 _UNNAMED = 2
 
 
@@ -21,7 +21,7 @@ class Written:
 
     Attributes:
         values: id of an instance's node -> a value for each parameter.
-        defaults: those that calls may leave out; they come last.
+        defaults: the parameters that calls may omit; they come last.
     """
 
     name: str
@@ -30,7 +30,7 @@ class Written:
     defaults: dict[str, Any]
 
     def argument(self, position: int, text: str) -> str:
-        """How a call gives a parameter; empty for its default."""
+        """How a call passes a parameter; empty for its default."""
         name = self.parameters[position]
         if name in self.defaults and text == literal(self.defaults[name]):
             return ""
@@ -45,7 +45,7 @@ class File:
         probe: pass the output of every layer through the function `probe`.
         taken: names that no class may have.
         summary: the docstring of the model's own class.
-        alone: whether nobody's classes are imported.
+        alone: whether no user's classes are imported.
     """
 
     def __init__(self, graph: Graph, probe: bool, taken: set[str], summary: str, alone: bool = False) -> None:

@@ -1,8 +1,8 @@
 """Expressions for numbers that differ between the instances of a class.
 
-A class is written once for all calls of a block. A number that is the same in all of them stays a
-number; one that differs becomes an expression of the constructor's parameters that gives the right
-value for every instance, or a parameter of its own.
+A class is written once for all calls of a block. A number that is equal in all of them stays a number; one that
+differs becomes an expression of the constructor's parameters with the right value for every instance, or a parameter
+of its own.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from archcalc.quoting import python_string
 
 Vector = tuple[object, ...]
 
-# Larger divisors that leave remainders are a coincidence, not what the spec says.
+# Larger divisors that leave remainders are taken for a coincidence.
 _SMALL = 8
 
 
@@ -22,7 +22,7 @@ class Parameters:
     """The parameters of a class being written, with their value in each instance.
 
     Args:
-        known: numbers that the class may compute with; they become parameters where they are used.
+        known: numbers that the class may compute with; they become parameters when they are used.
         taken: names that no parameter may have.
     """
 
@@ -32,7 +32,7 @@ class Parameters:
         self.used: dict[str, Vector] = {}
 
     def express(self, values: Sequence[object], name: str) -> str:
-        """Source for a number that has these `values`; `name` is for a parameter of its own."""
+        """Source for a number with these `values`; `name` is used if it becomes a parameter of its own."""
         vector = tuple(values)
         if all(value == vector[0] and type(value) is type(vector[0]) for value in vector):
             return literal(vector[0])
@@ -46,7 +46,7 @@ class Parameters:
         return own
 
     def count(self, values: Sequence[int], name: str) -> str:
-        """As `express`, for a number of copies, which may also be one less than a number that is known."""
+        """As `express`, for a number of copies, which may also be one less than a known number."""
         vector = tuple(values)
         if len(set(vector)) > 1 and vector not in self.known.values():
             more = tuple(value + 1 for value in vector)
@@ -58,7 +58,7 @@ class Parameters:
 
     @property
     def names(self) -> list[str]:
-        """Those that are used, in the order in which they became known."""
+        """The parameters in use, in the order in which they became known."""
         return [name for name in self.known if name in self.used]
 
     def _fit(self, vector: Vector) -> str | None:
@@ -85,7 +85,7 @@ class Parameters:
 
 
 def _divisor(pairs: list[tuple[int, int]]) -> int | None:
-    """A d > 1 with number // d = value in every pair: one without remainders, or a small one; None when there is none."""
+    """A d > 1 with number // d = value in every pair, without remainders or small; None if there is none."""
     if any(value < 0 for value, _ in pairs) or not any(value for value, _ in pairs):
         return None
     # number // d = value for number / (value + 1) < d <= number / value
@@ -99,7 +99,7 @@ def _divisor(pairs: list[tuple[int, int]]) -> int | None:
 
 
 def literal(value: object) -> str:
-    """A value as Python source, its exponent as a formatter would leave it."""
+    """A value as Python source, its exponent written as a formatter would."""
     if isinstance(value, tuple):
         return f"({', '.join(literal(one) for one in value)}{',' if len(value) == 1 else ''})"
     if isinstance(value, bool) or value is None:

@@ -1,4 +1,4 @@
-"""Simplifies a function by what is known of its arguments: constants are substituted, dead branches removed."""
+"""Simplifies a function by what is known about its arguments: substitutes constants, removes dead branches."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 Known = dict[str, ast.expr]
 
-# Arguments of calls that say what is so anyway.
+# Arguments of calls that say what is the default anyway.
 _ANYWAY = {
     "attn_mask": None, "dropout_p": 0.0, "is_causal": False, "scale": None, "enable_gqa": False, "bias": True, "elementwise_affine": True,
 }  # fmt: skip
@@ -20,7 +20,7 @@ class Facts:
     """What is known about expressions.
 
     Attributes:
-        truths: those that are never None, 0 or False; flags: those that are True or False.
+        truths: expressions that are never None, 0 or False; flags: those that are True or False.
         texts: comparisons with a known outcome.
         nothing: names of arguments that are never given.
     """
@@ -74,7 +74,7 @@ def _statement(node: ast.stmt, fold: _Fold, function: ast.FunctionDef) -> Iterat
 
 
 def _copies(function: ast.FunctionDef) -> Iterator[tuple[str, ast.Assign]]:
-    """Variables that are another name of something that does not change, with the statement."""
+    """Variables that are aliases of something that does not change, with the statement."""
     arguments = {argument.arg for argument in function.args.args}
     stored = [node.id for node in ast.walk(function) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)]
     for node in function.body:
@@ -90,7 +90,7 @@ def _copies(function: ast.FunctionDef) -> Iterator[tuple[str, ast.Assign]]:
 
 
 def _is_idle(node: ast.stmt, read: set[str]) -> bool:
-    """Whether it gives a variable that nothing reads."""
+    """Whether it assigns a variable that nothing reads."""
     return isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id not in read
 
 
@@ -102,22 +102,22 @@ class _Fold(ast.NodeTransformer):
         self.facts = facts
 
     def condition(self, node: ast.expr) -> ast.expr:
-        """`node` where only its truth matters."""
+        """`node`, simplified where only its truth value matters."""
         return ast.Constant(True) if self.facts.truths and ast.unparse(node) in self.facts.truths else node
 
     def visit_Name(self, node: ast.Name) -> ast.AST:
-        """What a variable or argument stands for."""
+        """Substitutes what a variable or argument stands for."""
         known = self.known.get(node.id) if isinstance(node.ctx, ast.Load) else None
         return node if known is None else copy.deepcopy(known)
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
-        """What an option stands for."""
+        """Substitutes what an option stands for."""
         owner = node.value.id if isinstance(node.value, ast.Name) else ""
         known = self.known.get(f"{owner}.{node.attr}") if isinstance(node.ctx, ast.Load) else None
         return self.generic_visit(node) if known is None else copy.deepcopy(known)
 
     def visit_IfExp(self, node: ast.IfExp) -> ast.AST:
-        """One side, where the condition is known or both are equal."""
+        """Keeps one side if the condition is known or both sides are equal."""
         node.test = self.condition(self.visit(node.test))
         if isinstance(node.test, ast.Constant):
             chosen: ast.AST = self.visit(node.body if node.test.value else node.orelse)
@@ -128,11 +128,11 @@ class _Fold(ast.NodeTransformer):
         return node.body if ast.dump(node.body) == ast.dump(node.orelse) else node
 
     def visit_BoolOp(self, node: ast.BoolOp) -> ast.AST:
-        """Without operands that do not decide."""
+        """Drops operands that do not matter."""
         self.generic_visit(node)
         node.values = [self.condition(one) for one in node.values]
         stops = isinstance(node.op, ast.Or)
-        # What decides does so wherever it stands: only the truth of such expressions matters in a piece.
+        # A deciding operand decides wherever it stands: in a piece, only the truth of such expressions matters.
         if any(isinstance(one, ast.Constant) and bool(one.value) is stops for one in node.values):
             return ast.Constant(stops)
         left = [one for one in node.values if not isinstance(one, ast.Constant)]
@@ -141,7 +141,7 @@ class _Fold(ast.NodeTransformer):
         return left[0] if left else node.values[-1]
 
     def visit_Compare(self, node: ast.Compare) -> ast.AST:
-        """True or False if that is known."""
+        """Replaces it with True or False if that is known."""
         if ast.unparse(node) in self.facts.texts:
             return ast.Constant(self.facts.texts[ast.unparse(node)])
         self.generic_visit(node)
@@ -155,7 +155,7 @@ class _Fold(ast.NodeTransformer):
         return node
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
-        """Without arguments that say nothing."""
+        """Drops arguments that have no effect."""
         node.args = [one for one in node.args if not self._is_nothing(one)]
         self.generic_visit(node)
         node.args = [one for one in node.args if not _is_empty(one)]

@@ -15,7 +15,7 @@ from archcalc.pytorch.names import BuildError, Variables, identifier
 from archcalc.pytorch.structure import Item, Structure, family, is_batched, results, steps
 from archcalc.quoting import python_string
 
-# As many parts of a split are unpacked into variables of their own.
+# Up to this many parts of a split are unpacked into variables of their own.
 _UNPACKED = 8
 
 
@@ -27,7 +27,7 @@ class Forward:
         owner: the name of the class, for messages.
         nodes: its layers.
         inputs: what it starts from, with a variable for each.
-        outputs: what it gives.
+        outputs: what it returns.
         probe: pass the output of every layer through the function `probe`.
     """
 
@@ -46,9 +46,9 @@ class Forward:
         self.probe = probe
         self.fixed: set[str] = set()  # variables that all copies in a loop read
         self.lines: list[str] = []
-        self.reported: set[str] = set()  # what the probe is told of
-        self.prefer: dict[int, str] = {}  # variables that some tensors go into, where they are free
-        self.lists: dict[str, int] = {}  # variables that hold so many tensors
+        self.reported: set[str] = set()  # what the probe is told about
+        self.prefer: dict[int, str] = {}  # variables that some tensors should go into if they are free
+        self.lists: dict[str, int] = {}  # variables that hold a list of so many tensors
         every = list(steps(nodes))
         self.variables = Variables(self._last_uses(every))
         self.beside = {id(item) for node in every for item in structure.inputs(node)[1:]}
@@ -65,7 +65,7 @@ class Forward:
     # -- expressions ------------------------------------------------------------------------
 
     def expression(self, item: Item) -> str:
-        """The variable that holds `item`, or what has to be done with one."""
+        """The variable that holds `item`, or an expression of one."""
         item = item if id(item) in self.variables.where else self.structure.plain(item)
         if isinstance(item, list) and id(item) not in self.variables.where:
             return f"[{', '.join(self.expression(one) for one in item)}]"
@@ -74,7 +74,7 @@ class Forward:
         return self.variables.where[id(item)]
 
     def call(self, node: Node, code: Code, owner: str, items: Sequence[Item], numbers: dict[str, str]) -> str:
-        """The expression that applies a layer; what is the same for every sample is repeated where it has to be."""
+        """The expression that applies a layer; what is the same for every sample is repeated where necessary."""
         inputs = [self.expression(item) for item in items]
         if node.layer is not None and not node.layer.broadcasts:
             batch = next((_batch(text, item) for text, item in zip(inputs, items) if is_batched(item)), None)
@@ -82,7 +82,7 @@ class Forward:
                 given = zip(inputs, items)
                 inputs = [text if is_batched(item) else _for_each(batch, text, item) for text, item in given]
         named = {"self": owner, "inputs": ", ".join(self._joined_lists(inputs)), **numbers}
-        if isinstance(node.layer, Add) and "[" not in code.call:  # no vector in it has to be given axes
+        if isinstance(node.layer, Add) and "[" not in code.call:  # no vector in it needs further axes
             terms = self._joined_lists(inputs)
             if len(terms) == 1 < len(inputs):
                 return f"sum({terms[0].removeprefix('*')})"
@@ -91,7 +91,7 @@ class Forward:
         if "{batch}" in code.call:
             named["batch"] = _batch(inputs[0], items[0])
         named.update({f"state{number}": text for number, text in enumerate(inputs)})
-        # A state is turned to have its batch first, and back where a layer starts from it.
+        # A state is transposed to have its batch first, and back where a layer starts from it.
         return (
             _spaced(code.call, numbers)
             .format(*inputs, **named)
@@ -99,7 +99,7 @@ class Forward:
         )
 
     def _joined_lists(self, texts: list[str]) -> list[str]:
-        """Expressions with `*copies` for all that the list `copies` holds."""
+        """Expressions, with `*copies` for everything in the list `copies`."""
         found: list[str] = []
         for text in texts:
             name, bracket, _ = text.partition("[")
@@ -122,13 +122,13 @@ class Forward:
             self.variables.derive(tensor, name, f"{name}[{number}]")
 
     def bind_state(self, node: Node, name: str, state: str, code: Code) -> None:
-        """`state` is what a recurrent layer returned beside `name`."""
+        """`state` is what a recurrent layer returned besides `name`."""
         self.variables.bind(state, node.output.outputs or {})
         for key, extra in (node.output.outputs or {}).items():
             self.variables.derive(extra, state, code.outputs[key].format(state=state, out=name))
 
     def assign_several(self, index: int, node: Node, call: str, code: Code | None) -> None:
-        """Keep what the call of a group returns: its output, a state, further outputs, lists."""
+        """Assign what the call of a group returns: its output, a state, further outputs, lists."""
         names = [self._choose(index, node)]
         if code is not None and node.output.outputs:
             names.append(self.variables.choose(index, ["state"], names))
@@ -149,7 +149,7 @@ class Forward:
             self.bind_state(node, names[0], names[1], code)
 
     def assign(self, index: int, node: Node, call: str, code: Code | None, indent: str = "", name: str = "") -> None:
-        """Keep what `call` returns; `code` says what further outputs come with it."""
+        """Assign what `call` returns; `code` says which further outputs come with it."""
         outputs = node.output.outputs or {}
         if node.output.parts:
             self._assign_parts(index, node, call, indent, name)
@@ -219,7 +219,7 @@ class Forward:
         return self.variables.choose(index, self._wanted(index, node))
 
     def _wanted(self, index: int, node: Node) -> list[str]:
-        if node.gathered:  # the list of what its copies give has the name
+        if node.gathered:  # the list of its copies' outputs has the name
             return []
         lasts = self.variables.is_read_after(node.output, index + 1) or id(node.output) in self.beside
         if id(node.output) in self.prefer:
@@ -227,7 +227,7 @@ class Forward:
         return [identifier(node.name)] if node.name and lasts else []
 
     def report(self, segment: str, output: Tensor) -> None:
-        """A call of the probe, where one is wanted; further outputs that are read go through it with the output."""
+        """Write a call of the probe, if wanted; further outputs that are read go through it with the output."""
         if self.probe:
             self.reported.add(segment)
             name = self.variables.where[id(output)]
@@ -239,7 +239,7 @@ class Forward:
     def start_loop(
         self, index: int, node: Node, entry: Item | None, others: Sequence[Item], starts: Sequence[Item] = ()
     ) -> str:
-        """The variable that goes through the copies of `node`, from `entry` on; the `others` stay as they are.
+        """The variable that passes through the copies of `node`, from `entry` on; the `others` stay as they are.
 
         `starts` are read after it has its first value.
         """
@@ -259,7 +259,7 @@ class Forward:
     def copies(
         self, index: int, node: Node, header: str, name: str, running: Tensor | None, call: Callable[[], tuple[str, Code | None]]
     ) -> None:  # fmt: skip
-        """One statement, under `header` where there is one, in which `name` stands for `running`."""
+        """Write one statement, under `header` if there is one, in which `name` stands for `running`."""
         before = dict(self.variables.where)
         if running is not None:
             self.variables.where[id(running)] = name
@@ -279,7 +279,7 @@ class Forward:
                 )
 
     def finish(self) -> None:
-        """The `return`, joined with the last statement where that is all it gives."""
+        """Write the `return`, joined with the last statement if that computes just what is returned."""
         returned = ", ".join(self.expression(item) for item in self.outputs)
         last = self.lines[-1] if self.lines else ""
         if last.startswith(f"{returned} = ") and len(self.outputs) == 1:
@@ -291,7 +291,7 @@ class Forward:
 
 
 def _spaced(call: str, numbers: dict[str, str]) -> str:
-    """An expression with the spaces that a formatter leaves around the colon of `x[:, 0 : self.end]`."""
+    """An expression with the spaces that a formatter puts around the colon of `x[:, 0 : self.end]`."""
 
     def colon(match: re.Match[str]) -> str:
         start, end = match.groups()

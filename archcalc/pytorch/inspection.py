@@ -1,9 +1,8 @@
-"""A generated file, read again before it is written or run: it holds its network and nothing else.
+"""Checks a generated file before it is written or run: it holds its network and nothing else.
 
-Names in a spec are free text, and some of it stands in the file. So the text is parsed, and all
-that its tree holds must be known from elsewhere than the text: imports, pieces and docstrings are
-compared as they are, and in the classes no statement, name, attribute or string may stand that the
-layers' own expressions do not have.
+Names in a spec are free text, and some of it ends up in the file. So the text is parsed, and everything in its tree
+must be accounted for: imports, pieces and docstrings must match exactly, and the classes may contain no statement,
+name, attribute or string that the layers' own expressions lack.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from dataclasses import dataclass
 from archcalc.layers.code import Code, Option, Written
 from archcalc.pytorch.names import BuildError
 
-# What the classes themselves are made of, beside the expressions of layers.
+# What the classes themselves consist of, besides the expressions of layers.
 _NODES = (
     ast.FunctionDef, ast.arguments, ast.arg, ast.Expr, ast.Assign, ast.AugAssign, ast.For, ast.Return,
     ast.Call, ast.keyword, ast.Attribute, ast.Name, ast.Constant, ast.Tuple, ast.List, ast.Starred,
@@ -33,15 +32,15 @@ _OWNERS = frozenset(["nn", "torch", "F", "math", "self"])
 
 @dataclass
 class Meant:
-    """What a file was to hold.
+    """What a file should hold.
 
     Attributes:
         imports: its first lines.
-        pieces: classes and functions that are carried over as they are.
-        docs: the docstring of each class of the network, in their order.
+        pieces: classes and functions that are copied unchanged.
+        docs: the docstring of each class of the network, in order.
         codes: of the layers.
         tied: names of parameters and buffers.
-        reported: names that the probe is called with; empty where there is no probe.
+        reported: names that the probe is called with; empty if there is no probe.
     """
 
     imports: list[str]
@@ -53,7 +52,7 @@ class Meant:
 
 
 def inspect(source: str, meant: Meant) -> None:
-    """Raises `BuildError` with the first line of `source` that holds something else than what is `meant`."""
+    """Raises `BuildError` with the first line of `source` that holds anything but what is `meant`."""
     try:
         body = ast.parse(source).body
     except (SyntaxError, ValueError) as error:
@@ -77,7 +76,7 @@ def _unknown(node: ast.AST) -> BuildError:
 
 
 class _Allowed:
-    """What may stand in the classes of one file."""
+    """What the classes of one file may contain."""
 
     def __init__(self, meant: Meant, pieces: Iterable[str]) -> None:
         texts = {
@@ -140,12 +139,12 @@ class _Allowed:
 
 
 def _expression(text: str) -> ast.AST:
-    """A layer's own expression, with `_` for what is put in."""
+    """A layer's own expression, with `_` in place of its operands."""
     return ast.parse(re.sub(r"\{\w+\}", "_", text), mode="eval").body
 
 
 def _path(node: ast.AST) -> str:
-    """`torch.cat` for what comes from a module, `self.conv1`, and `.reshape` for what any other value has."""
+    """`torch.cat` for a module's attribute, `self.conv1`, and `.reshape` for an attribute of any other value."""
     if not isinstance(node, ast.Attribute):
         return ""
     owner = node.value.id if isinstance(node.value, ast.Name) else ""

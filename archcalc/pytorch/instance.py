@@ -1,4 +1,4 @@
-"""A network's source, executed: the module it describes, and input for it."""
+"""Runs a network's source: the module it describes, and input for it."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def instantiate(graph: Graph, device: str = "cpu", probe: Probe | None = None) -
 
 
 def _refuse_declared(graph: Graph) -> None:
-    """Raise `BuildError` for a part that has a shape and no code."""
+    """Raise `BuildError` for a part that has a shape but no code."""
     for node, _, _ in walk(graph.nodes):
         if node.layer is not None and node.layer.declared:
             what = getattr(node.layer, "what", None) or "not described"
@@ -60,10 +60,10 @@ def _refuse_declared(graph: Graph) -> None:
 
 
 def _stand_in(self: Any, *inputs: torch.Tensor) -> Any:
-    """Tensors of the declared shapes, through which a gradient goes to all that is read, and to the parameters."""
+    """Tensors of the declared shapes, through which gradients flow to everything that is read and to the parameters."""
     read = [x for x in (*inputs, *self.parameters()) if x.is_floating_point()]
     zero = sum((x.sum() * 0 for x in read), torch.zeros((), device=inputs[0].device))
-    samples = max(map(len, inputs))  # what is the same for every sample has one
+    samples = max(map(len, inputs))  # what is the same for every sample has batch size 1
     given = tuple(torch.zeros(samples, *sizes, device=zero.device) + zero for sizes in self.sizes)
     return (given[0], given[1:]) if len(given) > 1 else given[0]
 
@@ -71,7 +71,7 @@ def _stand_in(self: Any, *inputs: torch.Tensor) -> Any:
 def _route_evenly(
     self: Any, x: torch.Tensor, *others: torch.Tensor, shared: tuple[torch.Tensor, ...] = ()
 ) -> torch.Tensor:
-    """Routing depends on the data, which meta tensors have none of: one expert does all the work."""
+    """Let one expert do all the work: routing depends on data, and meta tensors have none."""
     positions = x.flatten(0, -2)
     each = len(positions) // len(x)
     chosen = [torch.cat([other.repeat_interleave(each, 0)] * self.top_k) for other in others]

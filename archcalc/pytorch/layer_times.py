@@ -1,8 +1,8 @@
 """The times of single layers: a second pass over the same weights, in which every layer is marked.
 
-Forward, the mark stands after a layer, so that the span before it is the layer's. Backward, it
-stands where the gradient of a layer's output arrives, so that the span after it is the layer's; what
-a checkpoint runs again belongs to its last layer. On a CPU a span is the time that the thread ran.
+In forward the mark comes after a layer, so the span before it is the layer's. In backward it comes where the gradient
+of a layer's output arrives, so the span after it is the layer's; what a checkpoint runs again belongs to its last
+layer. On a CPU a span is the time that the thread ran.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _FORWARD, _BACKWARD = "forward", "backward"
 
 
 class Layers:
-    """What a probe calls: it marks each layer's end, and in training where its gradient arrives."""
+    """The probe: marks the end of each layer, and in training the arrival of its gradient."""
 
     def __init__(self, costs: Costs, clock: Clock, train: bool) -> None:
         self.clock = clock
@@ -51,7 +51,7 @@ class Layers:
         self._again = False
 
     def attach(self, module: nn.Module) -> None:
-        """Note for each inner module which layer of an expert it is; all experts' times are those of the first."""
+        """Record which layer of an expert each inner module is; all experts' times are added to the first."""
         for name, inner in module.named_modules():
             parts = name.split(".")
             inside = [at for at, part in enumerate(parts[:-1]) if part == "experts" and parts[at + 1].isdigit()]
@@ -64,7 +64,7 @@ class Layers:
         expert = getattr(module, "_archcalc_expert", None)
         index = self._experts.get(f"{expert}.{segment}") if expert else None
         if self._again:
-            return output  # a checkpoint runs again: its gradients arrive where they were watched
+            return output  # a checkpoint runs again: its gradients are already watched
         if index is None:
             index = self._in_order[self._next]
             self._next += 1
@@ -72,7 +72,7 @@ class Layers:
         return self._watch(output, index) if self.train else output
 
     def run(self, forward: Callable[[], Any], loss: Callable[[Any], torch.Tensor]) -> None:
-        """One pass; the seconds of each layer are kept."""
+        """Run one pass, and keep the seconds of each layer."""
         self._next = 0
         self._marked, self._again = [], False
         self.clock.start()
@@ -95,7 +95,7 @@ class Layers:
                 one.seconds.append(seconds)
 
     def forget(self) -> None:
-        """Drop the seconds kept so far: they were warming up."""
+        """Drop the seconds kept so far: they were the warm-up."""
         for one in (*self.forward, *self.backward):
             one.seconds.clear()
 
@@ -166,7 +166,7 @@ def _has_statement(row: Row) -> bool:
 
 
 def _loops(nodes: list[Node], around: tuple[Node, ...] = ()) -> dict[int, tuple[Node, ...]]:
-    """The loops of scans around each node, the outermost first."""
+    """The loops of scans around each node, outermost first."""
     found: dict[int, tuple[Node, ...]] = {}
     for node in nodes:
         inside = (*around, node) if node.listed else around
@@ -176,7 +176,7 @@ def _loops(nodes: list[Node], around: tuple[Node, ...] = ()) -> dict[int, tuple[
 
 
 def _in_turn(calls: Sequence[int], loops: Sequence[tuple[Node, ...]], depth: int = 0) -> Iterator[int]:
-    """The calls as they are made: those in a loop as often as it has steps."""
+    """The calls as they are made: those in a loop once for each of its steps."""
     start = 0
     while start < len(calls):
         loop, end = loops[start][depth : depth + 1], start + 1
@@ -208,9 +208,9 @@ def _backward_flops(costs: Costs) -> dict[int, int]:
 
 
 def bytes_moved(costs: Costs, dtype: str, train: bool) -> Counter[int]:
-    """The least that each node reads and writes over all its copies, in training backward as well.
+    """The fewest bytes that each node reads and writes over all its copies, in training including backward.
 
-    As predictions have it: of a table only the rows that are looked up, of tied weights those of the other layer.
+    As in predictions: of a table only the rows that are looked up, and for tied weights those of the other layer.
     """
     forward = operations(costs.graph, dtype)
     back = [kernel for one in gradients(costs.graph, forward) for kernel in one.kernels] if train else []

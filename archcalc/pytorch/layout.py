@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 _OPEN, _CLOSE = "([{", ")]}"
-# Operators from the weakest to the strongest; the weakest are broken at first.
+# Operators from weakest to strongest; lines are broken at the weakest first.
 _OPERATORS = ((" if ", " else "), (" or ",), (" and ",), (" + ", " - "), (" * ", " @ ", " / ", " // "))
 
 
 def wrap(line: str, width: int) -> Iterator[str]:
-    """`line` in pieces of at most `width` characters where that can be done."""
+    """`line` in pieces of at most `width` characters where possible."""
     if len(line) <= width or line.lstrip().startswith(("#", '"""')):
         yield line
         return
@@ -91,7 +91,7 @@ def _part(indent: str, text: str, tail: str, width: int) -> Iterator[str]:
 
 
 def _terms(text: str) -> Iterator[str]:
-    """The operands of the weakest operators, each but the first with its operator."""
+    """The operands of the weakest operators, each but the first preceded by its operator."""
     for operators in _OPERATORS:
         parts = _split(text, operators, keep=True)
         if len(parts) > 1:
@@ -100,7 +100,7 @@ def _terms(text: str) -> Iterator[str]:
 
 
 def _chain(text: str) -> list[str]:
-    """A chain of method calls, one a line, if it has as many as are broken so."""
+    """A chain of method calls, one per line, if it has enough of them to be broken like that."""
     groups = _groups(text)
     cuts = [end + 1 for (_, end), (start, _) in pairwise(groups) if re.fullmatch(r"\.\w+", text[end + 1 : start])]
     if len(cuts) < 2 or groups[-1][1] != len(text) - 1:
@@ -109,7 +109,7 @@ def _chain(text: str) -> list[str]:
 
 
 def _walk(text: str) -> Iterator[tuple[int, str, int]]:
-    """Each character outside of strings with its position and the depth of brackets around it."""
+    """Each character outside strings, with its position and the depth of brackets around it."""
     depth, quote = 0, ""
     for index, character in enumerate(text):
         if quote:
@@ -125,7 +125,7 @@ def _walk(text: str) -> Iterator[tuple[int, str, int]]:
 
 
 def _groups(text: str) -> list[tuple[int, int]]:
-    """Start and end of each outermost pair of brackets."""
+    """The start and end of each outermost pair of brackets."""
     edges = [index for index, character, depth in _walk(text) if depth == 0 and character in _OPEN + _CLOSE]
     return list(zip(edges[::2], edges[1::2]))
 
@@ -135,7 +135,7 @@ def _first_open(text: str) -> int:
 
 
 def _split(text: str, separators: tuple[str, ...], keep: bool = False) -> list[str]:
-    """`text` cut at separators outside of brackets; with `keep` each operator begins its part."""
+    """`text` split at separators outside brackets; with `keep`, each operator begins its part."""
     parts, begin = [], 0
     for index, _, depth in _walk(text):
         found = next((one for one in separators if depth == 0 and text.startswith(one, index)), None)

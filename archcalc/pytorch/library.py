@@ -1,4 +1,4 @@
-"""The pieces that a generated file carries, each with no more than its layers ask for."""
+"""The pieces that a generated file carries, each reduced to what its layers use."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from archcalc.pytorch.structure import Structure, is_batched
 from archcalc.pytorch.trimming import Use, trim_function, trimmed
 
 _PIECES = [os.path.join(os.path.dirname(__file__), "pieces", name) for name in ("modules.py", "attention.py")]
-# Functions of pieces alone, whose calls are all known.
+# Functions that only pieces call, so that all their calls are known.
 _INNER = ("by_sequence", "score_mask", "capped_attention", "sink_attention")
 
 
 @functools.cache
 def _pieces() -> Mapping[str, Definition]:
-    """All pieces by name; what is changed is a copy."""
+    """All pieces by name; changes are made to copies."""
     pieces = {}
     for path in _PIECES:
         with open(path, encoding="utf-8") as file:
@@ -35,7 +35,7 @@ def _pieces() -> Mapping[str, Definition]:
 
 
 class Library:
-    """The pieces for one network; `imported` are classes of somebody's that it imports, as `package.module:Name`."""
+    """The pieces for one network; `imported` are the user's classes that it imports, as `package.module:Name`."""
 
     def __init__(self, graph: Graph, alone: bool = False) -> None:
         self.pieces = _pieces()
@@ -45,7 +45,7 @@ class Library:
         self.names |= {one.rpartition(":")[2] for one in self.imported}
 
     def texts(self, structure: Structure, helpers: set[str]) -> list[str]:
-        """The source of every piece that the network needs, in the order in which they are kept."""
+        """The source of every piece that the network needs, in their order here."""
         uses: dict[str, Use] = {}
         for name, piece in self.pieces.items():
             found = [
@@ -55,11 +55,11 @@ class Library:
                 uses[name] = _use(piece, found, structure)
         turning = [code.call for _, code in self.codes if "rotate(" in code.call]
         called = {"rotate"} if turning else set()
-        whole = any("{dim}" in call for call in turning)  # then layers give all of its arguments
+        whole = any("{dim}" in call for call in turning)  # then layers pass all of its arguments
         return [*_texts(tuple(uses.items()), frozenset(called), frozenset(helpers), whole)]
 
 
-@functools.lru_cache(maxsize=1024)  # networks that are much alike are built after each other
+@functools.lru_cache(maxsize=1024)  # similar networks are often built one after the other
 def _texts(
     uses: tuple[tuple[str, Use], ...], called: frozenset[str], helpers: frozenset[str], whole: bool
 ) -> tuple[str, ...]:
@@ -68,7 +68,7 @@ def _texts(
     Args:
         uses: the classes, and how layers use them.
         called: functions that layers call.
-        helpers: functions that are kept as they are.
+        helpers: functions that are kept unchanged.
         whole: `rotate` keeps all of its arguments.
     """
     pieces = _pieces()
@@ -121,6 +121,6 @@ def _is_given(option: Option) -> bool:
 
 
 def _arguments(code: Code, order: list[str]) -> set[str]:
-    """Which arguments of `forward` the layer's expression gives."""
+    """Which arguments of `forward` the layer's expression passes."""
     words = re.sub(r"\{\w+\}", "x", code.call.partition("{self}(")[2].rpartition(")")[0]).split(", ")
     return {word.partition("=")[0] if "=" in word else name for word, name in zip(words, order)}

@@ -1,4 +1,4 @@
-"""Loops over copies that give more than one tensor: states that go round, lists of what all copies give."""
+"""Loops over copies with more than one output: states carried from copy to copy, lists of all copies' outputs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Loop:
-    """The statements around and in a loop over the copies of `node`, through which the variable `name` goes."""
+    """The statements around and in a loop over the copies of `node`, through which the variable `name` passes."""
 
     def __init__(self, forward: Forward, index: int, node: Node, name: str, starts: Sequence[Item] = ()) -> None:
         self.forward, self.index, self.node, self.name = forward, index, node, name
@@ -34,7 +34,7 @@ class Loop:
         return variable
 
     def _start(self, items: Sequence[Item]) -> None:
-        """Give every state what it starts from."""
+        """Give every state its start value."""
         first = self.node.children[0] if self.node.unfolded else self.node
         given = [self.forward.expression(item) for item in items]
         self.states = [self._choose(name) for name in first.states]
@@ -47,7 +47,7 @@ class Loop:
             )
 
     def _made(self, name: str, text: str, item: Item) -> str:
-        """The variable of what a state starts from: the state's own where zeros were made for it alone."""
+        """The variable that a state starts from: the state's own if zeros were made only for it."""
         begins, lines = f"{text} = ", self.forward.lines
         at = next((index for index in range(len(lines) - 1, -1, -1) if lines[index].startswith(begins)), -1)
         alone = at >= max(0, len(lines) - len(self.states)) and not self.forward.variables.is_read_after(
@@ -59,14 +59,14 @@ class Loop:
         return name
 
     def run(self, owner: str, others: list[str], code: Code | None, chained: bool, times: str = "") -> None:
-        """A call for each copy.
+        """Write a call for each copy.
 
         Args:
             owner: the module with all copies, or the one that is called each time.
             others: further arguments of each call.
-            code: how the output is told apart, where it has parts.
-            chained: whether each starts from what the one before gives.
-            times: how often one module is called; "" where each copy is a module of its own.
+            code: how to take the output apart, if it has parts.
+            chained: whether each copy starts from the output of the one before.
+            times: how often one module is called; "" if each copy is a module of its own.
         """
         node = self.node
         last = node.children[-1] if node.unfolded else node
@@ -101,12 +101,12 @@ class Loop:
             self.forward.bind_state(node, self.name, state[0], code)
 
     def collect(self, indent: str = "") -> None:
-        """Keep what a copy of a layer gives."""
+        """Append what a copy of a layer gives."""
         if "" in self.lists:
             self.forward.lines.append(f"{indent}{self.lists['']}.append({self.name})")
 
     def finish(self, variables: dict[str, str]) -> None:
-        """Know where everything is when the loop is done."""
+        """Record which variable holds what after the loop."""
         bound = self.forward.variables
         bound.bind(self.name, self.node.output)
         for name, item in self.node.further.items():
@@ -117,6 +117,6 @@ class Loop:
 
 
 def _plural(node: Node, path: str) -> str:
-    """What a list is called: `skips` of outputs `skip`, else as the copies are."""
+    """The name of a list: `skips` for outputs `skip`, else that of the copies."""
     word = path.rpartition(".")[2]
     return f"{word}s" if word else node.name or path.rpartition(".")[0].rpartition(".")[2] or "copies"

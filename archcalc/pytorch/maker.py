@@ -19,7 +19,7 @@ class Maker:
     """What stands on the right of `self.conv1 = ...`.
 
     Attributes:
-        class_of: writes the class of a block's call, a repeat's copy or an expert under a name, once.
+        class_of: writes the class of a block's call, a repeat's copy or an expert once, and gives its name.
         modules: the name of every module that the class has or is given, by the id of its node.
         parameters: those of the class's constructor.
     """
@@ -33,7 +33,7 @@ class Maker:
         self.parameters = Parameters({})
 
     def module(self, node: Node) -> str:
-        """The module of a node, maybe inside another. Raises `BuildError` where the class has none."""
+        """The module of a node, possibly inside another. Raises `BuildError` if the class has none."""
         around: Node | None = node
         while around is not None and id(around) not in self.modules:
             around = self.sharing.around(around)

@@ -1,4 +1,4 @@
-"""Memory: the measured peak of a run, what is free, and the least that it needs."""
+"""Memory: the measured peak of a run, what is free, and the least that a run needs."""
 
 from __future__ import annotations
 
@@ -28,9 +28,8 @@ from archcalc.reports.numbers import size
 def peak_bytes(run: Callable[[], object], device: torch.device, held: int) -> int | None:
     """The most bytes that tensors took at once during `run`.
 
-    CUDA: the allocator's peak. CPU: `held`, the bytes of the tensors that were there before, and
-    the running total of allocations that PyTorch's profiler records. None where the device keeps
-    no such count.
+    CUDA: the allocator's peak. CPU: `held`, the bytes of the tensors that existed before, plus the running total of
+    allocations that PyTorch's profiler records. None if the device keeps no such count.
     """
     if device.type == "cuda":
         torch.cuda.synchronize(device)
@@ -44,9 +43,9 @@ def peak_bytes(run: Callable[[], object], device: torch.device, held: int) -> in
 
 
 def cpu_allocations(run: Callable[[], object]) -> list[int]:
-    """The bytes that tensors took more than before, 0 first, after each allocation and release during `run`."""
+    """Bytes of tensors relative to the start: first 0, then after each allocation and release during `run`."""
     collects = gc.isenabled()
-    gc.disable()  # what was left before would be let go in between, and count as less
+    gc.disable()  # garbage from before would be freed in between, and count as negative
     try:
         with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as profiler:
             run()
@@ -83,7 +82,7 @@ def available_bytes(device: torch.device) -> int | None:
         there = int(fields["MemAvailable"].split()[0]) * 1024
     except (OSError, KeyError, ValueError):
         return None
-    with contextlib.suppress(OSError, ValueError):  # no limit of a container, or none that is a number
+    with contextlib.suppress(OSError, ValueError):  # the container has no limit, or none that is a number
         limit, used = (_number(f"/sys/fs/cgroup/memory.{name}") for name in ("max", "current"))
         there = min(there, limit - used)
     mappable = mappable_bytes()
@@ -102,7 +101,7 @@ def predicted(graph: Graph, setup: Setup) -> Run:
 
 @contextlib.contextmanager
 def possible(graph: Graph, setup: Setup, device: torch.device) -> Iterator[None]:
-    """Say before trying that a network cannot fit; turn what PyTorch refuses while it runs into one sentence."""
+    """Refuse a network that cannot fit before it runs; turn PyTorch's out-of-memory errors into one sentence."""
     if setup.train:
         _check_batch(graph)
     needed, there = predicted(graph, setup).peak, available_bytes(device)
@@ -123,7 +122,7 @@ def possible(graph: Graph, setup: Setup, device: torch.device) -> Iterator[None]
 
 
 def _check_batch(graph: Graph) -> None:
-    """Raise `RequestError` for a batch norm of one value a channel, which PyTorch does not train."""
+    """Raise `RequestError` for a batch norm of one value per channel, which PyTorch does not train."""
     for node, _, _ in walk(graph.nodes):
         if (
             isinstance(node.layer, BatchNorm)

@@ -14,7 +14,7 @@ class BuildError(Exception):
     """A network that cannot be written as a module yet; the message names the layer."""
 
 
-# What a generated file uses itself where a variable or parameter could stand.
+# Names that a generated file itself uses where a variable or parameter could stand.
 _TAKEN = frozenset(
     [
         "self",
@@ -46,7 +46,7 @@ def class_name(name: str) -> str:
 
 
 def unique(name: str, taken: Collection[str]) -> str:
-    """`name`, with a number where it is taken."""
+    """`name`, with a number appended if it is taken."""
     found, index = name, 2
     while found in taken:
         found, index = f"{name}{index}", index + 1
@@ -63,17 +63,17 @@ class Variables:
     """Which variable holds what in one `forward`, reused as soon as nothing needs it.
 
     Args:
-        last_use: for the id of each item the step after which nothing reads it.
+        last_use: for the id of each item, the step after which nothing reads it.
     """
 
     def __init__(self, last_use: dict[int, int]) -> None:
         self.last_use = last_use
         self.holds: dict[str, set[int]] = {}
         self.where: dict[int, str] = {}
-        self._places: dict[str, int] = {}  # of x, y, z, x1, ... as far as they were needed
+        self._places: dict[str, int] = {}  # of x, y, z, x1, ... as many as were needed
         self._names: list[str] = []
         self._near: list[int] = []  # a heap of the places that may be free
-        self._later: list[tuple[int, int]] = []  # and of those that are not, by the step after which they are
+        self._later: list[tuple[int, int]] = []  # and of those that are not, by the step after which they are free
 
     def bind(self, name: str, *items: Item) -> None:
         """`name` now holds these and nothing else."""
@@ -83,12 +83,12 @@ class Variables:
             heapq.heappush(self._near, self._places[name])
 
     def derive(self, item: Item, name: str, expression: str) -> None:
-        """`item` is had by an expression of the variable `name`."""
+        """`item` is an expression of the variable `name`."""
         self.holds[name].add(id(item))
         self.where[id(item)] = expression
 
     def is_read_after(self, item: Item, step: int) -> bool:
-        """Whether a later step reads it, or the class gives it."""
+        """Whether a later step reads it, or the class returns it."""
         return self.last_use.get(id(item), -1) > step
 
     def choose(self, step: int, wanted: list[str], avoid: Collection[str] = ()) -> str:
@@ -114,7 +114,7 @@ class Variables:
         return name
 
     def _next(self) -> int:
-        """The first place that may be free, a new one where none may."""
+        """The first place that may be free, or a new one if none may."""
         if not self._near:
             place = len(self._names)
             self._names.append("xyz"[place] if place < 3 else f"x{place - 2}")

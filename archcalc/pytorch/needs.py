@@ -7,12 +7,12 @@ import sys
 
 from archcalc.diagnostics import RequestError
 
-# With less, its libraries end the process as they are loaded, where nothing can be said any more.
+# With less, its libraries kill the process while they load, when it is too late for a message.
 _LOADED = 2**30
 
 
 def require(command: str) -> None:
-    """Raise `RequestError` where `command` cannot have PyTorch."""
+    """Raise `RequestError` if PyTorch cannot be used by `command`."""
     if importlib.util.find_spec("torch") is None:
         raise RequestError(f"{command} needs PyTorch: pip install 'archcalc[torch]'")
     left = mappable_bytes()
@@ -24,7 +24,7 @@ def require(command: str) -> None:
 
 
 def mappable_bytes() -> int | None:
-    """How much more memory this process may map; None if there is no limit, or if that cannot be determined."""
+    """How many more bytes this process may map; None if there is no limit, or if that cannot be determined."""
     try:
         import resource
 

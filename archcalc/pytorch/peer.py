@@ -14,7 +14,7 @@ from archcalc.reports.verification.report import PeerTotals
 
 
 def torchinfo_totals(graph: Graph) -> PeerTotals | None:
-    """torchinfo's totals on the meta device; None where it is not installed."""
+    """torchinfo's totals on the meta device; None if it is not installed."""
     if importlib.util.find_spec("torchinfo") is None:
         return None
     import torchinfo

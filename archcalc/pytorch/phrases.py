@@ -22,7 +22,7 @@ def generated(text: str, sequential: bool) -> str:
 
 
 def listed(items: list[tuple[str, str]], sequential: bool) -> str:
-    """Modules with how often each stands there, as a list of modules: a loop for more than two of one kind."""
+    """Modules with how often each occurs, as a list of modules: a loop for more than two of one kind."""
     words: list[str] = []
     together: list[tuple[str, str]] = []
     for text, count in items:
@@ -42,7 +42,7 @@ def listed(items: list[tuple[str, str]], sequential: bool) -> str:
 
 
 def runs(node: Node) -> list[tuple[Node, int]]:
-    """Copies of a group that are equal, and their number; equal ones alone are taken as the first and the rest."""
+    """Runs of equal copies of a group, and their lengths; if all are equal, the first one and the rest."""
     if node.unfolded:
         return [(child, child.copies) for child in node.children]
     return [(node, 1), (node, node.copies - 1)]
@@ -63,12 +63,12 @@ def common_step(values: list[Any], counts: list[int]) -> int | None:
 
 
 def running_tensor(node: Node) -> Alias | None:
-    """The tensor that differs in each copy of a layer; None where no copy reads the one before it."""
+    """The tensor that differs in each copy of a layer; None if no copy reads the one before it."""
     return next((item for item in layer_inputs(node) if isinstance(item, Alias)), None)
 
 
 def returned(code: Code) -> Code | None:
-    """The code of a layer that returns further outputs beside its own."""
+    """The code of a layer that returns further outputs besides its own."""
     return code if code.outputs else None
 
 
@@ -87,7 +87,7 @@ def known_numbers(instances: list[Node]) -> dict[str, tuple[object, ...]]:
 
 
 def default_numbers(instances: list[Node], used: dict[str, tuple[object, ...]]) -> dict[str, object]:
-    """The defaults of a block's arguments that a call leaves out, of those that its class uses."""
+    """The defaults of a block's arguments that a call omits, among those that its class uses."""
     found: dict[str, object] = {}
     for name in instances[0].arguments:
         if identifier(name) in used:
@@ -98,7 +98,7 @@ def default_numbers(instances: list[Node], used: dict[str, tuple[object, ...]]) 
 
 
 def sentence(node: Node, wrapper: Node) -> str:
-    """What a class is, for its docstring; `wrapper` is the node of all copies."""
+    """A description of a class, for its docstring; `wrapper` is the node of all copies."""
     if node.block:
         return f"The block `{node.op}`."
     if node.op == EACH:
@@ -109,5 +109,5 @@ def sentence(node: Node, wrapper: Node) -> str:
 
 
 def is_sequential(code: Code, again: bool) -> bool:
-    """Whether copies of a layer can stand in nn.Sequential; `again`: one of them is called elsewhere too."""
+    """Whether copies of a layer can go into nn.Sequential; `again`: one of them is called elsewhere too."""
     return bool(code.module) and code.call == SIMPLE and not code.outputs and not again

@@ -1,4 +1,4 @@
-"""Classes and functions as source, a statement a line, as the formatter would leave short ones."""
+"""Classes and functions as source, one statement per line, as the formatter writes short ones."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _WIDTH = 88
 
 
 def text(node: Definition) -> str:
-    """A class or function as source, a statement a line."""
+    """A class or function as source, one statement per line."""
     return "\n".join(_lines(node, ""))
 
 
@@ -65,10 +65,10 @@ def _doc(node: Definition, indent: str) -> Iterator[str]:
 
 
 def _bare(node: ast.expr) -> str:
-    """A tuple without parentheses, as one writes it in an assignment."""
+    """A tuple without parentheses, as in an assignment."""
     return ", ".join(map(ast.unparse, node.elts)) if isinstance(node, ast.Tuple) else ast.unparse(node)
 
 
 def _quoted(line: str) -> str:
-    """With the quotes and the spaces in slices that a formatter would leave."""
+    """Source with a formatter's quotes and spaces in slices."""
     return re.sub(r"\[:(?=[\w.]*[.\[(])", "[: ", line.replace("'", '"'))

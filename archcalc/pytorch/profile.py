@@ -1,8 +1,7 @@
 """`archcalc profile`: what a network really costs on this machine.
 
-The total is timed on the module as it is; the times of single layers come from a second pass over
-the same weights, in turn with the first so that both meet the same machine. What a layer computes
-and moves is static.
+The total is timed on the unmodified module; the times of single layers come from a second pass over the same weights,
+alternating with the first so that both see the machine in the same state. What a layer computes and moves is static.
 """
 
 from __future__ import annotations
@@ -36,12 +35,12 @@ def profile(
     """Measure one network, and predict the same.
 
     Args:
-        known: the device file that predicts the time; by default that of this machine.
+        known: the device file to predict the time from; by default that of this machine.
 
     Raises:
         RequestError: the device does not exist, has too little memory, or cannot run it.
         BuildError: the network cannot be written as a module.
-        KeyboardInterrupt: before anything was measured.
+        KeyboardInterrupt: interrupted before anything was measured.
     """
     device = find_device(setup.device)
     with applied(setup, device), possible(graph, setup, device):
@@ -54,7 +53,7 @@ def profile(
         if not session.total.seconds:
             raise KeyboardInterrupt
         layers.module.zero_grad(set_to_none=True)
-        # Recording allocations slows whatever runs later, so it comes last.
+        # Recording allocations slows down whatever runs later, so it comes last.
         peak = peak_bytes(session.run, device, session.held())
         return Profile(
             graph, session.running, device_name(device), torch.get_num_threads() if device.type == "cpu" else None, session.total,
@@ -66,7 +65,7 @@ def profile(
 def compare(
     graphs: tuple[Graph, Graph], setup: Setup, progress: Callable[[str], None] = lambda what: None
 ) -> Comparison:
-    """Two networks in turn, A B A B ... Raises what `profile` raises."""
+    """Profile two networks in turn, A B A B ... Raises what `profile` raises."""
     device = find_device(setup.device)
     with applied(setup, device), possible(graphs[0], setup, device), possible(graphs[1], setup, device):
         sessions = [Session(graph, setup, device) for graph in graphs]
@@ -155,7 +154,7 @@ class Session:
         mark()
 
     def loss(self, outputs: Any) -> torch.Tensor:
-        """The spec's loss, over all outputs; mean squares where it names none."""
+        """The spec's loss, over all outputs; mean squares if it names none."""
         kind = self.graph.document.loss.text if self.graph.document.loss else "mse"
         total = torch.zeros((), device=self.device)
         for output, target in zip(outputs if isinstance(outputs, tuple) else (outputs,), self.targets):
@@ -163,7 +162,7 @@ class Session:
         return total
 
     def held(self) -> int:
-        """Bytes of the tensors that outlive a run; gradients do not, they are dropped first."""
+        """Bytes of the tensors that outlive a run; gradients do not: they are dropped first."""
         self.clock.marks = []
         tensors = [*self.module.parameters(), *self.module.buffers(), *self.inputs, *self.targets]
         if self.update is not None:
@@ -172,7 +171,7 @@ class Session:
         return tensor_bytes(tensors)
 
     def timed(self) -> float:
-        """One run; its seconds, which are also kept."""
+        """Time one run; the seconds are returned and kept."""
         self.clock.start()
         self.run()
         spans = self.clock.between()
@@ -187,7 +186,7 @@ class Session:
         return sum(spans)
 
     def forget(self) -> None:
-        """Drop the seconds kept so far: they were warming up."""
+        """Drop the seconds kept so far: they were the warm-up."""
         self.total, self.worked = Times(), Times()
         self.phases = {name: Times() for name in self.phases}
         self.worked_in = {name: Times() for name in self.phases}
@@ -214,13 +213,13 @@ class LayerPass:
         self.layers, self.module, self.session = layers, module, session
 
     def __call__(self) -> None:
-        """One run; in training forward, loss and backward, without the optimizer's step."""
+        """One run; in training, forward, loss and backward without the optimizer's step."""
         self.module.zero_grad(set_to_none=True)
         with self.session.setup.computing():
             self.layers.run(lambda: self.module(*self.session.inputs), self.session.loss)
 
     def result(self, costs: Costs, dtype: str) -> list[LayerTime]:
-        """One entry for each node, of the rounds that were finished; none where no round was."""
+        """One entry for each node, from the finished rounds; none if no round finished."""
         return self.layers.result(costs, dtype)
 
 

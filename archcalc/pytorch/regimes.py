@@ -1,4 +1,4 @@
-"""What a way of running a network changes in a module and in its step: adapters, checkpoints, and how it is updated."""
+"""What a way of running a network changes in its module and its step: adapters, checkpoints, and updates."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from archcalc.network.load import Graph
 from archcalc.running import Running
 from archcalc.running.declaration import BACKWARD, FOREACH, FUSED
 
-# What PyTorch has, each with what it takes to go through the parameters at once or in one kernel.
+# PyTorch's optimizers, by their names here.
 OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "sgd": partial(torch.optim.SGD, lr=1e-4),
     "momentum": partial(torch.optim.SGD, lr=1e-4, momentum=0.9),
@@ -29,7 +29,7 @@ OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
 
 
 class LowRank(nn.Module):
-    """A linear layer with a product of low rank beside it."""
+    """A linear layer plus a low-rank product."""
 
     def __init__(self, base: nn.Linear, adapter: Adapter) -> None:
         super().__init__()
@@ -40,13 +40,13 @@ class LowRank(nn.Module):
         self.factor = 2.0
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """As PEFT computes it."""
+        """Compute it as PEFT does."""
         y: torch.Tensor = self.base(x) + self.gives(self.reads(x)) * self.factor
         return y
 
 
 def prepare(module: nn.Module, graph: Graph, running: Running) -> None:
-    """Put adapters beside matrices, and have checkpoints run again. Raises `RequestError` for what cannot be done so."""
+    """Add adapters to matrices, and have checkpoints run again. Raises `RequestError` for what does not allow that."""
     for node, _, _ in walk(graph.nodes):
         for adapter in node.adapters:
             _adapt(module, node, adapter)
@@ -73,14 +73,14 @@ def _adapt(module: nn.Module, node: Node, adapter: Adapter) -> None:
 
 
 def _modules(module: nn.Module, nodes: Sequence[Node]) -> Iterator[nn.Module]:
-    """The modules of nodes, of all their copies, in the order in which they run."""
+    """The modules of nodes, including all copies, in running order."""
     ids = {re.escape(node.id) + (r"\.\d+" if node.copies > 1 and node.layer is None else "") for node in nodes}
     known = re.compile("|".join(re.sub(r"(?<=\\\.)\d+(?=\\\.|$)", r"\\d+", one) for one in sorted(ids)) or r"(?!)")
     return (inner for path, inner in list(module.named_modules()) if known.fullmatch(path))
 
 
 class Update:
-    """The optimizer's step, as `update` says; each parameter may have one of its own in the backward pass.
+    """The optimizer's step, as `update` says; each parameter may have its own in the backward pass.
 
     Attributes:
         optimizers: those that a step runs, or that backward has run.
@@ -96,17 +96,17 @@ class Update:
                 parameter.register_post_accumulate_grad_hook(partial(_step, optimizer))  # type: ignore[no-untyped-call]
 
     def zero_grad(self) -> None:
-        """Let the gradients go."""
+        """Free the gradients."""
         for optimizer in self.optimizers:
             optimizer.zero_grad(set_to_none=True)
 
     def step(self) -> None:
-        """Run it, where backward has not."""
+        """Run the step, unless backward has."""
         for optimizer in () if self.in_backward else self.optimizers:
             optimizer.step()
 
     def tensors(self) -> Iterator[torch.Tensor]:
-        """The states."""
+        """The tensors of the optimizer states."""
         for optimizer in self.optimizers:
             for state in optimizer.state.values():
                 yield from (value for value in state.values() if isinstance(value, torch.Tensor))
@@ -118,7 +118,7 @@ def _step(optimizer: torch.optim.Optimizer, parameter: torch.Tensor) -> None:
 
 
 def _optimizers(name: str, parameters: Sequence[nn.Parameter], how: dict[str, Any]) -> list[torch.optim.Optimizer]:
-    """One, or of Muon a second one for what is no matrix."""
+    """The optimizer; for Muon also a second one, for parameters that are not matrices."""
     if name != "muon":
         return [OPTIMIZERS[name](parameters, **how)]
     matrices = [one for one in parameters if one.dim() == 2]

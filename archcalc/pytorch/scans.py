@@ -1,4 +1,4 @@
-"""The loop of a scan in the `forward` of its module: `for x_t in x.unbind(1):`, as a person writes it."""
+"""The loop of a scan in the `forward` of its module: `for x_t in x.unbind(1):`, as a person would write it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _ALWAYS = 10**9
 
 
 class ScanLoop:
-    """The loop of `node`, the step `index` of the function `forward`, whose steps are `around`."""
+    """The loop of `node`, which is step `index` of the function `forward` with the steps `around`."""
 
     def __init__(self, forward: Forward, index: int, node: Node, around: list[Node]) -> None:
         self.forward, self.index, self.node = forward, index, node
@@ -35,10 +35,10 @@ class ScanLoop:
         return found
 
     def write(self, starts: list[Item], body: Callable[[Forward], None]) -> None:
-        """All statements; `starts` are what the states start from, and `body` writes those of one step."""
+        """Write all statements; `starts` are the states' start values, and `body` writes the statements of one step."""
         node, forward = self.node, self.forward
         through = [f"{forward.expression(one.inputs[0])}.unbind(1)" for one in self.ends]
-        # The loop reads what it goes through after the states and lists have begun.
+        # The loop reads what it runs over after the states and lists have been set up.
         self.taken |= {forward.expression(one.inputs[0]) for one in self.ends}
         entries = {id(one.exit): self._choose(f"{_called(one)}_t") for one in self.ends}
         states = self._begin(starts)
@@ -62,7 +62,7 @@ class ScanLoop:
             forward.variables.bind(variable, node.further[name])
 
     def _begin(self, starts: list[Item]) -> list[str]:
-        """Give every state what it starts from: the variable of zeros that were made for it alone."""
+        """Give every state its start value; zeros that were made only for it already have its variable."""
         forward, found = self.forward, dict[str, str]()
         texts = {name: forward.expression(item) for name, item in zip(self.node.states, starts)}
         for (name, text), item in zip(texts.items(), starts):
@@ -86,7 +86,7 @@ class ScanLoop:
         return [found[name] for name in self.node.states]
 
     def _inner(self, entries: dict[str, Item], states: list[str]) -> Forward:
-        """The function of one step, in which all that is read later keeps its variable."""
+        """The function of one step, in which everything that is read later keeps its variable."""
         node, outer = self.node, self.forward
         given: list[Item] = [*(one for one, _ in node.listed), *node.further.values()]
         made: dict[str, Item] = {**entries, **dict(zip(states, node.states.values()))}
@@ -103,7 +103,7 @@ class ScanLoop:
         return inner
 
     def _hand_on(self, inner: Forward, states: list[str], lists: list[str]) -> list[str]:
-        """Keep what the step gives, and let the states have their next values."""
+        """Append what the step gives, and assign the states their next values."""
         after = [inner.expression(one) for one in self.node.further.values()]
         changed = [(name, text) for name, text in zip(states, after) if name != text]
         given = [inner.expression(one) for one, _ in self.node.listed]
@@ -114,6 +114,6 @@ class ScanLoop:
 
 
 def _called(node: Node) -> str:
-    """What the body calls an entry."""
+    """The body's name for an entry."""
     assert isinstance(node.layer, Unbound)
     return node.layer.called or "x"

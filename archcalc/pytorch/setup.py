@@ -1,4 +1,4 @@
-"""What a measurement runs on and how: device, type, threads, optimizer."""
+"""What a measurement runs on, and how: device, type, threads, optimizer."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ _CONTEXT_BYTES = 500 * 2**20
 
 @dataclass(frozen=True)
 class Setup:
-    """What to run, how, and how long it is measured.
+    """What to run, how, and how long to measure.
 
     Attributes:
-        said: how it is run, as far as somebody said it; by default at inference.
-        device: as PyTorch calls it.
+        said: how to run it, as far as it was specified; by default at inference.
+        device: its name in PyTorch.
     """
 
     said: Running = field(default_factory=Running)
@@ -61,7 +61,7 @@ class Setup:
 
     @property
     def mode(self) -> str:
-        """What is run."""
+        """The mode that is run."""
         return self.said.mode or INFERENCE
 
     @property
@@ -71,7 +71,7 @@ class Setup:
 
     @property
     def types(self) -> Precision:
-        """In which types."""
+        """The types that are used."""
         return self.said.types
 
     @property
@@ -90,7 +90,7 @@ class Setup:
         return self.types.width
 
     def computing(self) -> contextlib.AbstractContextManager[object]:
-        """What is around forward and loss: autocast, where it is asked for, and the kernel of attention."""
+        """The context around forward and loss: autocast, if asked for, and the attention kernel."""
         stack = contextlib.ExitStack()
         if self.types.autocast:
             stack.enter_context(torch.autocast(torch.device(self.device).type, DTYPES[self.types.computes]))
@@ -100,7 +100,7 @@ class Setup:
 
 
 def _chip(device: torch.device) -> Device:
-    """What is known of the GPU at hand, as far as memory and defaults depend on it."""
+    """What is known about the GPU at hand, as far as memory and defaults depend on it."""
     found = torch.cuda.get_device_properties(device)
     types = ("bf16", "fp16", "tf32", "fp32") if found.major >= 8 else ("fp16", "fp32")
     return Device(
@@ -110,7 +110,7 @@ def _chip(device: torch.device) -> Device:
 
 
 def find_device(name: str) -> torch.device:
-    """The device called `name`. Raises `RequestError` with what to do when it is not there."""
+    """The device called `name`. Raises `RequestError` with what to do if it is not available."""
     try:
         device = torch.device(name)
     except RuntimeError:
@@ -138,7 +138,7 @@ def device_name(device: torch.device) -> str:
 
 @contextlib.contextmanager
 def applied(setup: Setup, device: torch.device) -> Iterator[None]:
-    """Threads, matrix precision and the current GPU for the run, as they were before after it."""
+    """Sets threads, matrix precision and the current GPU for the run, and restores them after it."""
     threads, precision = torch.get_num_threads(), torch.get_float32_matmul_precision()
     cudnn = torch.backends.cudnn.allow_tf32
     try:

@@ -19,13 +19,13 @@ _WIDTH = 88
 
 
 def module_source(graph: Graph, probe: bool = False, alone: bool = False) -> str:
-    """The source of `graph` as a module, formatted; no import of archcalc.
+    """The source of `graph` as a module, formatted; it does not import archcalc.
 
     Args:
         graph: the network.
         probe: pass every layer's output through a function `probe(module, name, output)`, which the
             caller puts into the module's namespace.
-        alone: import nobody's classes: a part that is declared has none of its own.
+        alone: import no user's classes: declared parts then have no class of their own.
 
     Raises:
         BuildError: something in the network cannot be written yet.
@@ -45,7 +45,7 @@ def module_source(graph: Graph, probe: bool = False, alone: bool = False) -> str
 
 
 def _imports(body: str, classes: Iterable[str]) -> list[str]:
-    """The imports that code with these lines needs, and those of `classes`, as `package.module:Name`."""
+    """The imports that these lines of code need, and those of `classes`, given as `package.module:Name`."""
     imports = []
     if re.search(r"\bmath\.", body):
         imports += ["import math", ""]
@@ -59,7 +59,7 @@ def _imports(body: str, classes: Iterable[str]) -> list[str]:
 
 
 def _tied(library: Library) -> set[str]:
-    """Names of parameters that some layer takes from another, of its buffers, and of the layers that have them."""
+    """Names of parameters and buffers that some layer takes from another, and of the layers that own them."""
     owners = {owner.id for node, _ in library.codes for owner in node.tied.values()}
     return owners | {
         name
@@ -84,8 +84,8 @@ def _summary(graph: Graph) -> str:
 
 
 def _origin(graph: Graph) -> str:
-    """The spec's file, with what was chosen in it."""
+    """The spec's file, with the settings chosen for it."""
     variant = f"@{graph.variant}" if graph.variant else ""
     chosen = ", ".join(f"{name}={value}" for name, value in graph.given.items())
     said = f"{os.path.basename(graph.path)}{variant}" + (f" with {chosen}" if chosen else "")
-    return said.encode("utf-8", "backslashreplace").decode()  # Python takes no class whose docstring is not UTF-8
+    return said.encode("utf-8", "backslashreplace").decode()  # Python rejects a class whose docstring is not UTF-8

@@ -1,8 +1,7 @@
-"""How a graph falls into classes: the steps of each class, what flows into it, and which nodes share one.
+"""How a graph divides into classes: the steps of each class, what flows into it, and which nodes share one.
 
-A class is written for a scope: a block's call, a copy of a repeat, an expert. What flows between
-steps are items: tensors, and the states of recurrent layers, for which the dictionary of the
-layer's further outputs stands.
+A class is written for a scope: a block's call, a copy of a repeat, an expert. Items flow between steps: tensors, and
+the states of recurrent layers, represented by the dictionary of the layer's further outputs.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ Item = Union[Tensor, "dict[str, Tensor]", "list[Any]"]
 
 
 def steps(nodes: list[Node]) -> Iterator[Node]:
-    """The nodes of a class in order of execution; lists written in place belong to the class around them."""
+    """The nodes of a class in order of execution; inline lists belong to the enclosing class."""
     for node in nodes:
         if node.inline and not node.listed:
             yield from steps(node.children)
@@ -48,7 +47,7 @@ def starts(node: Node) -> list[Tensor]:
 
 
 def results(node: Node) -> dict[str, Item]:
-    """What comes out of a group beside its output: further outputs, and what all copies inside it give."""
+    """What comes out of a group besides its output: further outputs, and lists of what all copies inside it give."""
     declared = {name: item for name, item in node.further.items() if item is not node.exit or not node.block}
     return {**declared, **{f"{path}{ALL}": tensors for path, tensors in node.gathered.items()}}
 
@@ -58,14 +57,14 @@ def _labelled(item: Item, labels: dict[int, Any]) -> Any:
 
 
 def is_layers(node: Node) -> bool:
-    """Whether it is unequal copies of one layer, which need no class."""
+    """Whether it consists of unequal copies of one layer, which need no class."""
     return node.unfolded and node.children[0].layer is not None
 
 
 class Structure:
-    """What the classes of a graph are; everything is computed once.
+    """The classes of a graph; everything is computed once.
 
-    `exports` holds the signatures of classes that give a recurrent state beside their output.
+    `exports` holds the signatures of classes that return a recurrent state besides their output.
     """
 
     def __init__(self, graph: Graph) -> None:
@@ -88,7 +87,7 @@ class Structure:
         self._find(graph.nodes)
         everywhere = self._count(graph.nodes)
         everywhere.update(self._bundles.get(id(tensor), 0) for tensor in graph.outputs.values())
-        # Unequal copies run in one loop: if one gives its state, all do.
+        # Unequal copies run in one loop: if one returns its state, all do.
         for wrapper in list({id(node): node for node in self._wrappers.values()}.values()):
             copies = [copy for copy in wrapper.children if copy.exit.state and id(copy) in self._reads]
             bundles = [id(copy.exit.outputs) for copy in copies]
@@ -118,7 +117,7 @@ class Structure:
                 self._entries[id(state)] = node
             entry = entry_of(node)
             if node.layer is None and isinstance(entry, Alias) and id(entry) not in self._entries:
-                self._entries.update(dict.fromkeys(family(entry), node))  # those inside have it from this one
+                self._entries.update(dict.fromkeys(family(entry), node))  # inner ones get it from this one
             self._prepare(node.children)
 
     def _find(self, nodes: list[Node]) -> None:
@@ -140,11 +139,11 @@ class Structure:
         return self._names.get(id(self.plain(item)))
 
     def wrapper(self, group: Node) -> Node:
-        """Of one of several unequal copies the node of all of them, else the group itself."""
+        """For one of several unequal copies, the node of all of them; else the group itself."""
         return self._wrappers.get(id(group), group)
 
     def _outer(self, node: Node, item: Item) -> Item:
-        """What `item` is called outside of the group `node`."""
+        """What `item` is called outside the group `node`."""
         first = node.children[0] if node.unfolded else node
         entry = entry_of(first)
         own = isinstance(entry, Alias) and self._entries[id(entry)] is first and id(item) in family(entry)
@@ -176,7 +175,7 @@ class Structure:
     # -- what flows -------------------------------------------------------------------------
 
     def inputs(self, node: Node) -> list[Item]:
-        """What a step reads; a group first of all what it starts from."""
+        """What a step reads; for a group, first what it starts from."""
         if is_layers(node):
             own = {key for child in node.children for key in produced(child)}
             read = [item for child in node.children for item in layer_inputs(child) if id(item) not in own]
@@ -186,7 +185,7 @@ class Structure:
         return [self._outer(node, item) for item in (*starts(node), *self.free(node))]
 
     def free(self, node: Node) -> list[Item]:
-        """What a group reads from around it beside the tensor it starts from, each once, in order."""
+        """What a group reads from outside besides the tensor it starts from, each once, in order."""
         node = self.wrapper(node)
         if id(node) not in self._free:
             found: dict[int, Item] = {}
@@ -209,11 +208,11 @@ class Structure:
         named = [value for value in group.arguments.values() if isinstance(value, Tensor) and id(value) in found]
         first = {id(value): value for value in named}
         items = [*first.values(), *(item for key, item in found.items() if key not in first)]
-        # Experts are given the samples of their positions, and after that what is the same for all.
+        # Experts get the samples of their positions first, then what is the same for all.
         return sorted(items, key=is_batched, reverse=True) if group.is_expert else items
 
     def modules(self, node: Node) -> list[Node]:
-        """The layers and groups outside of a group whose weights it uses, each once, in order."""
+        """The layers and groups outside a group whose weights it uses, each once, in order."""
         if id(node) not in self._modules:
             found: dict[int, Node] = {}
             for scope in self._scopes(node):
@@ -236,14 +235,14 @@ class Structure:
     # -- which nodes share a class ----------------------------------------------------------
 
     def signature(self, group: Node) -> int:
-        """A number that two groups share if one class does for both: all but their numbers is equal."""
+        """A number that two groups share if one class serves both: everything but their numbers is equal."""
         if id(group) not in self._signatures:
             entry = entry_of(group)
             labels: dict[int, Any] = {id(item): number for number, item in enumerate(self.free(group), 1)}
             labels[id(entry)] = 0
             labels.update({id(state): ("state", number) for number, state in enumerate(group.states.values())})
             labels.update({id(node): ("module", number) for number, node in enumerate(self.modules(group))})
-            from_parts = None if entry is None else bool(entry.parts)  # the parts of a split are no tensor
+            from_parts = None if entry is None else bool(entry.parts)  # the parts of a split are not one tensor
             parts: list[Any] = [group.op if group.block else "", from_parts, len(self.free(group)), tuple(group.states)]
             given = [*starts(group), *self.free(group)]
             parts.append(tuple(is_batched(item) for item in given))
@@ -259,7 +258,7 @@ class Structure:
         return self._signatures[id(group)]
 
     def frozen_inside(self, group: Node | None, step: Node) -> tuple[bool, ...]:
-        """Of each copy of a step whether the class of `group` has to freeze it; of a mixture router and experts apart."""
+        """Whether the class of `group` has to freeze each copy of a step; in a mixture, router and experts separately."""
         if group is not None and self.trained.is_frozen(group):
             return ()
         copies = step.children if step.unfolded else [step]
@@ -270,9 +269,9 @@ class Structure:
         return frozen if any(frozen) else ()
 
     def uniform(self, step: Node) -> int | None:
-        """The signature of copies that one class does for, whatever their number; only the first may have other numbers.
+        """The signature of copies that one class serves, whatever their number; only the first may have other numbers.
 
-        None where it is one group, or where what the copies need and give is not the tensor between them alone.
+        None for a single group, or if the copies need or give more than the tensor between them.
         """
         copies = step.children if step.unfolded else [step]
         several = len(copies) == 2 and copies[0].copies == 1 if step.unfolded else step.copies > 1
@@ -332,23 +331,23 @@ class Structure:
         return step.op, step.segment, reads, ties, tuple(inner)
 
     def gives_state(self, node: Node) -> bool:
-        """Whether the class of a group, or of the one whose module it calls, gives a state beside its output."""
+        """Whether the class of a group, or of the one whose module it calls, returns a state besides its output."""
         scopes = [self.sharing.module_of(scope) for scope in self._scopes(self.sharing.module_of(node))]
         return any(self.signature(scope) in self.exports for scope in scopes)
 
 
 def is_batched(item: Item) -> bool:
-    """Whether an item has an axis of samples."""
+    """Whether an item has a batch axis."""
     if isinstance(item, list):
         return any(one.batched for one in item)
     return item.batched if isinstance(item, Tensor) else any(part.batched for part in item.values())
 
 
 def layer_inputs(node: Node) -> list[Item]:
-    """What a layer reads; the state of a recurrent layer in place of the layer's output."""
+    """What a layer reads, with a recurrent layer's state in place of its further outputs."""
     given = node.layer.__dict__.get("state") if node.layer is not None else None
     if isinstance(node.layer, MoE):
-        return list(node.inputs[:1])  # what experts give is not read by the layer around them
+        return list(node.inputs[:1])  # experts' outputs are not read by the enclosing layer
     if isinstance(given, Tensor) and given.state is not None and given.outputs:
         return [node.inputs[0], given.outputs]
     return list(node.inputs)
@@ -381,7 +380,7 @@ def produced(step: Node) -> set[int]:
 
 
 def producer(group: Node) -> Node | None:
-    """The recurrent layer inside a group whose state the group gives."""
+    """The recurrent layer inside a group whose state the group returns."""
     for step in steps(group.children):
         if step.exit.outputs is not None and step.exit.outputs is group.exit.outputs:
             last = step.children[-1] if step.unfolded else step

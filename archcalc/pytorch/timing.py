@@ -1,4 +1,4 @@
-"""Measuring time properly: warm-up until it settles, device work waited for, median and spread."""
+"""Timing done properly: warm up until times settle, wait for the device, report median and spread."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from dataclasses import dataclass
 
 import torch
 
-# Warm-up ends when the last runs lie this close together, relative to their median.
+# Warm-up ends when the last runs lie within this fraction of their median.
 _SETTLED = 0.05
 _LAST = 3
 _LONGEST_WARMUP = 30
 
 
 class Clock:
-    """Marks of time on a device; `between` waits for the device and gives the seconds between them.
+    """Time marks on a device; `between` waits for the device and gives the seconds between them.
 
     On CUDA a mark is an event in the stream, so that marking does not make the device wait. On a CPU `worked` gives the time
-    that this thread ran in between: what other programs took from it does not count.
+    that this thread ran in between: time taken by other programs does not count.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -34,7 +34,7 @@ class Clock:
         self.mark()
 
     def mark(self) -> None:
-        """One more mark."""
+        """Add a mark."""
         if self.device.type == "cuda":
             event = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
             event.record(torch.cuda.current_stream(self.device))
@@ -46,19 +46,19 @@ class Clock:
             self.marks.append(time.perf_counter())
 
     def wait(self) -> None:
-        """Until the device has done everything it was given."""
+        """Wait until the device has finished all its work."""
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
         elif self.device.type == "mps":
             torch.mps.synchronize()
 
     def between(self) -> list[float]:
-        """Seconds between neighbouring marks."""
+        """Seconds between successive marks."""
         self.wait()
         return [_elapsed(a, b) for a, b in zip(self.marks, self.marks[1:])]
 
     def worked(self) -> list[float]:
-        """On a CPU the seconds that this thread ran between neighbouring marks; empty on another device."""
+        """On a CPU, the seconds that this thread ran between successive marks; empty on other devices."""
         if self.device.type != "cpu":
             return []
         return [b - a for a, b in zip(self._worked, self._worked[1:])]
@@ -73,7 +73,7 @@ def _elapsed(a: float | torch.cuda.Event, b: float | torch.cuda.Event) -> float:
 
 @dataclass(frozen=True)
 class Budget:
-    """How long to measure: runs that do not count, runs that do, and a bound in seconds."""
+    """How long to measure: warm-up runs, counted runs, and a bound in seconds."""
 
     warmup: int | None = None
     repeat: int = 20
@@ -81,9 +81,9 @@ class Budget:
 
 
 def settle(run: Callable[[], float], budget: Budget) -> int:
-    """Run until the time settles, or as often as the budget says; how many runs that took.
+    """Run until the time settles, or as often as the budget allows; returns the number of runs.
 
-    At least one run is made; a third of the budget's seconds is the most it takes.
+    It makes at least one run, and takes at most a third of the budget's seconds.
     """
     if budget.warmup is not None:
         for _ in range(budget.warmup):
@@ -103,9 +103,9 @@ def _is_settled(seconds: Sequence[float]) -> bool:
 
 
 def repeat(runs: Sequence[Callable[[], object]], budget: Budget, step: Callable[[], None] = lambda: None) -> bool:
-    """Call each of `runs` in turn, A B A B ..., until the budget is used up; whether that was interrupted.
+    """Call each of `runs` in turn, A B A B ..., until the budget is used up; returns whether it was interrupted.
 
-    An interrupt ends it early and keeps what is there.
+    An interrupt ends it early and keeps the runs made so far.
     """
     end = time.perf_counter() + budget.seconds * len(runs)
     rounds = 0

@@ -1,7 +1,7 @@
-"""A piece without the options that no layer of a network asks for.
+"""Removes from a piece the options that no layer of a network uses.
 
-An option that is never given has its default in every place, so that branches, arguments and
-attributes that it switches fall away.
+An option that is never given has its default everywhere, so the branches, arguments and attributes that it controls can
+be removed.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ class Use:
 
     Attributes:
         given, always: options of the constructor that some layer gives, and those that every layer gives.
-        read, needed: the same of the arguments of `forward` that may be None.
-        more: whether `forward` gets more arguments than those that have a name.
+        read, needed: the same for the arguments of `forward` that may be None.
+        more: whether `forward` gets more arguments than the named ones.
         axes: whether some layer has axes between the batch and the positions.
     """
 
@@ -36,7 +36,7 @@ class Use:
 
 
 def trimmed(piece: ast.ClassDef, use: Use) -> ast.ClassDef:
-    """The class without what `use` does not ask for."""
+    """The class without what `use` does not need."""
     made = copy.deepcopy(piece)
     methods = {node.name: node for node in made.body if isinstance(node, ast.FunctionDef)}
     forward, known, facts = methods["forward"], {}, Facts()
@@ -67,7 +67,7 @@ def trimmed(piece: ast.ClassDef, use: Use) -> ast.ClassDef:
 
 
 def trim_function(piece: ast.FunctionDef, callers: Collection[Definition], needed: Collection[str]) -> ast.FunctionDef:
-    """The function without arguments that are the same constant in all calls; `callers` are changed as well.
+    """The function without arguments that are the same constant in all calls; `callers` are changed too.
 
     Args:
         needed: names of arguments that are never None.
@@ -77,7 +77,7 @@ def trim_function(piece: ast.FunctionDef, callers: Collection[Definition], neede
     names = [argument.arg for argument in made.args.args]
     fixed: Known = {}
     for index, name in enumerate(names):
-        # Where no piece calls it, what layers do not give has its default.
+        # If no piece calls it, arguments that layers do not give have their defaults.
         values = [call.args[index] for call in calls] or [one for key, one in _options(made).items() if key == name]
         if values and all(isinstance(one, ast.Constant) and ast.dump(one) == ast.dump(values[0]) for one in values):
             fixed[name] = values[0]
@@ -98,7 +98,7 @@ def _is_of(call: ast.Call, function: ast.FunctionDef) -> bool:
 
 
 def _options(function: ast.FunctionDef) -> dict[str, ast.expr]:
-    """The arguments with a default, and these."""
+    """The arguments with a default, and the defaults."""
     arguments, defaults = function.args.args, function.args.defaults
     return dict(zip([one.arg for one in arguments[len(arguments) - len(defaults) :]], defaults))
 
@@ -111,7 +111,7 @@ def _take_out(function: ast.FunctionDef, names: Collection[str]) -> None:
 
 
 def _require(function: ast.FunctionDef, names: list[str]) -> None:
-    """Take the defaults from arguments, which then come before those that have one."""
+    """Remove the defaults of arguments, which then move before those that have one."""
     options = _options(function)
     arguments = {argument.arg: argument for argument in function.args.args}
     first = [name for name in arguments if name not in options]
@@ -136,7 +136,7 @@ def _is_call(node: ast.AST, name: str) -> bool:
 
 
 def _is_unused(node: ast.stmt, owner: ast.ClassDef) -> bool:
-    """Whether it is a method of the piece's own that nothing calls."""
+    """Whether it is one of the piece's own methods that nothing calls."""
     if not isinstance(node, ast.FunctionDef) or node.name in ("__init__", "forward"):
         return False
     return not any(_is_call(one, f"self.{node.name}") for one in ast.walk(owner))
@@ -146,7 +146,7 @@ def _is_unused(node: ast.stmt, owner: ast.ClassDef) -> bool:
 
 
 def _shorten_doc(node: Definition, unused: Collection[str]) -> None:
-    """Take what is said about unused options out of the first line, whose parts are separated by semicolons."""
+    """Remove what the first line says about unused options; its parts are separated by semicolons."""
     parts = (ast.get_docstring(node) or "").rstrip(".").split("; ")
     kept = [part for part in parts if not any(part.startswith(f"`{name}`") for name in unused)]
     node.body[0] = ast.Expr(ast.Constant("; ".join(kept) + "."))

@@ -1,4 +1,4 @@
-"""`archcalc verify`: the static numbers beside those of the module that runs.
+"""`archcalc verify`: the static numbers beside those of the running module.
 
 The module is built on the meta device, which computes shapes and counts operations without memory
 or arithmetic, so that a model of any size is compared in seconds.
@@ -33,11 +33,11 @@ from archcalc.pytorch.memory import available_bytes
 from archcalc.reports.numbers import size
 from archcalc.reports.verification.report import Difference, Verification
 
-# Bytes of a layer as a module on the meta device, with what autograd notes about it; measured: 11,000 to 14,000.
+# Bytes of a layer as a module on the meta device, with autograd's records; measured: 11,000 to 14,000.
 _LAYER_BYTES = 15_000
-# Steps of recurrences; measured: ten milliseconds each, with autograd's notes about it.
+# Steps of recurrences; measured: ten milliseconds each, with autograd's records.
 _MOST_STEPS = 3_000
-# What PyTorch raises for layers that it does not take.
+# What PyTorch raises for layers that it rejects.
 _REFUSALS = (RuntimeError, ValueError, IndexError, AssertionError)
 
 
@@ -60,7 +60,7 @@ def verify(graph: Graph) -> Verification:
     _check_steps(graph)
     counter = FlopCounterMode(display=False)
     seen: list[_Output] = []
-    arrivals: list[tuple[int, int]] = []  # of gradients: which layer, and what was counted before
+    arrivals: list[tuple[int, int]] = []  # of gradients: which layer, and what had been counted before
     before = 0
 
     def probe(module: nn.Module, segment: str, output: Any) -> Any:
@@ -74,7 +74,7 @@ def verify(graph: Graph) -> Verification:
         before = total
         return watched(output, lambda: arrivals.append((index, counter.get_total_flops())))
 
-    # In training PyTorch refuses a batchnorm of one value a channel, which is no error at inference.
+    # In training, PyTorch refuses a batch norm of one value per channel, which is fine at inference.
     module = instantiate(graph, "meta", probe).eval()
     for name, inner in module.named_modules():
         inner._archcalc_path = name
@@ -106,7 +106,7 @@ def verify(graph: Graph) -> Verification:
 
 
 def _check_memory(graph: Graph) -> None:
-    """Raise `RequestError` where the modules and what PyTorch notes about them would not fit."""
+    """Raise `RequestError` if the modules and PyTorch's records about them would not fit in memory."""
     layers = sum(stored for node, stored, _ in walk(graph.nodes) if node.layer is not None)
     needed, there = layers * _LAYER_BYTES, available_bytes(torch.device("cpu"))
     if there is not None and needed > there:
@@ -117,7 +117,7 @@ def _check_memory(graph: Graph) -> None:
 
 
 def _check_steps(graph: Graph) -> None:
-    """Raise `RequestError` for a recurrence of so many steps, which PyTorch notes one by one, that it would take minutes."""
+    """Raise `RequestError` for a recurrence whose steps would take minutes, because PyTorch records them one by one."""
     for node, _, run in walk(graph.nodes):
         steps = run if node.listed else 0  # of a scan
         if isinstance(node.layer, Recurrent):
@@ -141,13 +141,13 @@ def _counted_too_often(one: Backward, batch: int) -> int:
     given = isinstance(layer, Filtering) and layer.weight is not None
     if not isinstance(layer, Convolution) or not (one.needs[-1] if given else one.node.learns):
         return 0
-    apart = isinstance(layer, Filtering) and layer.each_sample  # samples with filters of their own are groups
+    apart = isinstance(layer, Filtering) and layer.each_sample  # samples with their own filters are groups
     groups = int(layer.groups) * (batch if apart else 1)
     return 2 * one.node.runs(one.stored, one.runs, batch) * int(one.node.macs) * (groups - 1)
 
 
 def _with_one_expert(graph: Graph) -> Iterator[Backward]:
-    """The layers that run backward where of each mixture one expert does all the work, as with meta tensors."""
+    """The layers that run backward if one expert of each mixture does all the work, as with meta tensors."""
     experts = dict(_experts(graph.nodes))
     for one in backward(graph):
         if _is_declared(one.node):
@@ -156,7 +156,7 @@ def _with_one_expert(graph: Graph) -> Iterator[Backward]:
 
 
 def _experts(nodes: list[Node], around: int = 1) -> Iterator[tuple[int, int]]:
-    """For each node how many experts it stands for."""
+    """For each node, how many experts it stands for."""
     for node in nodes:
         yield id(node), around * node.weights
         yield from _experts(node.children, around * node.weights)
@@ -169,7 +169,7 @@ def _compare_backward(
     arrivals: list[tuple[int, int]],
     result: Verification,
 ) -> None:
-    """What is counted between the arrival of a layer's gradient and the next one is the layer's."""
+    """Attribute to a layer what is counted between the arrival of its gradient and the next one."""
     theirs: Counter[int] = Counter()
     for (index, before), (_, after) in pairwise(arrivals):
         theirs[id(expected[index].node)] += after - before
@@ -188,7 +188,7 @@ def _tensors(output: Any) -> list[torch.Tensor]:
 
 @dataclass
 class _Expected:
-    """A layer as it runs: all its copies in one go where they are of one layer, else one by one."""
+    """A layer as it runs: all copies together if they are of a single layer, else one by one."""
 
     id: str
     node: Node
@@ -239,12 +239,12 @@ def _layer(node: Node, name: str, runs: int, in_expert: bool) -> _Expected:
 
 
 def _is_declared(node: Node) -> bool:
-    """Whether what a layer costs is declared: a stand-in runs in its place."""
+    """Whether a layer's cost is declared, so that a stand-in runs in its place."""
     return node.layer is not None and node.layer.declared
 
 
 def _compare_outputs(graph: Graph, expected: list[_Expected], seen: list[_Output], result: Verification) -> None:
-    """Both sides are in order of execution."""
+    """Compare outputs; both sides are in order of execution."""
     if len(expected) != len(seen):
         result.differences.append(Difference(graph.model, "the number of layers", len(expected), len(seen)))
         return
@@ -253,7 +253,7 @@ def _compare_outputs(graph: Graph, expected: list[_Expected], seen: list[_Output
         if ours.output.parts:
             tensors = list((ours.output.outputs or {}).values())
         shapes = [[int(size) for size in tensor.shape] for tensor in tensors]
-        beside = not ours.output.parts and (ours.output.state or ours.output.outputs)  # states, and what else is given
+        beside = not ours.output.parts and (ours.output.state or ours.output.outputs)  # states, further outputs
         seen_shapes = theirs.shapes[: len(shapes)] if beside else theirs.shapes
         if shapes != seen_shapes and not ours.in_expert:
             one = len(shapes) == len(seen_shapes) == 1
@@ -285,7 +285,7 @@ def _compare_parameters(graph: Graph, module: nn.Module, result: Verification) -
         result.differences.append(
             Difference(graph.model, "the number of trainable parameters", totals.trainable, trained)
         )
-    there = set(module.state_dict())  # constants that are no part of it are not counted
+    there = set(module.state_dict())  # constants that are not part of the state are not counted
     buffers = sum(tensor.numel() for name, tensor in module.named_buffers() if name in there)
     if buffers != totals.buffers:
         result.differences.append(Difference(graph.model, "the number of elements in buffers", totals.buffers, buffers))

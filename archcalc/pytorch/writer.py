@@ -1,7 +1,7 @@
 """The source of a network as a PyTorch module: one class for each block, loops for repeats.
 
-Equal structures share a class; what differs between them becomes a constructor argument
-(`archcalc.pytorch.fitting`). Attribute names are the layers' ids, so the state dict's keys are too.
+Equal structures share a class; differences between them become constructor arguments
+(`archcalc.pytorch.fitting`). Attribute names are the layers' ids, and so are the state dict's keys.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def write_classes(file: File) -> None:
 
 
 def class_of(file: File, node: Node, wanted: str) -> Written:
-    """The class of a block's call, a repeat's copy or an expert; written when first asked for."""
+    """The class of a block's call, a repeat's copy or an expert; written when first needed."""
     key = file.structure.signature(node)
     if key not in file.written:
         name = unique(wanted, file.taken)
@@ -51,7 +51,7 @@ def class_of(file: File, node: Node, wanted: str) -> Written:
 
 
 class ClassWriter:
-    """Writes one class for all its instances, which are gone through side by side."""
+    """Writes one class for all its instances, which are traversed in parallel."""
 
     def __init__(self, file: File, name: str) -> None:
         self.file = file
@@ -95,7 +95,7 @@ class ClassWriter:
         return Written(self.name, numbers, values, defaults)
 
     def _common_name(self, instances: list[Node], index: int) -> str:
-        """What the spec calls a tensor that the instances take from around them, if that is the same for all."""
+        """What the spec calls a tensor that the instances read from outside, if the name is the same for all."""
         names = {self.structure.name_of(self.structure.free(node)[index]) for node in instances}
         return (names.pop() if len(names) == 1 else None) or "memory"
 
@@ -122,7 +122,7 @@ class ClassWriter:
         self.forward.finish()
 
     def _statements(self, bodies: list[list[Node]]) -> None:
-        """Those of each step, for all instances side by side."""
+        """The statements of each step, for all instances side by side."""
         for index, row in enumerate(zip(*(steps(nodes) for nodes in bodies))):
             nodes = list(row)
             if nodes[0].listed:
@@ -157,7 +157,7 @@ class ClassWriter:
         self.forward.report(node.segment, node.output)
 
     def _start(self, index: int, node: Node, first: Node) -> str:
-        """The variable that goes through the copies of a layer, the first of which is `first`."""
+        """The variable that passes through the copies of a layer, the first of which is `first`."""
         self.forward.refuse_carried(node, layer_inputs(first))
         running = running_tensor(first)
         entry = None if running is None else self.structure.plain(running)
@@ -169,7 +169,7 @@ class ClassWriter:
     def _copies(
         self, index: int, node: Node, header: str, name: str, running: Tensor | None, code: Code, owner: str, numbers: dict[str, str]
     ) -> None:  # fmt: skip
-        """A layer applied under a loop, or once."""
+        """Apply a layer in a loop, or once."""
         read = [item if item is running else self.structure.plain(item) for item in layer_inputs(node)]
         self.forward.copies(
             index, node, header, name, running,
@@ -214,7 +214,7 @@ class ClassWriter:
         loop.finish({})
 
     def _are_alike(self, codes: list[Code], children: list[Node]) -> bool:
-        """Whether one statement in a loop does for all copies of a layer."""
+        """Whether one statement in a loop serves all copies of a layer."""
         one = codes[0]
         alike = all((code.call, code.values, code.outputs) == (one.call, one.values, one.outputs) for code in codes)
         return (
@@ -224,21 +224,21 @@ class ClassWriter:
     # -- modules ----------------------------------------------------------------------------
 
     def _is_sequential(self, node: Node) -> bool:
-        """Whether the copies of a layer can stand in nn.Sequential."""
+        """Whether the copies of a layer can go into nn.Sequential."""
         if node.gathered:
             return False
         copies = node.children if node.unfolded else [node]
         return all(is_sequential(code_of(copy), self.sharing.is_called_again(copy)) for copy in copies)
 
     def _module(self, nodes: list[Node], make: Callable[[list[Node], bool], str], sequential: bool) -> str:
-        """The module of a layer or group, or of its copies: another's, or one that is made in `__init__`."""
+        """The module of a layer or group, or of its copies: another's, or one made in `__init__`."""
         node = nodes[0]
         if self.sharing.is_reused(node):
             return self._shared(node)
         return self._own(node, make(nodes, sequential), node.children if node.unfolded else [node])
 
     def _own(self, node: Node, made: str, copies: list[Node]) -> str:
-        """Keep a module of the node's own, and replace what is tied in it or in each of its copies."""
+        """Make a module for the node, and replace what is tied in it or in each of its copies."""
         name = f"self.{node.segment}"
         self.maker.modules[id(node)] = name
         self.init += [f"{name} = {made}", *self._frozen(name, node, copies)]
@@ -259,7 +259,7 @@ class ClassWriter:
         return name
 
     def _frozen(self, name: str, node: Node, copies: list[Node]) -> Iterator[str]:
-        """Statements that freeze a module, or what of it is not trained where no smaller module can say it."""
+        """Statements that freeze a module, or those parts of it that no smaller module can freeze."""
         trained = self.structure.trained
         if self.group is not None and trained.is_frozen(self.group):
             return  # as a whole, where it is made
@@ -294,7 +294,7 @@ class ClassWriter:
         return found
 
     def _shared(self, node: Node) -> str:
-        """The module of another layer or group, which a class keeps when it comes from outside."""
+        """The module of another layer or group; a class stores it if it comes from outside."""
         owner = self.sharing.module_of(node)
         found = self.maker.module(owner)
         if not found.startswith("self."):
@@ -311,7 +311,7 @@ class ClassWriter:
         return {name: self._number([code.values[name] for code in codes], prefix + name) for name in codes[0].values}
 
     def _number(self, values: list[Any], name: str) -> str:
-        """A number in `forward`: itself, or an attribute where the instances differ."""
+        """A number in `forward`: a literal, or an attribute if the instances differ."""
         if all(value == values[0] and type(value) is type(values[0]) for value in values):
             return literal(values[0])
         source = self.parameters.express(values, identifier(name))
@@ -361,7 +361,7 @@ class ClassWriter:
         self.forward.copies(index, node, header, name, None, lambda: (call, code))
 
     def _scan(self, index: int, nodes: list[Node], around: list[Node]) -> None:
-        """The same layers at every step, in a loop of this class."""
+        """Write the same layers for every step, as a loop in this class."""
         node, outer = nodes[0], self.forward
         entries = 1 if node.inputs else 0
         starts = self.structure.inputs(node)[entries : entries + len(node.states)]
@@ -384,7 +384,7 @@ class ClassWriter:
 
 
 def _routed(items: list[Item]) -> str:
-    """The call of a mixture with what its experts read from around them, last what is the same for every sample."""
+    """The call of a mixture with what its experts read from outside, ending with what is the same for every sample."""
     words = [f"{{{index}}}" for index in range(len(items))]
     count = sum(map(is_batched, items))
     shared = ", ".join(words[count:])
