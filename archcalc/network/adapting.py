@@ -1,7 +1,7 @@
-"""Adapters of low rank on the matrices of a network: what `--lora` trains, and nothing else (LoRA, Hu et al. 2021).
+"""Low-rank adapters on the matrices of a network, the only parameters `--lora` trains (LoRA, Hu et al. 2021).
 
-An adapter of the rank r on a matrix [rows, columns] is two: one [r, columns] and one [rows, r]. Their product is added,
-with a factor, to what the matrix gives; the matrix itself is not trained.
+An adapter of rank r on a matrix [rows, columns] is two matrices, [r, columns] and [rows, r]. Their product, times a
+factor, is added to the matrix's output; the matrix itself is not trained.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ USUAL = ("q", "v")
 
 
 def adapt(graph: Graph, rank: int, patterns: Sequence[str]) -> None:
-    """Freeze all parameters, and give matrices an adapter.
+    """Freeze all parameters and give matrices an adapter.
 
     Args:
-        patterns: names of projections of attention, as `q` or `q_proj`, names or ids of layers, or `all` for every matrix
-            but those that give the outputs; without any, `q` and `v`, or all where nothing attends.
+        patterns: attention projections such as `q` or `q_proj`, names or ids of layers, or `all` for every matrix
+            except output layers; if empty, `q` and `v`, or all matrices in a network without attention.
 
     Raises:
-        RequestError: a pattern fits no matrix.
+        RequestError: a pattern matches no matrix.
     """
     there = [(node, one) for node, _, _ in walk(graph.nodes) for one in _projections(node)]
     if not there:

@@ -1,7 +1,7 @@
-"""What is seen of tensors whose positions are no longer the input's, as of heads that were split by hand.
+"""Receptive fields of tensors whose positions are no longer the input's, e.g. of heads split by hand.
 
-Places are lost there, but of some axes it is known that the elements along them see all of the input together, wherever
-one stands on the others. What sums or mixes such an axis sees everything.
+Places are lost there, but for some axes it is known that the elements along them together see the whole input, at any
+index of the other axes. A layer that sums or mixes such an axis sees everything.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from archcalc.network.graph import Node
 
 
 class Along(frozenset[int]):
-    """The axes along which everything is seen, counted from the end as -1, -2."""
+    """The axes along which everything is seen, counted from the end: -1, -2."""
 
 
 def moved(axes: Iterable[int], node: Node) -> Along:
-    """Where a layer that keeps every element puts those axes of its input; those that it splits or joins are lost."""
+    """Where a layer that keeps every element moves those axes of its input; those it splits or joins are lost."""
     assert node.layer is not None
     x, y = node.inputs[0], node.exit
     places = [node.layer.goes(axis + x.rank, x, y) for axis in axes]
@@ -37,7 +37,7 @@ def mixes(node: Node, seen: list[tuple[int, Along]]) -> bool:
 
 
 def through(node: Node, seen: list[tuple[int, Along]]) -> Along:
-    """The axes that are left behind a layer that mixes none of them."""
+    """The axes that remain after a layer that mixes none of them."""
     layer, x, y = node.layer, node.inputs[0], node.exit
     assert layer is not None
     letters = layer.letters(*node.inputs)
@@ -47,7 +47,7 @@ def through(node: Node, seen: list[tuple[int, Along]]) -> Along:
     if layer.reorders:
         return moved(seen[0][1], node)
     if len(seen) == 1 and y.shape == x.shape and layer.mixes(x):
-        return seen[0][1]  # an element sees that at its own place, whatever it sees on other axes
+        return seen[0][1]  # an element sees its own place, whatever it sees on other axes
     windows = layer.field(y, x)
     if not windows or any(window != ITSELF for window in windows):
         return Along()

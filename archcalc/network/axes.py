@@ -1,4 +1,4 @@
-"""What an expression asks a tensor for: `cin`, `c(x)`, `h(x)`, `size(x, 0)`."""
+"""The sizes that expressions read from tensors: `cin`, `c(x)`, `h(x)`, `size(x, 0)`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from archcalc.layers.tensor import Tensor
 
 
 class NoSizeError(Exception):
-    """A tensor that has no such size, or whose layout is not known; `help` says what to write."""
+    """The tensor has no such size, or its layout is not known; `help` says what to write."""
 
     def __init__(self, message: str, help: str) -> None:
         super().__init__(message)
@@ -21,7 +21,7 @@ def needs_layout(size: TensorSize, x: Tensor) -> bool:
 
 
 def axis(size: TensorSize, x: Tensor, layout: Layout) -> int:
-    """The axis of `x`, laid out as `layout` says, that `size` asks for. Raises `NoSizeError`."""
+    """The axis of `x` that `size` asks for, given the layout. Raises `NoSizeError`."""
     name, key = size.name.text, size.key
     if size.axis is not None:
         if not -x.rank <= size.axis < x.rank:
@@ -39,14 +39,14 @@ def axis(size: TensorSize, x: Tensor, layout: Layout) -> int:
 
 
 def undecided(size: TensorSize, x: Tensor) -> NoSizeError:
-    """The error of a tensor whose layout nothing decides."""
+    """The error for a tensor whose layout nothing decides."""
     name = size.name.text
     *most, last = (f"size({name}, {index})" for index in range(x.rank))
     return NoSizeError(f"`{size.key}`: the layout of {name} {x} is not decided", f"{', '.join(most)} or {last}")
 
 
 def _axes(layout: Layout, rank: int) -> dict[str, int]:
-    """The axes that the letters stand for, that of the channels left out."""
+    """The axes that the letters stand for, without the channels."""
     if layout == CHANNELS_FIRST:
         return {2: {"n": 1}, 3: {"h": 1, "w": 2}, 4: {"d": 1, "h": 2, "w": 3}}.get(rank, {})
     if layout == FEATURES_LAST and rank > 1:

@@ -80,8 +80,8 @@ class Binder:
                 )
 
     def _unnamed(self, op: str, item: Item, otherwise: str) -> None:
-        """Report values without keys where one at most can stand."""
-        from archcalc.spelling.lines import advice_on_layer  # only a wrong line pays for it
+        """Report values without keys where at most one is allowed."""
+        from archcalc.spelling.lines import advice_on_layer  # imported only for an invalid line
 
         first, word = item.first, item.more[0]
         message = f"`{op}` takes one unnamed value, `{first.text if first else ''}`; `{word.text}` needs its key"
@@ -151,7 +151,7 @@ class Binder:
                 )
         count = len(node.items)
         if any(isinstance(entry, Scalar) and entry.text.endswith(ALL) for entry in node.items):
-            return operands  # how many they are is known where the copies are
+            return operands  # their number is known only in the copies
         if count < argument.min or (argument.max is not None and count > argument.max):
             wanted = (
                 f"{argument.min}"
@@ -165,7 +165,7 @@ class Binder:
         return operands
 
     def block(self, step: Step, block: BlockSteps, item: Item, names: Names) -> None:
-        """Bind a call to the parameters of its block."""
+        """Bind a call to its block's parameters."""
         parameters = list(block.parameters)
         given: dict[str, Scalar] = {}
         if item.body is not None:
@@ -224,12 +224,12 @@ class Binder:
             step.deferred.append((name, None, value))
 
     def loop(self, key: Scalar, node: Mapping, names: Names) -> Loop:
-        """The names that a repeat goes through, each with its values or its number of copies."""
+        """The loop variables of a repeat, each with its values or its number of copies."""
         loop = Loop(key)
         lengths: dict[str, int] = {}
         for name, values in node.pairs:
             check_name(name, self.findings, taken=("input",))
-            loop.names[name.text] = name, []  # what reads it is not wrong as well
+            loop.names[name.text] = name, []  # so that what reads it is not reported as well
             what = names.value_named(name.text) or ("the name of a layer" if names.find(name.text) else None)
             if what is not None:
                 help = "choose another name for the value of the loop"
@@ -273,7 +273,7 @@ class Binder:
         return found
 
     def each(self, step: Step, item: Item, names: Names) -> None:
-        """What an `each` goes through, and its layers, which see nothing else."""
+        """The tensors an `each` iterates over, and its layers, which see nothing else."""
         inner = names.alone()
         step.over = list(over(self, step, item, names, inner))
         if item.keys and item.over is None:
@@ -288,7 +288,7 @@ class Binder:
         step.bodies["layers"] = self.body(body, inner, "layers")
 
     def scan(self, step: Step, item: Item, names: Names) -> None:
-        """What a `scan` goes through, what goes from step to step, and its layers, which see what is around."""
+        """The tensors a `scan` iterates over, its states, and its layers, which also see the names around it."""
         inner = names.inner()
         if item.over is None:
             help = "e.g. {scan: prev, state: {z: [64]}, layers: [...]}"
@@ -307,7 +307,7 @@ class Binder:
             step.reverse = REVERSE.parse(item.reverse, names.values)
 
     def repeated(self, step: Step, item: Item, around: Names, names: Names) -> None:
-        """The list of a repeat, and what goes from copy to copy."""
+        """The list of a repeat, and the states passed from copy to copy."""
         inner = names.inner()
         step.carried = list(carried(self, item, around, inner)) if item.carried else []
         step.bodies["layers"] = self.body(item.keys[0][1], inner, "layers")
@@ -333,7 +333,7 @@ class Binder:
         for argument in layer.arguments.values():
             if key.text in argument.aliases:
                 message = f"`{layer.op}` has no key `{key.text}`"
-                from archcalc.spelling.keys import renamed  # only a wrong key pays for it
+                from archcalc.spelling.keys import renamed  # imported only for an invalid key
 
                 self.findings.error("SPC007", message, key, renamed(argument.name, key, value))
                 return
@@ -344,9 +344,9 @@ class Binder:
 
 
 def changes_input(step: Step) -> bool:
-    """Whether the inner layers see another tensor than the one around, as an expert one position.
+    """Whether the inner layers get a different tensor from the layer itself, as an expert gets one position.
 
-    Nothing they make fits what is around, so they have a scope of their own.
+    Their outputs do not fit outside, so they have a scope of their own.
     """
     return step.layer is not None and step.layer.enter is not Layer.enter
 

@@ -1,7 +1,7 @@
-"""What is too much to go through: copies one at a time.
+"""A limit on listing copies one by one.
 
-Costs do not grow with the copies of a repeat, so that a spec may ask for any number. What lists
-them one by one has an end, and says so instead of going on for hours.
+Work does not grow with the copies of a repeat, so a spec may ask for any number. A report that lists each copy
+refuses too many instead of running for hours.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ MOST_LAYERS = 1_000_000
 
 
 def check_copies(graph: Graph, what: str) -> None:
-    """Raise `RequestError` where `what`, which lists every copy of a layer, would list too many."""
+    """Raises `RequestError` if `what`, which lists every copy of a layer, would list too many."""
     layers = sum(stored for node, stored, _ in walk(graph.nodes) if node.layer is not None)
     if layers > MOST_LAYERS:
         raise RequestError(

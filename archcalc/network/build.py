@@ -1,8 +1,8 @@
-"""The shape phase: runs the steps on shapes and keeps the graph that comes out.
+"""The shape phase: runs the steps on shapes and builds the graph.
 
-The first error of each chain is reported; what follows it has an unknown shape and stays silent.
-Copies made by `repeat` are computed until one gives out what went in; the rest are equal, so the
-cost does not grow with their number.
+The first error of each chain is reported; layers after it have an unknown shape and stay silent. Copies made by
+`repeat` are computed until one's output has the shape of its input; the rest are equal, so the work does not grow
+with their number.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from archcalc.source import Scalar
 if TYPE_CHECKING:
     from archcalc.network.foresight import Foresight
 
-# What is computed along paths goes through copies twice, so nested ones double the work at each level.
+# What is computed along paths visits copies twice, so nested ones double the work at each level.
 MAX_REPEATS = 8
 # PyTorch counts the bytes of a tensor in 64 bits.
 LARGEST_TENSOR = 2**63 // 4
@@ -44,16 +44,16 @@ class Builder(Scanning):
         super().__init__(findings, globals, batch)
         self._network: tuple[list[Step], Mapping[str, Tensor]] = [], {}
         self._foresight: Foresight | None = None
-        self.states_inputs = True  # a layout can be written where the inputs are
+        self.states_inputs = True  # a layout can be given at the inputs
         self.repeats = 0
 
     def start(self, steps: list[Step], inputs: Mapping[str, Tensor]) -> tuple[Scope, Tensor | None]:
-        """Run a whole network; the scope that it leaves and what its last layer gives."""
+        """Run a whole network; its final scope and its last layer's output."""
         self.know(steps, inputs)
         return super().start(steps, inputs)
 
     def know(self, steps: list[Step], inputs: Mapping[str, Tensor]) -> None:
-        """Of which network what is run is a part: layouts are looked for in all of it."""
+        """Set the network that the steps belong to: all of it is searched for layouts."""
         self._network = steps, inputs
 
     def ask(self, x: Tensor, place: Span) -> Layout:
@@ -61,7 +61,7 @@ class Builder(Scanning):
         group = x.group
         if group is not None and group.layout is None:
             if self._foresight is None:
-                from archcalc.network.foresight import Foresight  # few networks ask
+                from archcalc.network.foresight import Foresight  # imported on demand: few networks ask
 
                 self._foresight = Foresight(self.globals, *self._network)
             found = self._foresight.found(self.path, place)
@@ -70,13 +70,13 @@ class Builder(Scanning):
         return x.layout
 
     def _looped(self, step: Step, scope: Scope, x: Tensor | None, turns: Turns) -> tuple[Tensor, Node | None]:
-        """A copy of a step for each turn, one after the other; each is a node of its own."""
+        """A copy of a step for each turn, in sequence; each is a node of its own."""
         return self._repeated(step, scope, x, turns.copies, turns)
 
     def _repeated(
         self, step: Step, scope: Scope, x: Tensor | None, copies: int, turns: Turns | None = None
     ) -> tuple[Tensor, Node | None]:
-        """`copies` of a step one after the other; equal ones are one node, but for `turns` with values of their own."""
+        """`copies` of a step in sequence; equal ones are one node, except for `turns` with values of their own."""
         if copies == 0:
             if x is None:
                 self.fail("SPC008", "no input for zero copies to pass on", step.op, "add from=NAME")
@@ -105,7 +105,7 @@ class Builder(Scanning):
                 if again and x is not None:
                     self._ends_alike(step, x, y)
                 if node is not None and node.layer is not None and (node.children or step.operands is not None):
-                    # a list written in place becomes a scope of its own when it is copied
+                    # an inline list becomes a scope of its own when it is copied
                     self.nodes.pop()
                     self._container(step, x, y, [node])
                 done += 1
@@ -166,7 +166,7 @@ class Builder(Scanning):
         return y
 
     def _ends_alike(self, step: Step, x: Tensor, y: Tensor) -> None:
-        """What copies give has one layout: `x`, which a copy gave, and `y`, which the next one gives."""
+        """Give the outputs of consecutive copies, `x` and `y`, one layout."""
         if x.rank == y.rank and x.group is not None and y.group is not None:
             try:
                 x.group.join(y.group)
@@ -183,7 +183,7 @@ class Builder(Scanning):
     def _layer(self, step: Step, cls: type[Layer], scope: Scope, x: Tensor | None) -> tuple[Tensor, Node]:
         layer = self._bound(step, cls, scope, x)
         values = layer.__dict__
-        stacked = values.get("layers")  # of an lstm, each with parameters of its own
+        stacked = values.get("layers")  # the layers of an lstm, each with parameters of its own
         if isinstance(stacked, int):
             self._count(int(stacked) - 1, step.places.get("layers", step.op))
         inputs: tuple[Tensor, ...] = (x,) if x is not None else ()
@@ -233,12 +233,12 @@ class Builder(Scanning):
         node.masked_macs = layer.masked_macs(y, *inputs)
 
     def _keeps(self, step: Step, scope: Scope, x: Tensor | None) -> bool:
-        """Whether generation is to keep what a layer gives."""
+        """Whether generation must keep the layer's output."""
         said = step.cache
         return said if isinstance(said, bool) else bool(self.evaluate(said, scope, x, step.places["cache"], CACHE))
 
     def _know(self, layer: Layer, inputs: tuple[Tensor, ...], step: Step) -> None:
-        """Find the layout that a layer has to know. Raises `ShapeError` where nothing decides it, or two layers do."""
+        """Find the layout that a layer needs. Raises `ShapeError` if nothing decides it, or two layers disagree."""
         assert isinstance(layer, FeatureAxis)
         x = widest(inputs)
         try:
@@ -258,7 +258,7 @@ class Builder(Scanning):
             )
 
     def _or_state(self, x: Tensor, layout: str) -> str:
-        """What to write at an input of the network that has the layout of `x`; nothing where none has it."""
+        """What to write at an input of the network that shares the layout of `x`; empty if none does."""
         for name, tensor in self._network[1].items() if self.states_inputs else ():
             if tensor.group is not None and x.group is not None and tensor.group.root is x.group.root:
                 return f"; or state it at the input, e.g. `{stating(name, str(tensor), layout.replace(' ', '-'))}`"
@@ -274,14 +274,14 @@ class Builder(Scanning):
             place = step.places.get(error.argument, place)
         help: str | Advice | None = error.help
         if error.changes or not error.help:
-            from archcalc.network.remedies import advice  # only what is wrong pays for it
+            from archcalc.network.remedies import advice  # imported only for an error
 
             known = {name: value for name, value in self.globals.items() if scope.values.get(name) is value}
             help = advice(error, step, layer, inputs, self.samples, bool(self.calls), known)
         self.fail(error.code, str(error), place, help, (*_notes(error.notes), *self._input_meant(step, scope)))
 
     def _input_meant(self, step: Step, scope: Scope) -> list[Note]:
-        """Which tensor `input` is in copies of a list: not what a copy starts from."""
+        """Which tensor `input` means in copies of a list: not the one a copy starts from."""
         operands = [operand for operand, _ in step.operands or [] if isinstance(operand, Ref)]
         read = [*operands, *step.references.values(), *([step.source] if step.source else [])]
         place = next((ref.place for ref in read if ref.name == "input"), None)
@@ -297,7 +297,7 @@ class Builder(Scanning):
         ]
 
     def _check_sizes(self, step: Step, node: Node) -> None:
-        """Refuse tensors too large for PyTorch, and parameters that a dim would change."""
+        """Refuse tensors too large for PyTorch, and parameters that depend on a dim."""
         if product(node.output.shape) * self.batch > LARGEST_TENSOR:
             self.fail(
                 "SPC005",
@@ -313,14 +313,14 @@ class Builder(Scanning):
                     step.op,
                     "PyTorch could not address it",
                 )
-            for size in (*shape, node.layer.__dict__.get("layers")):  # an lstm has parameters for each of its layers
+            for size in (*shape, node.layer.__dict__.get("layers")):  # an lstm has parameters for each layer
                 if isinstance(size, Quantity):
                     more = " with length=" if hasattr(node.layer, "length") else ""
                     what = f"the shape of its {name} {[int(s) for s in shape]}"
                     self._dim_dependent(step.op, what, size, _given(size, step, node), f", or give the size{more}")
 
     def _times(self) -> str:
-        """How often a tensor of one sample is there, where that is more than once."""
+        """How many of a tensor exist for one sample, if more than one."""
         return f" at batch {self.batch:,}" if self.batch > 1 else ""
 
     def _dim_dependent(self, op: Scalar, what: str, size: Quantity, place: Span, or_else: str = "") -> NoReturn:
@@ -356,7 +356,7 @@ class Builder(Scanning):
 
 
 def _given(size: int, step: Step, node: Node) -> Span:
-    """The place of the argument that gives `size`, or of the layer when its input does."""
+    """The place of the argument that sets `size`, or of the layer if its input does."""
     for name, _, _ in step.deferred:
         value = node.layer.__dict__.get(name)
         if value is size or (isinstance(value, tuple) and any(one is size for one in value)):
@@ -372,7 +372,7 @@ def _differ(
     want: Want | None,
     operand: int | None,
 ) -> NoReturn:
-    """Raise the error of two layers that want one tensor in different layouts."""
+    """Raise the error for two layers that need one tensor in different layouts."""
     if want is None:
         raise conflict(layer.op, x, error, operand)
     assert x.group is not None

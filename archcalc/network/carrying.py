@@ -1,4 +1,4 @@
-"""What goes from copy to copy of a loop beside the tensor before it: its states, as they are written."""
+"""The states of a loop, passed from copy to copy next to the tensor before it, as written."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from archcalc.source import Mapping, Node, Scalar, Sequence
 
 
 class Binder(Protocol):
-    """What is needed of who binds names to values."""
+    """The part of the binder that is used here."""
 
     findings: Findings
 
@@ -26,7 +26,7 @@ class Binder(Protocol):
 
 
 def carried(binder: Binder, item: Item, around: Names, inner: Names) -> Iterator[Carried]:
-    """The states of a loop; their names are known in its body, what they start from around it."""
+    """The states of a loop; their names are known in its body, their initial values around it."""
     if "state" not in item.carried:
         key, _ = item.carried["next"]
         binder.findings.error("SPC004", "`next:` needs `state:` beside it", key, "e.g. state: {p3: c3}, or delete it")
@@ -42,7 +42,7 @@ def carried(binder: Binder, item: Item, around: Names, inner: Names) -> Iterator
 
 
 def _start(binder: Binder, name: Scalar, node: Node, around: Names, sizes_in: Names) -> Start | None:
-    """A tensor from around, or the sizes of zeros, which may ask for those of entries; None after an error."""
+    """A tensor from outside, or the sizes of zeros, which may use those of the entries; None after an error."""
     if isinstance(node, Scalar) and (node.text or node.quoted):
         return around.reference(node)
     if not isinstance(node, Sequence) or not 1 <= len(node.items) <= 8:
@@ -59,7 +59,7 @@ def _start(binder: Binder, name: Scalar, node: Node, around: Names, sizes_in: Na
 
 
 def follow(binder: Binder, step: Step, item: Item, inner: Names) -> None:
-    """Which layer of the body gives the next value of each state."""
+    """Which layer of the body gives each state its next value."""
     states = {one.name.text: one for one in step.carried}
     pairs = item.carried["next"][1].pairs if "next" in item.carried else []
     for name, node in pairs:
@@ -77,7 +77,7 @@ def follow(binder: Binder, step: Step, item: Item, inner: Names) -> None:
                 binder.findings.take(error)
     given = {name.text for name, _ in pairs}
     if item.over is not None and not pairs and not item.incomplete:
-        if len(step.carried) > 1:  # one is the output of the body
+        if len(step.carried) > 1:  # one of them is the body's output
             names = ", ".join(f"{one.name.text}: ..." for one in step.carried)
             count = {2: "two", 3: "three", 4: "four"}.get(len(step.carried), str(len(step.carried)))
             message = f"`{item.op.text}` has {count} states and no `next:`"
@@ -91,7 +91,8 @@ def follow(binder: Binder, step: Step, item: Item, inner: Names) -> None:
 
 
 def over(binder: Binder, step: Step, item: Item, around: Names, inner: Names) -> Iterator[tuple[str, Ref | None]]:
-    """What an `each` or a `scan` goes through: the tensor before it, another one, or several by their names in the body."""
+    """What an `each` or `scan` iterates over: the tensor before it, another one, or several by their names in the
+    body."""
     node = item.over
     if isinstance(node, Mapping):
         if not node.pairs:
@@ -117,7 +118,7 @@ def over(binder: Binder, step: Step, item: Item, around: Names, inner: Names) ->
     if item.op.text != SCAN:
         inner.layers["input"] = None
     if isinstance(node, Scalar) and not _is_number(binder, item, node, around):
-        step.source = around.reference(node)  # as from=: further copies go through what the one before gave
+        step.source = around.reference(node)  # as with from=: further copies iterate over the output of the one before
         yield "", None
     elif node is not None and not isinstance(node, Scalar):
         help = "the name of a layer, or names, e.g. {x: prev, y: NAME}"
@@ -127,7 +128,7 @@ def over(binder: Binder, step: Step, item: Item, around: Names, inner: Names) ->
 
 
 def _is_number(binder: Binder, item: Item, node: Node, around: Names) -> bool:
-    """Whether a `scan` is to go through a number of steps instead of a tensor, which is an error."""
+    """Whether a `scan` is given a number of steps instead of a tensor, which is an error."""
     if item.op.text != SCAN or not isinstance(node, Scalar):
         return False
     if not node.text.isdigit() and not (around.value_named(node.text) and node.text not in around.arguments):

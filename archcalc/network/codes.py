@@ -9,7 +9,7 @@ from archcalc.network.graph import Node
 
 
 def code_of(node: Node) -> Code:
-    """The layer's own PyTorch form, with plain numbers."""
+    """The layer's PyTorch form, with plain numbers."""
     assert node.layer is not None
     code = node.layer.torch(node.exit, *(node.inputs or (node.exit,)))
     code.args = tuple(plain(value) for value in code.args)
@@ -22,12 +22,12 @@ def code_of(node: Node) -> Code:
 
 
 def has_module(node: Node) -> bool:
-    """Whether the layer is a module, and not only an expression."""
+    """Whether the layer is a module, not just an expression."""
     return bool(code_of(node).module)
 
 
 def plain(value: Any) -> Any:
-    """A number without its history."""
+    """A number without its derivation."""
     if isinstance(value, tuple):
         return tuple(plain(one) for one in value)
     return int(value) if isinstance(value, int) and not isinstance(value, bool) else value

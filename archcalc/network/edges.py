@@ -12,8 +12,9 @@ from archcalc.network.graph import Node, walk
 class Edges:
     """Who makes a tensor and who reads it.
 
-    Copies of a `repeat` are stored once: what one copy gives is read by what the next one, which
-    is the same node, reads, and by what follows the last.
+    Copies of a `repeat` are stored once: a copy's output is read by the first layers of the next copy, which is the
+    same
+    node, and after the last copy by what follows.
     """
 
     def __init__(self, nodes: list[Node]) -> None:
@@ -21,11 +22,11 @@ class Edges:
         self._consumers: dict[int, list[Node]] = {}
         self._reading: set[tuple[int, int]] = set()  # a tensor's name and its reader's id
         self._same: dict[int, int] = {}
-        self._fed_twice: set[int] = set()  # read by the first of several copies; the next ones read something else
+        self._fed_twice: set[int] = set()  # read by the first of several copies only
         self._index(nodes)
 
     def producer(self, tensor: Tensor) -> Node | None:
-        """The layer whose output `tensor` is; None for an input, and where copies read different ones."""
+        """The layer whose output `tensor` is; None for an input, or if it differs between copies."""
         while id(tensor) not in self._fed_twice:
             if not isinstance(tensor, Alias):
                 return self._producers.get(self.name(tensor))
@@ -37,14 +38,14 @@ class Edges:
         return self._consumers.get(self.name(tensor), [])
 
     def name(self, tensor: Tensor) -> int:
-        """A number that tells tensors apart; one for a tensor that has several places in the graph."""
+        """A number that identifies a tensor, the same at all its places in the graph."""
         key = id(tensor)
         while key in self._same:
             key = self._same[key]
         return key
 
     def leading_to(self, outputs: Iterable[Tensor]) -> set[int]:
-        """The ids of the layers that one of `outputs` depends on."""
+        """The ids of the layers that any of `outputs` depends on."""
         ends = {self.name(tensor) for tensor in outputs}
         layers = {id(node): node for node in self._producers.values()}.values()
         before: dict[int, list[Node]] = {}
@@ -76,7 +77,7 @@ class Edges:
                 self._steps(node)
 
     def _steps(self, node: Node) -> None:
-        """What a step of a scan gives is read by the next one, which is the same node, and by what stacks it."""
+        """The output of a scan's step is read by the next step, which is the same node, and by what stacks it."""
         self._same.update({id(every): id(one) for one, every in node.listed})
         inside = [one for one, _, _ in walk(node.children)]
         for name, state in node.states.items():
@@ -90,12 +91,12 @@ class Edges:
             for tensor in read_by(node):
                 self._add_reader(tensor, node)
         if node.copies > 1 and node.inputs:
-            # the next copy reads what this one gives
+            # the next copy reads this one's output
             several = node.layer is not None and any(isinstance(x, Alias) for x in node.inputs)
             inside = [one for one, _, _ in walk([node])]
             for entry in [x for x in node.inputs if isinstance(x, Alias)] if several else node.inputs[:1]:
                 self._fed_twice.add(id(entry))
-                for reader in inside:  # not the entry's readers, which may be as many as the network has layers
+                for reader in inside:  # not the entry's readers, which may be as many as the network's layers
                     if (self.name(entry), id(reader)) in self._reading:
                         self._add_reader(node.exit, reader)
 
@@ -109,10 +110,10 @@ class Edges:
 
 
 def parts(node: Node) -> list[Tensor]:
-    """All that one copy of a layer gives: its output and further ones."""
+    """All outputs of one copy of a layer."""
     return [node.exit, *(node.exit.outputs or {}).values()]
 
 
 def read_by(node: Node) -> tuple[Tensor, ...]:
-    """The inputs that a layer computes with: a residual with a shortcut does not add its own input."""
+    """The inputs a layer computes with: a residual with a shortcut does not add its own input."""
     return node.inputs[1:] if isinstance(node.layer, Residual) and len(node.inputs) > 2 else node.inputs

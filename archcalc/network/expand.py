@@ -1,6 +1,6 @@
-"""How steps are gone through: lists run, blocks called, references looked up, whatever a layer then does.
+"""Runs steps: lists, block calls and references, whatever is then done with each layer.
 
-The shape phase and the look at layouts go through them alike.
+The shape phase and the search for layouts share it.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from archcalc.quantity import plain
 
 MAX_LAYERS = 20_000
 MAX_DEPTH = 60
-# Where a layer stands among calls and copies: the step of each, the number of axes that a copy starts from,
-# and which it is: 1 if it starts from what a copy with as many axes gave, else 0; where copies have values of
-# their own, its number. Copies that have these in common are alike.
+# Where a layer stands among calls and copies: the step of each, the number of axes of the copy's input,
+# and which copy: 1 if its input is the output of a copy with as many axes, else 0; where copies have values of
+# their own, its number. Copies with the same path are alike.
 Path = tuple[tuple[int, int, int], ...]
 
 
@@ -36,23 +36,23 @@ class Expander(Evaluator):
         super().__init__(findings)
         self.globals = globals
         self.batch = batch
-        self.samples = batch  # so many at least are there where a layer runs
+        self.samples = batch  # a lower bound while a layer runs
         self.nodes: list[Node] = []
         self.count = 0
         self.depth = 0
         self.path: Path = ()  # the calls and copies around
-        self.frozen = False  # whether what is run is not trained
-        self.entries = 1  # how many samples there are here for each of the batch
+        self.frozen = False  # whether the layers being run are frozen
+        self.entries = 1  # how many samples there are here for each one of the batch
 
     def start(self, steps: list[Step], inputs: Mapping[str, Tensor]) -> tuple[Scope, Tensor | None]:
-        """Run a whole network; the scope that it leaves and what its last layer gives."""
+        """Run a whole network; its final scope and its last layer's output."""
         only = next(iter(inputs.values())) if len(inputs) == 1 else None
         scope = Scope(self.globals, only)
         scope.layers.update({name: (tensor, None) for name, tensor in inputs.items()})
         return scope, self.run(steps, scope, only)
 
     def run(self, steps: list[Step], scope: Scope, x: Tensor | None) -> Tensor | None:
-        """The output of `steps` one after the other, starting from `x`."""
+        """The output of `steps` in sequence, starting from `x`."""
         for step in steps:
             try:
                 x = self._step(step, scope, x)
@@ -63,7 +63,7 @@ class Expander(Evaluator):
         return x
 
     def _count(self, layers: int, place: Span) -> None:
-        """Count what was expanded; the end of the run when it is too much."""
+        """Count expanded layers; ends the run when there are too many."""
         self.count += layers
         if self.count <= MAX_LAYERS:
             return
@@ -99,7 +99,7 @@ class Expander(Evaluator):
         return y
 
     def _skip(self, step: Step, scope: Scope) -> None:
-        """Run the inner lists of a step without input: they may start elsewhere, and define names."""
+        """Run the inner lists of a step without input: they may start elsewhere and define names."""
         if step.block is None and step.repeat is None and step.loop is None:
             mark = len(self.nodes)
             for operand, _ in step.operands or []:
@@ -116,11 +116,11 @@ class Expander(Evaluator):
         return copies
 
     def _repeated(self, step: Step, scope: Scope, x: Tensor | None, copies: int) -> tuple[Tensor, Node | None]:
-        """`copies` of a step one after the other."""
+        """`copies` of a step in sequence."""
         raise NotImplementedError
 
     def _turns(self, loop: Loop, scope: Scope, x: Tensor | None) -> Turns:
-        """The values that a repeat goes through."""
+        """The values that a repeat iterates over."""
         found: dict[str, Sequence[Any]] = {}
         copies: dict[str, int] = {}
         for name, (_, values) in loop.names.items():
@@ -139,11 +139,11 @@ class Expander(Evaluator):
         return Turns(count, found)
 
     def _looped(self, step: Step, scope: Scope, x: Tensor | None, turns: Turns) -> tuple[Tensor, Node | None]:
-        """A step for each turn of a loop, with the values of that turn."""
+        """A step for each turn of a loop, with that turn's values."""
         raise NotImplementedError
 
     def _copy(self, step: Step, scope: Scope, x: Tensor | None, which: int) -> tuple[Tensor, Node | None]:
-        """One of several copies, which starts from `x`; `which` as in a `Path`."""
+        """One of several copies, on the input `x`; `which` as in a `Path`."""
         around, self.path = self.path, (*self.path, (id(step), x.rank if x is not None else 0, which))
         try:
             return self._once(step, scope, x)
@@ -193,7 +193,7 @@ class Expander(Evaluator):
     def _scan(
         self, step: Step, over: list[tuple[str, Ref | None]], scope: Scope, x: Tensor | None
     ) -> tuple[Tensor, Node | None]:
-        """The layers of a `scan` at every entry, one after the other."""
+        """The layers of a `scan` on every entry, in order."""
         raise NotImplementedError
 
     def _group(self, step: Step, scope: Scope, x: Tensor | None) -> tuple[Tensor, Node | None]:
@@ -234,7 +234,7 @@ class Expander(Evaluator):
         return result
 
     def _inside(self, steps: list[Step], scope: Scope, x: Tensor | None, place: Span) -> tuple[Tensor, list[Node]]:
-        """Run the body of what stands at `place`; its output and the nodes it made."""
+        """Run the body of the item at `place`; its output and the nodes it made."""
         if self.depth >= MAX_DEPTH:
             self.fail("SPC014", f"blocks and lists nest deeper than {MAX_DEPTH} levels", place, "flatten the blocks")
         outer, self.nodes = self.nodes, []
@@ -258,11 +258,11 @@ class Expander(Evaluator):
     # -- layers -----------------------------------------------------------------------------
 
     def _layer(self, step: Step, cls: type[Layer], scope: Scope, x: Tensor | None) -> tuple[Tensor, Node | None]:
-        """What a layer gives, and its node."""
+        """A layer's output and its node."""
         raise NotImplementedError
 
     def _bound(self, step: Step, cls: type[Layer], scope: Scope, x: Tensor | None) -> Layer:
-        """The layer with its arguments, where it has an input."""
+        """The layer with its arguments, if it has an input."""
         if cls.takes_input and step.operands is None:
             if x is None:
                 self.fail(
@@ -283,7 +283,7 @@ class Expander(Evaluator):
         return layer
 
     def _read(self, step: Step, layer: Layer, scope: Scope, x: Tensor | None) -> tuple[tuple[Tensor, ...], list[Node]]:
-        """What a layer computes with, the tensor before it first, and the nodes of its inner lists."""
+        """The inputs a layer computes with, the tensor before it first, and the nodes of its inner lists."""
         inputs: tuple[Tensor, ...] = (x,) if layer.takes_input and x is not None else ()
         children: list[Node] = []
         if step.operands is not None:
@@ -321,7 +321,7 @@ class Expander(Evaluator):
         return tuple(tensors), children
 
     def _check_number(self, step: Step, layer: Layer, count: int) -> None:
-        """Of all copies there may be too many, or too few; one alone is itself where several are joined."""
+        """Refuse `m.*` with too many or too few copies; a layer that joins several returns a single one unchanged."""
         if any(isinstance(operand, Each) for operand, _ in step.operands or ()):
             argument = next(one for one in layer.arguments.values() if isinstance(one, Operands))
             least = 1 if argument.max is None else argument.min
@@ -334,7 +334,7 @@ class Expander(Evaluator):
         self.fail("SPC008", "the layer before has several outputs", step.op, help)
 
     def _no_parts(self, tensor: Tensor, place: Span) -> None:
-        """Lists of layers that are joined give one tensor each."""
+        """Refuse further outputs of joined lists: each list gives one tensor."""
         if tensor.parts:
             self.fail("SPC008", "the layers end in several outputs", place, "choose one, e.g. `identity from=NAME.0`")
 
@@ -346,7 +346,7 @@ class Expander(Evaluator):
         for name, body in step.bodies.items():
             start = layer.enter(x)
             start.entries = x.entries
-            around, self.samples = self.samples, self.samples if start is x else 1  # one position may come alone
+            around, self.samples = self.samples, self.samples if start is x else 1  # a single position may come alone
             try:
                 y, nodes = self._inside(body, inner, start, step.op)
             finally:

@@ -1,4 +1,4 @@
-"""Which layers of a network a few words mean: an id, a name, a line of the spec, or how a line begins."""
+"""Finds the layers a user means: by an id, a name, a line of the spec, or the beginning of a line."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from archcalc.records import NamedTuple
 
 
 class Found(NamedTuple):
-    """The layers and groups that were meant; `note` says what was taken where nothing has the name."""
+    """The layers and groups that were meant; `note` says what was chosen if nothing has the name."""
 
     nodes: list[Node]
     note: str = ""
 
 
 def find(graph: Graph, wanted: str) -> Found:
-    """What `wanted` means. Raises `RequestError` with the nearest name where it means nothing."""
+    """What `wanted` means. Raises `RequestError` with the nearest name if it means nothing."""
     nodes = [node for node, _, _ in walk(graph.nodes)]
     for same in (
         [node for node in nodes if wanted in (node.id, node.name)],
@@ -43,7 +43,7 @@ def find(graph: Graph, wanted: str) -> Found:
 
 
 def _several(nodes: list[Node], wanted: str) -> Found:
-    """All that stand on one line; of several with one name the first."""
+    """All nodes on one line; of several with one name, the first."""
     if not wanted.isdigit():
         return Found(nodes[:1], _first(nodes, wanted) if len(nodes) > 1 else "")
     places = {(node.place.line, node.place.column): node for node in reversed(nodes)}

@@ -1,7 +1,7 @@
-"""What later layers decide about layouts, for one that has to know before.
+"""What later layers decide about layouts, for an earlier layer that has to know.
 
-The steps are gone through once more without sizes: which tensors share a layout, and what decides
-it, follows from the numbers of axes alone.
+The steps are run once more without sizes: which tensors share a layout, and what decides it, follows from the numbers
+of axes alone.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from archcalc.network.scope import Scope, StepFailedError
 from archcalc.network.steps import Step
 from archcalc.source import Scalar
 
-# Stands for every size. Many numbers divide it, so that most of what is computed from sizes is whole.
+# Stands for every size. It has many divisors, so most of what is computed from sizes is whole.
 _SIZE = 720_720
-# A copy may have fewer axes than the one before; after so many they have no more to lose.
+# A copy may have fewer axes than the one before; after this many there are none left to lose.
 _MOST_COPIES = 20
-# Copies that are not known to be alike are gone through twice, nested ones more often.
+# Copies not known to be alike are run twice, nested ones more often.
 _MOST_LAYERS = 10 * MAX_LAYERS
 
 
@@ -40,20 +40,20 @@ class Foresight(Scanning):
     Args:
         globals: hparams and dims.
         steps: the network.
-        inputs: the tensors it reads, by name; of these only ranks and stated layouts count.
+        inputs: the tensors it reads, by name; only their ranks and stated layouts count.
     """
 
     def __init__(self, globals: Mapping[str, Any], steps: list[Step], inputs: Mapping[str, Tensor]) -> None:
         super().__init__(_Nothing(), {name: _plain(value) for name, value in globals.items()}, 1)
         self._asked: dict[tuple[Path, int], Group] = {}
-        self._alike: set[Path] = set()  # copies whose like is not gone through again
+        self._alike: set[Path] = set()  # copies that stand for all that are alike
         self._disagree: list[DisagreementError] = []
         stated = {name: _tensor(x.rank, Group(x.layout, x.group.by if x.group else None)) for name, x in inputs.items()}
-        with suppress(_TooLargeError):  # the error of the network itself
+        with suppress(_TooLargeError):  # reported when the network itself is built
             self.start(steps, stated)
 
     def found(self, path: Path, place: Span) -> Group | None:
-        """The group that was asked about at this place. Raises `DisagreementError` where two layers decide it."""
+        """The group asked about at this place. Raises `DisagreementError` if two layers decide it differently."""
         there: Path = ()
         for step, rank, again in path:
             first = (*there, (step, rank, 0))
@@ -65,7 +65,7 @@ class Foresight(Scanning):
         return group
 
     def ask(self, x: Tensor, place: Span) -> Layout:
-        """Keep the question. Any answer does meanwhile: all sizes are alike."""
+        """Record the question. Any answer will do for now: all sizes are alike."""
         if x.group is not None:
             self._asked[self.path, id(place)] = x.group
         return FEATURES_LAST
@@ -73,7 +73,7 @@ class Foresight(Scanning):
     def evaluate(
         self, value: Value, scope: Scope, x: Tensor | None, place: Scalar, argument: Argument | None, cls: Any = None
     ) -> Any:
-        """A value, which may be any number where it depends on sizes."""
+        """A value; any number if it depends on sizes."""
         try:
             return super().evaluate(value, scope, x, place, argument, cls)
         except StepFailedError:
@@ -138,7 +138,7 @@ class Foresight(Scanning):
         return _tensor(len(shape))
 
     def _ends_alike(self, x: Tensor, y: Tensor) -> None:
-        """What copies give has one layout."""
+        """Give the outputs of copies one layout."""
         if x.group is not None and y.group is not None:
             try:
                 x.group.join(y.group)
@@ -156,7 +156,7 @@ class Foresight(Scanning):
             lay(layer, inputs, together, y, step.op)
             y.outputs = _Outputs(layer, y)
         except (ShapeError, PatternError, IndexError):
-            raise StepFailedError from None  # the error of the network itself
+            raise StepFailedError from None  # reported when the network itself is built
         node = Node(cls.op, step.op, inputs, y)
         self.nodes.append(node)
         return y, node
@@ -168,14 +168,14 @@ class Foresight(Scanning):
 
 
 def _plain(value: Any) -> Any:
-    """A value without its history: what is decided here is no condition of a formula."""
+    """A value without its derivation: decisions here are not conditions of a formula."""
     if isinstance(value, tuple):
         return tuple(map(_plain, value))
     return value if isinstance(value, bool) else int(value) if isinstance(value, int) else float.__add__(value, 0.0)
 
 
 def _alike(one: Group, other: Group) -> bool:
-    """Whether a copy that starts from the one is like a copy that starts from the other."""
+    """Whether copies that start from these two are alike."""
     return one.root is other.root or (one.layout is not None and one.layout == other.layout)
 
 
@@ -187,7 +187,7 @@ def _tensor(rank: int, group: Group | None = None) -> Tensor:
 
 
 class _Outputs(dict[str, Tensor]):
-    """Further outputs of whatever name: which there are may depend on sizes."""
+    """Further outputs of any name: which ones exist may depend on sizes."""
 
     def __init__(self, layer: Layer, y: Tensor) -> None:
         super().__init__()
@@ -205,11 +205,11 @@ class _Outputs(dict[str, Tensor]):
 
 
 class _Nothing(Findings):
-    """Errors are told where the network is built."""
+    """Drops errors: they are reported when the network is built."""
 
     def error(self, *_: Any, **__: Any) -> None:
         """Forget it."""
 
 
 class _TooLargeError(Exception):
-    """More layers than are expanded."""
+    """More layers than the limit."""
