@@ -91,8 +91,7 @@ def follow(binder: Binder, step: Step, item: Item, inner: Names) -> None:
 
 
 def over(binder: Binder, step: Step, item: Item, around: Names, inner: Names) -> Iterator[tuple[str, Ref | None]]:
-    """What an `each` or `scan` iterates over: the tensor before it, another one, or several by their names in the
-    body."""
+    """What an `each` or `scan` iterates over: the tensor before it or others, by their names in the body."""
     node = item.over
     if isinstance(node, Mapping):
         if not node.pairs:

@@ -13,8 +13,7 @@ class Edges:
     """Who makes a tensor and who reads it.
 
     Copies of a `repeat` are stored once: a copy's output is read by the first layers of the next copy, which is the
-    same
-    node, and after the last copy by what follows.
+    same node, and after the last copy by what follows.
     """
 
     def __init__(self, nodes: list[Node]) -> None:

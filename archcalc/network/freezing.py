@@ -1,4 +1,4 @@
-"""What is not trained: from the command line, and for whole groups of layers."""
+"""Frozen parameters: from the command line, and for whole groups of layers."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ CODE = "GRF706"
 
 
 class Trained:
-    """Which groups of layers hold parameters that are trained, and which hold others."""
+    """Which groups of layers hold trained parameters, and which hold frozen ones."""
 
     def __init__(self) -> None:
         self._found: dict[int, tuple[bool, bool]] = {}
 
     def is_frozen(self, node: Node) -> bool:
-        """Whether there are parameters in it, and none of them is trained."""
+        """Whether it has parameters and none of them is trained."""
         return self._has(node) == (False, True)
 
     def _has(self, node: Node) -> tuple[bool, bool]:
-        """Whether there are parameters in it that are trained, and that are not.
+        """Whether it has parameters that are trained, and parameters that are not.
 
-        Parameters that belong to another layer are frozen where that one is; trained, they keep a group
-        that uses them from being frozen as a whole.
+        Parameters that belong to another layer are frozen if that layer is; if trained, they keep a group that uses
+        them from being frozen as a whole.
         """
         if id(node) not in self._found:
             inside = [self._has(child) for child in node.children]
@@ -40,10 +40,10 @@ class Trained:
 
 
 def freeze(graph: Graph, patterns: Sequence[str]) -> None:
-    """Freeze what `--freeze` names, and all that is inside; tied layers are frozen together.
+    """Freeze what `--freeze` names, with everything inside; tied layers are frozen together.
 
     Raises:
-        RequestError: a pattern fits nothing that has parameters, or one of several equal copies alone.
+        RequestError: a pattern matches nothing with parameters, or only one of several equal copies.
     """
     for pattern in patterns:
         found = list(_named(graph, graph.nodes, pattern))
@@ -58,7 +58,7 @@ def freeze(graph: Graph, patterns: Sequence[str]) -> None:
 
 
 def untrainable(graph: Graph) -> str:
-    """Why there is no training step, where there is none: the fact as a sentence, or nothing."""
+    """Why the network cannot be trained, as a sentence; empty if it can."""
     counts = [
         (stored * plain(product(shape)), node.frozen and not node.adapters)
         for node, stored, _ in walk(graph.nodes)
@@ -70,13 +70,13 @@ def untrainable(graph: Graph) -> str:
 
 
 def check_trains(graph: Graph, instead: str) -> None:
-    """Raise `RequestError` where all parameters are frozen; `instead` is what can be asked for."""
+    """Raises `RequestError` if all parameters are frozen; `instead` is what can be asked for."""
     if reason := untrainable(graph):
         raise RequestError(f"{graph.path}: {reason}: leave a layer trained, or ask for {instead}")
 
 
 def idle(graph: Graph) -> list[Diagnostic]:
-    """A warning for each `frozen=` on what has no parameters, in any of its copies and calls."""
+    """A warning for each `frozen=` on an item without parameters in any of its copies and calls."""
     places: dict[Scalar, tuple[Node, bool]] = {}
     for node, _, _ in walk(graph.nodes):
         if node.freezes is not None:
@@ -96,7 +96,7 @@ def idle(graph: Graph) -> list[Diagnostic]:
 
 
 def _named(graph: Graph, nodes: list[Node], pattern: str, prefixes: tuple[str, str] = ("", "")) -> Iterator[Node]:
-    """The nodes whose name or id fits; `prefixes` begin their ids in the first and in the last of equal copies."""
+    """The nodes whose name or id matches; `prefixes` begin their ids in the first and in the last of equal copies."""
     for node in nodes:
         first, last = node.id, prefixes[1] + node.id[len(prefixes[0]) :]
         if node.segment.isdigit():

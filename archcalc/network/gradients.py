@@ -1,6 +1,6 @@
-"""What the backward pass costs: which gradients are needed, and the products that give them.
+"""The cost of the backward pass: which gradients are needed, and the products that compute them.
 
-A layer runs backward if a parameter that is trained lies behind it and an output of the model in front of it.
+A layer runs backward if it depends on a trained parameter and an output of the model depends on it.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ class Backward:
 
     Attributes:
         node: the layer.
-        needs: for each of its inputs whether its gradient is needed.
-        stored: how many copies of it run so, each with weights of its own; runs: how often, for one sample.
-        copies: for each group of copies around it, the outermost first, which of them.
-        beside: whether a gradient arrives at further outputs of it alone.
+        needs: for each input, whether its gradient is needed.
+        stored: how many copies run this way, each with its own weights; runs: how often, for one sample.
+        copies: which copy of each group around it, the outermost first.
+        beside: whether a gradient arrives only at its further outputs.
     """
 
     node: Node
@@ -39,7 +39,7 @@ class Backward:
     beside: bool = False
 
     def but(self, **changes: object) -> Backward:
-        """The same with other values: as `dataclasses.replace`, but several times faster."""
+        """The same with other values, like `dataclasses.replace` but several times faster."""
         other = object.__new__(Backward)
         other.__dict__.update(self.__dict__, **changes)
         return other
@@ -57,14 +57,14 @@ class Backward:
 def backward_macs(graph: Graph) -> int:
     """Multiply-accumulates of a whole backward pass, for the whole batch.
 
-    The gradient of an input of the model is not computed; of equal copies the first may lack the
-    gradient of its input that all others need.
+    The gradient of a model input is not computed. The first of equal copies may not need the gradient of its input,
+    which all others need.
     """
     return sum(one.macs(graph.batch) for one in backward(graph))
 
 
 def backward(graph: Graph) -> Iterator[Backward]:
-    """The layers that run backward, last ones first; copies that need different gradients apart."""
+    """The layers that run backward, last first; copies that need different gradients are listed apart."""
     flows: dict[int, bool] = {}
     _forward(graph.nodes, flows)
     yield from _through(
@@ -79,7 +79,7 @@ def _family(tensor: Tensor) -> Iterator[int]:
 
 
 def sources(node: Node) -> tuple[Tensor, ...]:
-    """The inputs that a gradient of the layer's output is passed on to; whole numbers have none."""
+    """The inputs that receive a gradient from the layer's output; whole numbers have none."""
     return () if node.layer is None or node.exit.integer else node.layer.sources(*node.inputs)
 
 
@@ -89,7 +89,7 @@ Flows = MutableMapping[int, bool]
 
 
 class _Over(Flows):
-    """What is known of the tensors of one copy, over what is known of all `below`, but for those that it makes anew."""
+    """What is known of one copy's tensors, layered over `below`, except for those the copy makes anew."""
 
     def __init__(self, below: Flows, stale: set[int]) -> None:
         self._own: dict[int, bool] = {}

@@ -20,17 +20,17 @@ from archcalc.quantity import plain, product
 from archcalc.records import NamedTuple
 from archcalc.source import Scalar
 
-# Groups that have no scope of their own.
+# Groups without a scope of their own.
 INLINE = ("branch", "shortcut", "step")
 
 
 class Adapter(NamedTuple):
-    """Two matrices beside one of a layer, whose product is added to it (LoRA, Hu et al. 2021).
+    """Two matrices whose product is added to a layer's matrix (LoRA, Hu et al. 2021).
 
     Attributes:
-        name: what they are called beside the layer's own parameters.
+        name: what they are called next to the layer's own parameters.
         place: which input the matrix reads; -1 for what the layer makes inside.
-        rank: of the product. columns, rows: sizes of what is read and of what is given.
+        rank: of the product. columns, rows: input and output size.
     """
 
     name: str
@@ -41,12 +41,12 @@ class Adapter(NamedTuple):
 
     @property
     def shapes(self) -> tuple[Shape, Shape]:
-        """Of the matrix that reads, and of the one that gives."""
+        """The shapes of the matrix applied first and of the second one."""
         return (self.rank, self.columns), (self.rows, self.rank)
 
     @property
     def numbers(self) -> int:
-        """Numbers in both."""
+        """Elements of both."""
         return self.rank * (self.columns + self.rows)
 
 
@@ -54,27 +54,27 @@ class Node:
     """A layer, or a group of them, in the graph.
 
     Attributes:
-        id: where it stands, as `stem.conv`; of copies the first one's, as `encoder.0.attention`.
-        segment: the last part of the id; of unequal copies the number of the first.
+        id: its path, e.g. `stem.conv`; for copies that of the first, e.g. `encoder.0.attention`.
+        segment: the last part of the id; for unequal copies the number of the first.
         op: the layer's name, the block's, or `repeat`, `branch`, `expert`.
         layer: the layer with its arguments; None for a group.
         inputs: what it reads, the tensor before it first.
-        output: what comes out of it, after all its copies.
-        exit: what comes out of one copy.
-        further: what comes out of one copy beside `exit`, by name: what the block declares, the next values of states.
-        states: what goes from copy to copy beside the tensor before it, in this copy, by name.
-        gathered: the ids of what its copies give, where that is read from outside of them.
-        arguments: those of a block's call; defaulted: the names of those that the call leaves to their defaults.
+        output: its output, after all its copies.
+        exit: the output of one copy.
+        further: further outputs of one copy, by name: those the block declares, the next values of states.
+        states: the states passed from copy to copy, in this copy, by name.
+        gathered: the ids of its copies' outputs that are read from outside.
+        arguments: those of a block's call; defaulted: the names of those left to their defaults.
         children: the layers inside it.
         weights: how many copies of it are stored; work: how many of them run for one sample;
             active: how many of the stored ones a position uses.
-        listed: of the steps of a scan what one of them gives, and what stands for that of all of them; `work` is how
-            many there are.
-        copies: how many times it stands one after the other (`repeat`).
-        params, buffers: named shapes that belong to this node alone; tied: names of parameters
-            that are another node's, with that node; tied_to: the node that `tie=` named.
+        listed: for the steps of a scan, the output of one step and the tensor that stands for all of them; `work` is
+        the number of steps.
+        copies: how many times it is repeated in sequence (`repeat`).
+        params, buffers: named shapes that belong to this node alone; tied: names of parameters that belong to another
+        node, with that node; tied_to: the node that `tie=` named.
         macs, other_flops, masked_macs: of this node alone, for one sample.
-        adapters: of low rank beside its matrices, which are trained whether or not they are.
+        adapters: low-rank adapters of its matrices, trained whether or not the matrices are.
         cached: whether generation keeps its output for each position.
         frozen: whether the parameters are not trained; freezes: where the spec says so, or the opposite.
     """
@@ -141,19 +141,19 @@ class Node:
 
     @property
     def told(self) -> str:
-        """The id that people know: that of the loop for its ends."""
+        """The id to show: for the ends of a loop, that of the loop."""
         return self.id if self.layer is None or self.layer.shown else self.id.rpartition(".")[0] or self.id
 
     @property
     def inline(self) -> bool:
-        """Whether the layers inside it belong to the scope around it: lists written in place."""
+        """Whether the layers inside it belong to the scope around it, as in inline lists."""
         if self.layer is None:
             return self.op in INLINE and not self.block
         return bool(self.children) and not self.layer.scope
 
     @property
     def learns(self) -> bool:
-        """Whether it computes with parameters, its own or another's, that are trained."""
+        """Whether it computes with trained parameters, its own or another node's."""
         return bool(self.adapters) or self.learns_itself
 
     @property
@@ -171,24 +171,24 @@ class Node:
 
     @property
     def is_expert(self) -> bool:
-        """Whether it stands for the experts of a mixture."""
+        """Whether it represents the experts of a mixture."""
         return self.op == "expert" and not self.block
 
     def runs(self, stored: int, work: int, batch: int) -> int:
-        """How often it runs for a batch, where `stored` copies of it are stored and `work` run for one sample.
+        """How often it runs for a batch, if `stored` copies are stored and `work` of them run for one sample.
 
-        What depends on parameters alone runs once, each copy with its own.
+        A layer that depends only on parameters runs once for each copy.
         """
         return work * batch if self.exit.batched else stored
 
     @property
     def entries(self) -> tuple[Tensor, ...]:
-        """What a group starts from: the tensor before it, and its states."""
+        """The inputs of a group: the tensor before it, and its states."""
         return (*self.inputs, *self.states.values()) if self.states else self.inputs
 
     @property
     def titled_inputs(self) -> list[tuple[str, Tensor]]:
-        """What it reads with what each is called: `input`, `input 2`, or `input weight` by the key that names it."""
+        """Its inputs with their titles: `input`, `input 2`, or `input weight` after the key that names it."""
         own = self.layer.tensors if self.layer is not None else []
         plain = len(self.inputs) - len(own)
         titles = ["input" if plain == 1 else f"input {index + 1}" for index in range(plain)]
@@ -202,9 +202,9 @@ class Node:
 
 
 def gather(node: Node, inner: tuple[str, ...], output: str | None) -> list[Tensor | None]:
-    """What all copies of a node give, or those of a named node inside each of them; None for one that does not.
+    """The outputs of all copies of a node, or of a named node inside each of them; None for one without.
 
-    Each group on the way notes what has to come out of it.
+    Each group on the way records what has to come out of it.
     """
     path = ".".join((*inner, output or ""))
     copies = node.children if node.unfolded else [node]
@@ -226,16 +226,16 @@ def gather(node: Node, inner: tuple[str, ...], output: str | None) -> list[Tenso
 def assign_ids(nodes: list[Node], prefix: str = "") -> None:
     """Give every node its id: its name, or its op with a number where its scope has several.
 
-    A name that is an attribute of every PyTorch module ends in `_`, as `half_` for `half`.
+    A name that is an attribute of every PyTorch module gets a trailing `_`: `half_` for `half`.
 
-    A scope is the model, a block's call, a repeat's copy or an expert; the ids of layers are then
-    the paths of a PyTorch module with one class for each scope.
+    A scope is the model, a block's call, a repeat's copy or an expert, so the ids of layers are the paths in a PyTorch
+    module with one class for each scope.
     """
     scope = list(in_scope(nodes))
     ops = Counter(node.op for node in scope if not node.name)
     taken = {node.name for node in scope if node.name}
     alone = {op for op, count in ops.items() if count == 1} - taken - MODULE_ATTRIBUTES
-    taken |= alone  # six of `relu` do not take the name of a `relu6`
+    taken |= alone  # a sixth `relu` does not take the name of a `relu6`
     seen: Counter[str] = Counter()
     for node in scope:
         if node.name:
@@ -246,7 +246,7 @@ def assign_ids(nodes: list[Node], prefix: str = "") -> None:
         elif node.op in alone:
             node.segment = node.op
         else:
-            joint = "_" if node.op[-1].isdigit() else ""  # the first of several `relu6` is no `relu61`
+            joint = "_" if node.op[-1].isdigit() else ""  # the first of several `relu6` is not `relu61`
             numbered = ops[node.op] > 1 or node.op in MODULE_ATTRIBUTES
             node.segment = node.op
             while numbered and (node.segment == node.op or node.segment in taken):
@@ -272,7 +272,7 @@ def assign_ids(nodes: list[Node], prefix: str = "") -> None:
 
 
 def in_scope(nodes: list[Node]) -> Iterator[Node]:
-    """The nodes of one scope in the order of the spec."""
+    """The nodes of one scope, in the order of the spec."""
     for node in nodes:
         yield node
         if node.inline:
@@ -300,9 +300,9 @@ class Graph:
     """A network with its shapes filled in.
 
     Attributes:
-        steps: its document's items with everything looked up; they serve for other settings too.
+        steps: its document's resolved items, which can be reused with other settings.
         inputs: the tensors it reads, by name; the only input of a model is named `input`.
-        outputs: what it gives, by name.
+        outputs: the tensors it returns, by name.
         nodes: its layers in order, inner ones as children.
     """
 
@@ -330,16 +330,16 @@ class Graph:
 
     @property
     def model(self) -> str:
-        """The model's name, with the variant where one was chosen."""
+        """The model's name, with the variant if one was chosen."""
         name = self.document.model.text
         return f"{name}@{self.variant}" if self.variant else name
 
     @cached_property
     def largest_output(self) -> int:
-        """Elements of the largest tensor that a layer gives for one sample."""
+        """Elements of the largest output of a layer for one sample."""
         return max((plain(product(node.output.shape)) for node, _, _ in walk(self.nodes)), default=0)
 
     @property
     def path(self) -> str:
-        """The path the spec was read from, as it was given."""
+        """The path of the spec, as given."""
         return self.document.source.path

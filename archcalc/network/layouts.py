@@ -1,4 +1,4 @@
-"""How layers connect the layouts of tensors: what they want, what they join, what comes out."""
+"""How layers connect the layouts of tensors: which they need, which they join, which they produce."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from archcalc.layers.base import Layer, ShapeError, decided
 from archcalc.layers.layout import ENDS, LAYOUTS, DisagreementError, Group
 from archcalc.layers.tensor import Tensor, Want
 
-# Takes note of two layers that want a tensor, or what a layer wants of it, in different layouts: the
-# layer, its inputs, the error, the tensor, what the layer wants, and the operand that is joined.
+# Called when two layers need a tensor, or what a layer needs of it, in different layouts: with the
+# layer, its inputs, the error, the tensor, the layout the layer needs, and the operand that is joined.
 Differ = Callable[[Layer, "tuple[Tensor, ...]", DisagreementError, Tensor, "Want | None", "int | None"], None]
 
 
 def agree(layer: Layer, inputs: tuple[Tensor, ...], by: Any, differ: Differ) -> Group | None:
-    """Decide what the layer `by` wants of its inputs, and join those whose elements it passes on.
+    """Decide the layouts that the layer `by` needs, and join those of inputs whose elements it passes on.
 
-    The group that they form, for `lay`; None where the output has a layout of its own.
+    Returns the group they form, for `lay`; None if the output has a layout of its own.
     """
     for want in layer.wanted(*inputs):
         group = want[0].group
@@ -47,7 +47,7 @@ def agree(layer: Layer, inputs: tuple[Tensor, ...], by: Any, differ: Differ) -> 
 
 
 def lay(layer: Layer, inputs: tuple[Tensor, ...], together: Group | None, y: Tensor, by: Any) -> None:
-    """Give the output of a layer, and its further outputs, the group that they belong to."""
+    """Give a layer's output and further outputs their group."""
     given = layer.gives(*inputs)
     if given is not None:
         group = Group(given, by)
@@ -64,12 +64,12 @@ def lay(layer: Layer, inputs: tuple[Tensor, ...], together: Group | None, y: Ten
 
 
 def widest(inputs: tuple[Tensor, ...]) -> Tensor:
-    """The tensor whose axes a layer works along: of those that stand side by side one with the most."""
+    """The tensor whose axes a layer works along: of those side by side, one with the most axes."""
     return max(inputs, key=lambda x: x.rank)
 
 
 def conflict(op: str, x: Tensor, error: DisagreementError, operand: int | None = None) -> ShapeError:
-    """The error of a tensor that two layers want in different layouts."""
+    """The error for a tensor that two layers need in different layouts."""
     (first, one), (second, other) = error.first, error.second
     return ShapeError(
         "SHP102",

@@ -1,4 +1,4 @@
-"""A graph of one line, for the calculator: no file needed."""
+"""The graph of a single line, without a file."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def line_graph(line: str, sizes: str, batch: int = 1) -> Graph:
 
     Raises:
         SpecError: the line is not a valid layer, or does not fit the input.
-        RequestError: the sizes are not sizes.
+        RequestError: the sizes are invalid.
     """
     findings = Findings()
     document = line_document(line, sizes, {}, findings)
@@ -30,7 +30,7 @@ def line_graph(line: str, sizes: str, batch: int = 1) -> Graph:
 
 
 def line_document(line: str, sizes: str, names: Mapping[str, int], findings: Findings) -> Document:
-    """A line as a document, whose hparams are `names`; they may stand among the sizes and in the line."""
+    """A line as a document whose hparams are `names`; they may be used in the sizes and in the line."""
     source = Source("<line>", line)
     document = Document(source, Scalar(line, source, 1, 1, 1, len(line) + 1))
     for name, value in names.items():
@@ -44,7 +44,7 @@ def line_document(line: str, sizes: str, names: Mapping[str, int], findings: Fin
 
 
 def split_sizes(sizes: str, names: Collection[str] = ()) -> list[str]:
-    """The words of `3xHxW`, of which `names` may be names."""
+    """The parts of `3xHxW`; those in `names` may be names."""
     words = [word.strip() for word in sizes.replace("×", "x").split("x")]
     good = all(word in names or (word.isascii() and word.isdigit() and int(word) > 0) for word in words)
     if not good or len(words) > 8:

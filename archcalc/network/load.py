@@ -1,4 +1,4 @@
-"""From a file to a graph, the one way in for commands and the Python interface."""
+"""From a file to a graph: the one entry point for commands and the Python interface."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def split_variant(spec: str) -> tuple[str, str | None]:
-    """`spec.yaml@large` as its path and variant; a file of that whole name comes first."""
+    """`spec.yaml@large` as path and variant; a file with that whole name takes precedence."""
     path, at, variant = spec.rpartition("@")
     if not at or not path or not variant or os.sep in variant or os.path.exists(spec) or spec in NAMED:
         return spec, None
@@ -42,13 +42,13 @@ def load_graph(
     """Read, check and shape the spec at `spec`, a path that may end in `@variant`.
 
     Args:
-        batch: the batch size; by default what the spec's `run:` says, or 1.
-        freeze: names of layers and groups that are not trained, whatever the spec says; `*` stands for any letters.
-        said: how it is to be run, for what of it is not trained and has adapters.
+        batch: the batch size; by default that of the spec's `run:`, or 1.
+        freeze: names of layers and groups that are not trained, whatever the spec says; `*` matches any letters.
+        said: the run settings, for frozen parameters and adapters.
 
     Raises:
-        SpecError: the spec is not valid; all findings of the phase that failed.
-        RequestError: the file cannot be read, or a variant, a setting or what is to be frozen does not exist.
+        SpecError: the spec is invalid; it has all findings of the phase that failed.
+        RequestError: the file cannot be read, or a variant, a setting or a name in `freeze` does not exist.
     """
     path, variant = split_variant(spec)
     return build_graph(read(path), variant, given, batch, freeze, said)
@@ -79,22 +79,22 @@ def with_batch(graph: Graph, batch: int) -> Graph:
     if batch < graph.batch or graph.largest_output * batch > LARGEST_TENSOR:
         return graph_at(graph.document, graph.steps, graph.variant, graph.given, batch)
     check_batch(batch)
-    other = copy(graph)  # with more samples no shape changes, and what one layer refuses so few of, none does
+    other = copy(graph)  # more samples change no shape, and no layer refuses them
     other.batch = batch
     return other
 
 
 class Networks:
-    """The networks of one spec, its own and its variants'; it is read and resolved once for all of them."""
+    """The networks of one spec and its variants; the spec is read and resolved once for all of them."""
 
     def __init__(self, source: Source) -> None:
         self.source = source
-        self._findings = Findings()  # of reading it
+        self._findings = Findings()  # from reading it
         self._document: Document | None = None
         self._first: Graph | None = None
 
     def graph(self, variant: str | None, batch: int | None = None) -> Graph:
-        """The network of a variant, or with None the spec's own. Raises as `load_graph` does."""
+        """The network of a variant, or of the spec itself with None. Raises as `load_graph` does."""
         if self._first is not None:
             batch = batch or self._first.document.batch(variant)
             return graph_at(self._first.document, self._first.steps, variant, {}, batch)
@@ -104,7 +104,7 @@ class Networks:
         return self._first
 
     def may_have(self, variant: str | None) -> bool:
-        """Whether the spec has a variant, as far as it can be read. Raises `SpecError` where it cannot at all."""
+        """Whether the spec has a variant, as far as it can be read. Raises `SpecError` if it cannot be read at all."""
         return variant is None or variant in self._read().variants or bool(self._findings)
 
     def _read(self) -> Document:
@@ -114,13 +114,13 @@ class Networks:
 
 
 def check_batch(batch: int) -> None:
-    """Raises `RequestError` for what is no batch size."""
+    """Raises `RequestError` for an invalid batch size."""
     if not 1 <= batch < 2**40:
         raise RequestError(f"the batch must be a whole number from 1 to {2**40 - 1:,}, not {batch}")
 
 
 def parsed(source: Source, findings: Findings) -> Document:
-    """The document in `source`. Raises `SpecError` when there is none at all."""
+    """The document in `source`. Raises `SpecError` if there is none at all."""
     document = parse_document(source, findings)
     if document is None:
         findings.raise_if_any()
@@ -131,14 +131,14 @@ def parsed(source: Source, findings: Findings) -> Document:
 def document_graph(
     document: Document, variant: str | None, given: Mapping[str, str], batch: int, findings: Findings
 ) -> Graph:
-    """As `load_graph`, from a document; `findings` holds what was wrong with it so far."""
+    """As `load_graph`, from a document; `findings` holds its errors so far."""
     settings = settle(document, variant, given, findings)
     steps = resolve(document, findings)
     return graph_of(document, steps, settings, variant, given, batch, findings)
 
 
 def graph_at(document: Document, steps: list[Step], variant: str | None, given: Mapping[str, str], batch: int) -> Graph:
-    """As `document_graph`, from a document that was resolved before, for whatever settings."""
+    """As `document_graph`, from a document that is already resolved, with any settings."""
     check_batch(batch)
     findings = Findings()
     settings = settle(document, variant, given, findings)
@@ -155,7 +155,7 @@ def graph_of(
     findings: Findings,
     builder_of: Callable[[Findings, Mapping[str, Any], int], Builder] = Builder,
 ) -> Graph:
-    """The graph of a document whose steps and settings are known; `findings` holds what was wrong so far."""
+    """The graph of a document whose steps and settings are known; `findings` holds its errors so far."""
     findings.raise_if_any()
 
     inputs = {name or "input": Tensor(shape, None, None) for name, shape in settings.inputs.items()}
@@ -175,7 +175,7 @@ def graph_of(
     if not outputs:
         outputs = {builder.nodes[-1].id if builder.nodes else "input": last}
     graph = Graph(document, steps, settings, variant, dict(given), batch, inputs, outputs, builder.nodes)
-    if (run := document.tuned(variant)) is not None and (run.freeze or run.lora):  # few runs ask for it
+    if (run := document.tuned(variant)) is not None and (run.freeze or run.lora):  # imported on demand: few runs ask
         from archcalc.network.freezing import freeze
 
         freeze(graph, run.freeze)

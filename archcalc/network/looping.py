@@ -1,4 +1,4 @@
-"""Loops: copies that hand on states, and layers on every entry of a tensor."""
+"""Loops: copies that pass on states, and layers on every entry of a tensor."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from archcalc.quantity import plain
 
 
 class Looping(Expander):
-    """Runs the steps that go through something."""
+    """Runs the steps that iterate over something."""
 
     def _starts(self, step: Step, scope: Scope, x: Tensor | None) -> dict[str, Tensor]:
-        """What the states of a loop start from."""
+        """The initial states of a loop."""
         found: dict[str, Tensor] = {}
         for one in step.carried:
             if isinstance(one.start, Ref):
@@ -32,7 +32,7 @@ class Looping(Expander):
         return found
 
     def _no_copies(self, step: Step, scope: Scope, x: Tensor) -> Node:
-        """What the name of a repeat without copies stands for: its states are what they start from."""
+        """The value of a repeat without copies: its states keep their initial values."""
         node = Node(step.op.text, step.op, (x,), x)
         node.unfolded = True
         node.further = self._starts(step, scope, x)
@@ -45,7 +45,7 @@ class Looping(Expander):
     def _turn(
         self, step: Step, scope: Scope, x: Tensor | None, values: Mapping[str, Any], which: int, states: dict[str, Tensor]
     ) -> tuple[Tensor, Node | None, dict[str, Tensor]]:  # fmt: skip
-        """A copy with values of its own, that starts from `states`; what the states are after it."""
+        """A copy with values of its own that starts from `states`; returns the states after it."""
         around = Scope({**scope.values, **values}, None, scope)
         aliases = {name: Started(tensor) for name, tensor in states.items()}
         around.layers.update({name: (alias, None) for name, alias in aliases.items()})
@@ -58,7 +58,7 @@ class Looping(Expander):
     def _each(
         self, step: Step, over: list[tuple[str, Ref | None]], scope: Scope, x: Tensor | None
     ) -> tuple[Tensor, Node | None]:
-        """The layers of an `each` on every entry, as if entries were samples."""
+        """The layers of an `each` on every entry, as if the entries were samples."""
         if x is None and over[0][1] is None:
             self.fail(
                 "SPC008", "`each` has no layer before it", step.op, "the model has several inputs: write each: NAME"
@@ -112,5 +112,5 @@ class Looping(Expander):
                 self.fail("SHP107", f"`{step.op.text}` goes through {what}", step.op, "give both the same number")
 
     def _end(self, step: Step, layer: Layer, x: Tensor, *beside: Tensor) -> Tensor:
-        """The tensor at one end of an `each`; of those `beside` it has as many samples."""
+        """The tensor at one end of an `each`, with as many samples as those `beside` it."""
         raise NotImplementedError

@@ -1,4 +1,4 @@
-"""What a repeat goes through: names with a value for each copy."""
+"""The variables of a repeat: names with a value for each copy."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from typing import Any, Union
 from archcalc.language.values import Value
 from archcalc.source import Scalar
 
-# One value for each copy, or how many copies there are, which are numbered from 0.
+# One value for each copy, or the number of copies, which are then numbered from 0.
 Values = Union["list[tuple[Scalar, Value]]", "tuple[Scalar, Value]"]
 
 
 class Loop:
-    """The names of a repeat, each with its place and what it goes through."""
+    """The variables of a repeat, each with its place and its values."""
 
     def __init__(self, place: Scalar) -> None:
         self.place = place
         self.names: dict[str, tuple[Scalar, Values]] = {}
 
     def written(self) -> list[Value]:
-        """Every value, for what looks at the names in them."""
+        """Every value, for collecting the names in them."""
         found: list[Value] = []
         for _, values in self.names.values():
             found += [value for _, value in values] if isinstance(values, list) else [values[1]]
@@ -28,7 +28,7 @@ class Loop:
 
 
 class Turns:
-    """The values of a loop's names, copy by copy."""
+    """The values of a loop's variables, copy by copy."""
 
     def __init__(self, copies: int, values: Mapping[str, Sequence[Any]]) -> None:
         self.copies = copies

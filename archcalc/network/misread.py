@@ -1,4 +1,4 @@
-"""Shapes that PyTorch computes with, and that were probably meant otherwise: what a layer reads as channels or features."""
+"""Valid shapes that were probably meant otherwise: what a layer reads as channels or features."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CHANNELS_LAST_INPUT = "SHP114"
 BATCH_IN_INPUT = "SHP115"
 MEAN_OVER_CHANNELS = "SHP116"
 
-# So many channels has an image in grey or in colour.
+# The channels of a greyscale or colour image.
 _IMAGE_CHANNELS = (1, 3)
 
 
@@ -38,7 +38,7 @@ class Misreading(Diagnostic):
 
 
 def misread(graph: Graph) -> list[Misreading]:
-    """What was probably meant otherwise, in order of place; each place once."""
+    """The probable misreadings, by place, each place once."""
     found: dict[tuple[int, int], Misreading] = {}
     for one in _found(graph):
         found.setdefault((one.place.line, one.place.column), one)
@@ -48,7 +48,7 @@ def misread(graph: Graph) -> list[Misreading]:
 def _found(graph: Graph) -> Iterator[Misreading]:
     inputs = {input.name.text if input.name else "input": input for input in graph.document.inputs}
     raw = {id(tensor): inputs[name] for name, tensor in graph.inputs.items() if not inputs[name].layout}
-    means: dict[int, Node] = {}  # the tensors that were averaged over their channels, and what did it
+    means: dict[int, Node] = {}  # tensors averaged over their channels, and the layer that did it
     for node, _, _ in walk(graph.nodes):
         if node.layer is None or not node.inputs:
             continue
@@ -122,14 +122,14 @@ def _read_as_image(node: Node, x: Tensor, input: Input) -> Iterator[Misreading]:
 
 
 def _or_state(input: Input, x: Tensor, layout: str, what: str) -> str:
-    """What to write at the input where the reading is right."""
+    """What to write at the input if the reading is right."""
     name = input.name.text if input.name else "input"
     return f"; if {what} meant, write `{stating(name, str(x), layout)}`"
 
 
 def _loses_channels(layer: Layer | None, x: Tensor) -> bool:
-    """Whether it is a mean over the channels of an image or a signal, which then are gone."""
-    if not REGISTRY.registered("mean"):  # most networks have none, and need not read its file
+    """Whether it is a mean over the channels of an image or a signal, which removes them."""
+    if not REGISTRY.registered("mean"):  # imported on demand: most networks have no reduction
         return False
     from archcalc.layers.reduction import Mean
 

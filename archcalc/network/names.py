@@ -1,4 +1,4 @@
-"""Which names mean something at a point of a spec, and what to say of those that do not."""
+"""Which names are defined at a point of a spec, and what to say of those that are not."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from archcalc.source import Node, Scalar
 
 
 def split_reference(text: str) -> tuple[str, str | None] | None:
-    """`encoder.h` as the name of a layer and of its output; None for what names nothing."""
+    """`encoder.h` as the name of a layer and of its output; None if it is not a name."""
     name, dot, output = text.partition(".")
     if not is_identifier(name) or (dot and not (output.isascii() and output.replace("_", "0").isalnum())):
         return None
     return name, output if dot else None
 
 
-# Behind the name of a repeat: what all its copies give.
+# After the name of a repeat: the outputs of all its copies.
 ALL = ".*"
 AN_ARGUMENT = "an argument of a block must be a number, a size or the name of an earlier layer"
 
 
 class Names:
-    """A scope while it is read: the layers named so far, and the values that expressions may use.
+    """A scope while it is read: the layers named so far, and the values expressions may use.
 
     Args:
         findings: where errors go.
         values: hparams, dims and arguments of the block.
         blocks: the names of all blocks, for advice.
         inputs: the names of the model's inputs, for advice.
-        arguments: the arguments of the block; each may turn out to be a layer. None outside of blocks.
+        arguments: the arguments of the block; each may turn out to be a layer. None outside blocks.
         parent: the scope around a repeat's body.
-        loop: the names that the repeat goes through.
+        loop: the variables of the repeat.
     """
 
     def __init__(
@@ -62,12 +62,12 @@ class Names:
         self.parent = parent
         self.items: list[Item] = []
         self.steps: dict[str, Step] = {}  # what the names stand for
-        self.states: set[str] = set()  # names of what goes from copy to copy of a loop
-        self.wrong: set[str] = set()  # names of what could not be read
-        self.around: Names | None = parent.around if parent else None  # what the body of an `each` does not see
+        self.states: set[str] = set()  # names of a loop's states
+        self.wrong: set[str] = set()  # names of items that could not be read
+        self.around: Names | None = parent.around if parent else None  # layers that the body of an `each` cannot see
 
     def inner(self, loop: Collection[str] = ()) -> Names:
-        """A scope inside this one, for the body of a repeat, which may go through values of some names."""
+        """A scope inside this one, for the body of a repeat, with its variables."""
         arguments = self.arguments if self.in_block else None
         return Names(self.findings, self.values, self.blocks, self.inputs, arguments, self, loop)
 
@@ -78,7 +78,7 @@ class Names:
         return inner
 
     def value_named(self, name: str) -> str | None:
-        """What kind of value has this name; None where none has it."""
+        """The kind of value with this name; None if there is none."""
         if name in self.loops:
             return "a value that a repeat goes through"
         if name in self.arguments:
@@ -86,7 +86,7 @@ class Names:
         return "an hparam or dim" if name in self.values else None
 
     def find(self, name: str) -> bool:
-        """Whether a layer of this name stands before, here or around."""
+        """Whether an earlier layer here or around has this name."""
         scope: Names | None = self
         while scope is not None:
             if name in scope.layers:
@@ -95,20 +95,20 @@ class Names:
         return False
 
     def all_layers(self) -> list[str]:
-        """All names a reference could use."""
+        """All names a reference may use."""
         return list(self.layers) + (self.parent.all_layers() if self.parent else [])
 
     def define(self, name: Scalar, stands_for: Node | None = None) -> None:
         """Add the name of a layer; a clash is an error.
 
-        An entry or a state may have the name of the tensor around that it stands for, as in `for x in x:`.
+        An entry or a state may share the name of the tensor outside that it stands for, as in `for x in x:`.
         """
         same = isinstance(stands_for, Scalar) and stands_for.text == name.text
         if same and self.parent is not None and (self.parent.find(name.text) or name.text in self.arguments):
             self.layers[name.text] = name
             return
         scope: Names | None = self
-        check_name(name, self.findings, taken=("input",))  # what reads it is not wrong as well
+        check_name(name, self.findings, taken=("input",))  # so that what reads it is not reported as well
         if what := self.value_named(name.text):
             self.findings.error("SPC011", f"`{name.text}` is already {what}", name, "choose another name")
             return
@@ -131,7 +131,7 @@ class Names:
         self.layers[name.text] = name
 
     def step(self, name: str) -> Step | None:
-        """What a name stands for, here or around; None for an input, an argument or a state."""
+        """The step a name stands for, here or around; None for an input, an argument or a state."""
         scope: Names | None = self
         while scope is not None:
             if name in scope.layers:
@@ -156,13 +156,13 @@ class Names:
         return False
 
     def sizes_in(self, value: Value) -> None:
-        """Look up the layers whose sizes an expression asks for; those that stand nowhere before are errors."""
+        """Look up the layers whose sizes an expression uses; unknown or later layers are errors."""
         if isinstance(value, (Expression, SizeExpression)):
             for size in value.sizes.values():
                 self.reference(size.name)
 
     def _each(self, scalar: Scalar, operand: bool) -> Ref:
-        """What all copies of a repeat give: the path of repeats, and an output of the innermost."""
+        """The outputs of all copies of a repeat: the path of repeats, and an output of the innermost."""
         nothing = Ref(scalar, "prev", None)
         if not operand:
             message = f"`{scalar.text}` stands for several tensors"
@@ -202,7 +202,7 @@ class Names:
         return Each(scalar, name, tuple(inner), output)
 
     def inside(self, scalar: Scalar) -> Ref:
-        """The layer that `scalar` names, which must stand before, or one inside it: `encoder.embed`."""
+        """The earlier layer that `scalar` names, or one inside it: `encoder.embed`."""
         name, *inner = scalar.text.split(".")
         if not (self.find(name) or name in self.arguments) and self._is_outside(name):
             help = "tie the layer outside instead: it stands after the `each`, and takes tie=EACH.LAYER by their names"
@@ -213,10 +213,10 @@ class Names:
         return self.reference(scalar)
 
     def reference(self, scalar: Scalar, in_call: bool = False, operand: bool = False) -> Ref:
-        """The layer that `scalar` names, which must stand before.
+        """The earlier layer that `scalar` names.
 
-        `in_call`: it is an argument of a block, which could be a number as well. `operand`: a list of layers may
-        stand in its place.
+        `in_call`: it is an argument of a block, so it could also be a number. `operand`: a list of layers may be used
+        instead.
         """
         if scalar.text.endswith(ALL):
             return self._each(scalar, operand)
@@ -229,7 +229,7 @@ class Names:
         name, output = parts
         if name == "prev" or self.find(name) or name in self.arguments:
             if output is not None and (step := self.step(name)) is not None and gives(step, output):
-                step.apart = True  # of copies the last one's
+                step.apart = True  # for copies, that of the last
             if output is not None and step is not None:
                 step.wanted.add(output)
             return Ref(scalar, name, output)
@@ -269,7 +269,7 @@ class Names:
 
 
 def gives(step: Step, output: str) -> bool:
-    """Whether a step has copies, each with a further output of this name that a block declares."""
+    """Whether a step has copies of a block that declares a further output of this name."""
     return step.block is not None and output in step.block.outputs and _is_repeated(step)
 
 
@@ -278,7 +278,7 @@ def _is_repeated(step: Step) -> bool:
 
 
 def _copied(step: Step) -> bool:
-    """Whether a step has copies; if so each is read apart from the others."""
+    """Whether a step has copies; if so, each is then read separately."""
     step.apart = step.apart or _is_repeated(step)
     return _is_repeated(step)
 

@@ -8,7 +8,7 @@ from archcalc.network.graph import Node
 
 
 def named_parameters(nodes: list[Node], prefix: str = "") -> Iterator[tuple[str, tuple[int, ...]]]:
-    """Name and shape of every parameter, each copy and expert for itself; tied ones come once."""
+    """Name and shape of every parameter, separately for each copy and expert; tied ones come once."""
     for node in nodes:
         first = int(node.segment) if node.segment.isdigit() else 0
         several = node.copies * node.weights > 1 or node.is_expert

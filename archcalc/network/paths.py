@@ -1,7 +1,7 @@
-"""What depends on the paths through a graph: its depth, and what a layer sees of the input.
+"""What depends on the paths through a graph: its depth, and receptive fields.
 
-Both are computed over the folded graph: a group of n equal copies is gone through twice, which
-shows by how much each further copy adds.
+Both are computed on the folded graph: a group of n equal copies is visited twice, which shows how much each further
+copy adds.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ Grow = Callable[[Value, Value, int], Value]
 def propagate(
     nodes: list[Node], values: MutableMapping[int, Value], rule: Rule, grow: Grow, state: Value = None
 ) -> None:
-    """Give every tensor of `nodes` a value; `values` maps the id of a tensor to its value.
+    """Compute a value for every tensor of `nodes`; `values` maps the id of a tensor to its value.
 
     Args:
-        rule: the value of a layer's output from its node and its inputs' values.
-        grow: the value after n copies from those after one and after two.
-        state: that of what goes from step to step of a scan, where it is not that of what it starts from.
+        rule: the value of a layer's output, given its node and its inputs' values.
+        grow: the value after n copies, given those after one and after two.
+        state: the value of a scan's states, if not that of their initial values.
     """
     for node, before in zip(nodes, [None, *nodes]):
         if not node.copies > 1:
             _through(node, values, rule, grow, state)
             continue
-        # Neither pass sees what the other leaves: copies further in start anew in the second.
+        # Neither pass sees the other's values: inner copies start anew in the second.
         first: dict[int, Value] = {}
         again = ChainMap({}, values)
         through_first = ChainMap(first, values)
         _through(node, through_first, rule, grow, state)
-        once = through_first[id(node.exit)]  # copies without layers give a tensor that was there
+        once = through_first[id(node.exit)]  # copies without layers return an existing tensor
         entry = running(node, before)
         if entry is not None:
             again[id(entry)] = once
@@ -75,7 +75,7 @@ def running(node: Node, before: Node | None) -> Tensor | None:
 
 
 def enter_copies(node: Node, values: MutableMapping[int, Value]) -> None:
-    """The first of several copies starts from what the layer before them gives, each from the states before it."""
+    """The first of several copies starts from the output of the layer before, each from the states before it."""
     for state in node.states.values():
         if id(state.origin) in values:
             values.setdefault(id(state), values[id(state.origin)])
@@ -94,7 +94,7 @@ def _enter(node: Node, values: MutableMapping[int, Value]) -> None:
 
 
 def depth(graph: Graph) -> int:
-    """How many layers with weights lie on the longest path from an input to an output."""
+    """The number of layers with weights on the longest path from an input to an output."""
     values: dict[int, Value] = {id(tensor): 0 for tensor in graph.inputs.values()}
 
     def rule(node: Node, inputs: list[Value]) -> int:
@@ -106,19 +106,19 @@ def depth(graph: Graph) -> int:
 
 
 EVERYTHING, NOTHING, UNKNOWN = "everything", "nothing", "unknown"
-# While going through: places are lost, but all elements of the tensor together see everything.
+# Used during propagation: places are lost, but all elements of the tensor together see everything.
 _SCATTERED = "scattered"
 
 
 def fields(graph: Graph) -> dict[int, Value]:
-    """What each tensor's elements see of the input: id of the tensor -> field.
+    """The receptive field of each tensor's elements: id of the tensor -> field.
 
     A field is a tuple with a `Field` for each axis of positions, `EVERYTHING`, `NOTHING` (of learned tensors), `UNKNOWN`,
     or None where positions no longer lie on the input's grid.
     """
     values: dict[int, Value] = {id(tensor): (ITSELF,) * len(tensor.positions) for tensor in graph.inputs.values()}
     inputs = list(graph.inputs.values())
-    # Of several inputs nobody says which one an axis belongs to.
+    # With several inputs, it is not known which one an axis belongs to.
     sizes = [int(inputs[0].shape[axis]) for axis in inputs[0].positions] if len(inputs) == 1 else None
 
     def rule(node: Node, seen: list[Value]) -> Value:
@@ -134,18 +134,18 @@ def fields(graph: Graph) -> dict[int, Value]:
 
 
 def _all(axes: Iterable[Field | None]) -> tuple[Field, ...] | None:
-    """The fields of all axes, or None where one of them is not known."""
+    """The fields of all axes, or None if one of them is unknown."""
     found = tuple(axes)
     return None if None in found else found  # type: ignore[return-value]
 
 
 def _is_constant(seen: tuple[Field, ...]) -> bool:
-    """Whether all elements see the same, whatever happens to them further on."""
+    """Whether all elements see the same, whatever later layers do to them."""
     return bool(seen) and all(axis.is_constant for axis in seen)
 
 
 def _whole(seen: Value, sizes: list[int] | None) -> Value:
-    """`EVERYTHING` for what is all of the input along every axis; along one without what borders add."""
+    """`EVERYTHING` if every axis is covered; else each covered axis is the whole input, without borders."""
     if not isinstance(seen, tuple) or not seen:
         return seen
     if sizes is None:
@@ -198,7 +198,7 @@ def _seen(node: Node, inputs: list[Value], sizes: list[int] | None) -> Value:
     windows = node.layer.field(node.exit, node.inputs[0])
     if windows is None:
         return _SCATTERED if node.layer.reorders and _spans(merged, node.inputs[0], sizes) else None
-    # Axes of which all elements see the same may have gone away; the others are still there, in their order.
+    # Axes whose elements all see the same may have been removed; the others are still there, in order.
     left = [index for index, axis in enumerate(merged) if len(windows) == len(merged) or not axis.is_constant]
     if len(left) != len(windows):
         return None
@@ -209,7 +209,7 @@ def _seen(node: Node, inputs: list[Value], sizes: list[int] | None) -> Value:
 
 
 def _rows(seen: Value, x: Tensor, sizes: list[int] | None) -> Along | None:
-    """The axes of a tensor along which everything is seen; None where that does not hold even of all its elements."""
+    """The axes along which everything is seen; None if not even all elements together see everything."""
     if isinstance(seen, Along):
         return seen
     if seen == _SCATTERED:
@@ -220,7 +220,7 @@ def _rows(seen: Value, x: Tensor, sizes: list[int] | None) -> Along | None:
 
 
 def _of_scattered(node: Node) -> Value:
-    """What is seen of a tensor whose places are lost: all of it by what mixes all its positions, or makes it a vector."""
+    """What is seen of a tensor without places: everything after a layer that mixes all positions or makes it a vector."""
     assert node.layer is not None
     if node.exit.rank == 1:
         return EVERYTHING
@@ -234,7 +234,7 @@ def _of_scattered(node: Node) -> Value:
 
 
 def _spans(seen: tuple[Field, ...], x: Tensor, sizes: list[int] | None) -> bool:
-    """Whether all elements of `x` together see everything: of each axis all from its first place to the last, without gaps."""
+    """Whether all elements of `x` together see everything: each axis from its first place to the last, without gaps."""
     if sizes is None:
         return True
     if not len(seen) == len(sizes) == len(x.positions):
@@ -247,7 +247,7 @@ def _spans(seen: tuple[Field, ...], x: Tensor, sizes: list[int] | None) -> bool:
 
 
 def _together(some: tuple[Field, ...], others: tuple[Field, ...], sizes: list[int] | None) -> tuple[Field, ...] | None:
-    """What is seen where both come together."""
+    """What is seen where both are combined."""
     if len(some) != len(others):
         return None
 

@@ -1,4 +1,4 @@
-"""Advice on a layer that cannot be computed: each change that may have been meant is tried, told and made an edit."""
+"""Advice on a layer that cannot be computed: each plausible change is tried, then described and offered as an edit."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from archcalc.network.scope import UNKNOWN
 from archcalc.network.steps import Step
 from archcalc.source import Mapping, Scalar, Sequence
 
-# A value without a name of the spec in it may be anything a layer takes.
+# A value that uses no name of the spec may be anything a layer takes.
 _ANY = r"\S+"
 
 
@@ -31,9 +31,9 @@ def advice(
     called: bool,
     hparams: Mapping_[str, object],
 ) -> Advice | str | None:
-    """What to do about the error of a layer: what makes it go away, and what then comes out.
+    """What to do about a layer's error: the changes that remove it, and the output they give.
 
-    `called`: it stands in a block, where numbers fit one call and perhaps not another; `hparams`: what `--set` may set.
+    `called`: the layer is in a block, where a number may fit one call and not another; `hparams`: what `--set` may set.
     """
     trial = _Trial(error, step, layer, inputs, samples)
     tried = [(change, y) for change in error.changes if (y := trial.outcome(change)) is not None]
@@ -52,14 +52,14 @@ def advice(
         if remedy.edits and not (called and re.search(r"\d", remedy.shown)):
             fixes.append(Fix(f"{verb}{words}", remedy.edits))
     text = _joined(told)
-    if len(fixes) < len(tried):  # a word of the line stands for other values elsewhere
+    if len(fixes) < len(tried):  # a word of the line has other values elsewhere
         text, fixes = f"{text.partition(' ')[2]} would do{' for this call' * called}", []
     text = error.help or "" if error.told else f"{text}; {error.help}" if error.help else text
     return Advice(text, fixes[0] if len(fixes) == 1 else None, tuple(fixes) if len(fixes) > 1 else ())
 
 
 def _about(argument: str | None, layer: Layer) -> str:
-    """What a key takes, or where it is said what the layer does."""
+    """What a key takes, or where the layer is described."""
     known = type(layer).arguments.get(argument or "")
     return known.about if known is not None else f"`archcalc layer {layer.op}` describes it"
 
@@ -71,7 +71,7 @@ def _joined(told: list[str]) -> str:
 
 
 def _hparam(change: Change, step: Step, hparams: Mapping_[str, object]) -> str | None:
-    """The hparam that is all there is to the one value that changes."""
+    """The hparam that alone is the one value that changes."""
     values = {name: value for name, _, value in step.deferred if isinstance(value, Expression)}
     names = [values[key].name for key in change.keys if key in values]
     whole = all(isinstance(value, int) for value in change.keys.values())
@@ -79,27 +79,27 @@ def _hparam(change: Change, step: Step, hparams: Mapping_[str, object]) -> str |
 
 
 class _Trial:
-    """Computes a layer that failed with something changed."""
+    """Recomputes a failed layer with something changed."""
 
     def __init__(self, error: ShapeError, step: Step, layer: Layer, inputs: tuple[Tensor, ...], samples: int) -> None:
         self.error, self.step, self.layer, self.inputs, self.samples = error, step, layer, inputs, samples
 
     def outcome(self, change: Change) -> Tensor | None:
-        """What comes out; `UNKNOWN` where something else is wrong as well, None where the same is."""
+        """The output; `UNKNOWN` if something else is wrong too, None if the error remains."""
         if change.line is not None:
             return change.reads or UNKNOWN
         other = copy(self.layer)
         for name, value in change.keys.items():
             other.__dict__[name] = type(other).defaults.get(name) if value is None else value
         if any(isinstance(type(other).arguments[name], Body) for name in change.keys):
-            return UNKNOWN  # a list of layers runs in the network alone
+            return UNKNOWN  # lists of layers run only in the network
         read = list(self.inputs)
         if change.reads is not None and read:
             read[change.operand or 0] = change.reads
         try:
             if other.takes_input:
                 other.accept(read[0])
-            # what is inside was not reached, or would read something else
+            # the layers inside were not reached, or would read something else
             if self.step.bodies and (len(read) < 2 or change.reads is not None):
                 return UNKNOWN
             y = other.infer(*(read or [UNKNOWN]))
@@ -111,7 +111,7 @@ class _Trial:
 
 
 class _Remedy:
-    """A change as it is told and made."""
+    """A change, in words and as edits."""
 
     def __init__(self, change: Change, step: Step, layer: Layer, hparams: Mapping_[str, object]) -> None:
         self.verb, self.where = "write ", ""
@@ -141,7 +141,7 @@ class _Remedy:
                 self.edits = with_values(step.op, first, words, _ANY) or None
 
     def _line(self, line: str, step: Step) -> None:
-        """Another line in the place of the layer's own."""
+        """Another line in place of the layer's own."""
         found = entry(step.op)
         written = found[0].items[found[1]] if found else None
         if isinstance(written, Mapping) and len(written.pairs) == 1:
@@ -156,7 +156,7 @@ class _Remedy:
             self.edits = (Edit(written, f"{line[:-1]}{name}]" if line.endswith("]") else f"{line}{name}"),)
 
     def _operand(self, line: str, step: Step, number: int) -> None:
-        """A layer behind an operand: a name becomes a list that starts from it."""
+        """A layer after an operand: a name becomes a list that starts from it."""
         place: Span | None = step.operands[number][1] if step.operands and number < len(step.operands) else None
         self.shown = f"[{line} from=NAME]"
         if isinstance(place, Scalar):

@@ -1,7 +1,7 @@
 """The syntax phase: which layer, block, key and name every item means.
 
-It looks at each item once, whether or not it is ever run, and collects all errors. What it leaves
-is a list of `Step`s whose values are constants or expressions, ready to be run many times.
+It looks at each item once, whether or not it is ever run, and collects all errors. The result is a list of `Step`s
+whose values are constants or expressions, ready to be run many times.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def resolve(document: Document, findings: Findings) -> list[Step]:
     try:
         return resolver.run()
     finally:
-        del resolver.bind  # the two hold each other, and the document
+        del resolver.bind  # the two refer to each other, and to the document
 
 
 class _Resolver:
@@ -150,7 +150,7 @@ class _Resolver:
     def _item(self, item: Item, names: Names) -> Step | None:
         op = item.op.text
         if item.unread is not None:
-            from archcalc.network.unread import Unread  # most items are read
+            from archcalc.network.unread import Unread  # most items are valid
 
             Unread(self.findings, self.blocks).tell(item, item.unread)
             return None
@@ -160,7 +160,7 @@ class _Resolver:
             step.loop = self.bind.loop(*item.loop, names)
             step.places["repeat"] = step.loop.place
             names = names.inner(step.loop.names)
-        if op in self.blocks:  # a block of the spec comes before a layer of the same name
+        if op in self.blocks:  # a block of the spec takes precedence over a layer of the same name
             step.block = self.blocks[op]
             self.calls.append((op, item.op))
             self.bind.block(step, step.block, item, names)
@@ -199,7 +199,7 @@ class _Resolver:
         return step
 
     def _unknown_layer(self, op: Scalar, names: Names) -> None:
-        from archcalc.spelling.unknown import advice_on_name  # only a spec with an unknown layer pays for it
+        from archcalc.spelling.unknown import advice_on_name  # imported only for an unknown layer
 
         help = advice_on_name(op, list(self.blocks))
         if op.text in names.arguments:

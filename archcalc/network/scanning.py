@@ -15,7 +15,7 @@ from archcalc.quantity import plain
 
 
 class Scanning(Looping):
-    """Runs the steps of a `scan` once for all: what each costs, all cost."""
+    """Runs one step of a `scan` for all of them: every step costs the same."""
 
     def _scan(
         self, step: Step, over: list[tuple[str, Ref | None]], scope: Scope, x: Tensor | None
@@ -38,7 +38,7 @@ class Scanning(Looping):
         self, step: Step, names: list[str], tensors: list[Tensor], scope: Scope, x: Tensor | None, backwards: bool,
         outer: list[Node],
     ) -> tuple[Tensor, Node | None]:  # fmt: skip
-        """The nodes of a scan: its entries, what one step does, and the outputs of all steps."""
+        """The nodes of a scan: its entries, the layers of one step, and the outputs of all steps."""
         count = tensors[0].shape[0]
         entries = [self._end(step, Unbound(called=name), tensor) for name, tensor in zip(names, tensors)]
         inner = Scope(scope.values, None, scope)
@@ -73,7 +73,7 @@ class Scanning(Looping):
     def _begun(
         self, step: Step, scope: Scope, inner: Scope, x: Tensor | None, entry: Tensor, over: Tensor
     ) -> dict[str, Started]:
-        """The states in the first step; sizes of zeros may be those of entries."""
+        """The states in the first step; zeros may take sizes from the entries."""
         states: dict[str, Started] = {}
         for one in step.carried:
             if isinstance(one.start, Ref):
@@ -88,7 +88,7 @@ class Scanning(Looping):
     def _one_step(
         self, step: Step, inner: Scope, entry: Tensor, states: dict[str, Started]
     ) -> tuple[Tensor, list[Node], dict[str, Tensor]]:
-        """What a step gives, its layers, and the next values of the states."""
+        """The output of a step, its layers, and the next values of the states."""
         while True:
             known = dict(inner.layers)
             y, children = self._inside(step.bodies["layers"], inner, entry, step.op)
@@ -100,7 +100,7 @@ class Scanning(Looping):
             later = [name for name, state in states.items() if following[name].batched and not state.batched]
             if not later:
                 break
-            for name in later:  # what is the same for every sample at first, and not then
+            for name in later:  # the same for every sample at first, but not afterwards
                 object.__setattr__(states[name], "batched", True)
             inner.layers = known
         for one in step.carried:
@@ -108,7 +108,7 @@ class Scanning(Looping):
         return y, children, following
 
     def _goes_on(self, step: Step, name: Span, state: Tensor, after: Tensor, place: Span) -> None:
-        """Refuse a state that changes its shape, and give its values one layout."""
+        """Refuse a state that changes its shape, and give all its values one layout."""
         if not self._fits(state, after):
             what = f"the state `{getattr(name, 'text', '')}` is {state} but its next value is {after}"
             help = "a state has one shape in all steps: start from another, or give a next value of this one"
@@ -150,7 +150,7 @@ class Scanning(Looping):
 
 
 def _through_positions(step: Step, ref: Ref | None, tensor: Tensor) -> Advice | str:
-    """What to do where a `scan` would go through the channels of `tensor`, which it reads as `ref`."""
+    """What to do if a `scan` would iterate over the channels of `tensor`, which it reads as `ref`."""
     if tensor.rank > 2:
         return "the first axis is one of steps: `rearrange` it there"
     if ref is not None and ref.name != "prev":
@@ -163,5 +163,5 @@ def _through_positions(step: Step, ref: Ref | None, tensor: Tensor) -> Advice | 
 
 
 def _said(following: Ref | None, step: Step) -> Span:
-    """Where the spec says which tensor is the next value: by name, or by the last layer."""
+    """The place of the next value in the spec: its name, or the last layer."""
     return following.place if following is not None else step.bodies["layers"][-1].op

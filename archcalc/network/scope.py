@@ -1,4 +1,4 @@
-"""What names and values mean while a body runs on shapes."""
+"""The meaning of names and values while a body runs on shapes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from archcalc.network.steps import Each, Ref
 from archcalc.quantity import varies, varying
 from archcalc.source import Scalar
 
-# Stands for the output of a step that failed; what reads it stays silent.
+# The output of a failed step; layers that read it stay silent.
 UNKNOWN = Tensor(())
 
 
@@ -43,7 +43,7 @@ class Scope:
         self.layers: dict[str, tuple[Tensor, Node | None]] = {}
 
     def find(self, name: str) -> tuple[Tensor, Node | None] | None:
-        """The layer of this name, here or around: what it gives and its node."""
+        """The layer of this name, here or around: its output and its node."""
         scope: Scope | None = self
         while scope is not None:
             if name in scope.layers:
@@ -102,7 +102,7 @@ class Evaluator:
         return tensor, node
 
     def all_copies(self, ref: Each, scope: Scope) -> list[Tensor]:
-        """What all copies of a repeat give, in order."""
+        """The outputs of all copies of a repeat, in order."""
         tensor, node = scope.find(ref.name) or (UNKNOWN, None)
         if tensor is UNKNOWN:
             raise StepFailedError
@@ -162,12 +162,12 @@ class Evaluator:
         except ValueProblem as problem:
             assert argument is not None
             self.fail("SPC005", f"`{argument.name}` {problem}", place, problem.advice(place) or argument.about)
-        if isinstance(value, SizeExpression) and len(value.parts) == len(result):  # axes by themselves
+        if isinstance(value, SizeExpression) and len(value.parts) == len(result):  # in the form of axes
             return tuple(_told(part, size, names, place) for part, size in zip(value.parts, result))
         return _told(value, result, names, place) if isinstance(value, (Expression, SizeExpression)) else result
 
     def _cin(self, x: Tensor | None, place: Scalar, cls: type[Layer] | None) -> int:
-        """The incoming channels or features, as the layer that asks would read them."""
+        """The incoming channels or features, as the layer that uses them would read them."""
         if x is None:
             self.fail("SPC008", "`cin` needs a layer before this one", place, "name one with from=")
         if x is UNKNOWN:
@@ -189,7 +189,7 @@ class Evaluator:
         return x.shape[axis_of(layout, x.rank)]
 
     def _size(self, size: TensorSize, scope: Scope, x: Tensor | None, cls: type[Layer] | None) -> int:
-        """What `size` asks for; of the tensor before it, as the layer would read it."""
+        """The size `size` asks for; for the tensor before the layer, as the layer would read it."""
         name, _, output = size.name.text.partition(".")
         tensor = self._single(Ref(size.name, name, output or None), scope, x)
         try:
@@ -203,7 +203,7 @@ class Evaluator:
             self.fail("SPC008", str(problem), size.place, problem.help)
 
     def _layout(self, x: Tensor, place: Span, cls: type[Layer] | None) -> Layout:
-        """The layout of `x`, which the layer that reads it may decide, or what stands elsewhere."""
+        """The layout of `x`, decided by the layer that reads it or elsewhere."""
         try:
             return x.layout or (cls.layout if cls and cls.layout in LAYOUTS else None) or self.ask(x, place)
         except DisagreementError as error:
@@ -213,19 +213,19 @@ class Evaluator:
             self.fail(wrong.code, str(wrong), place, wrong.help, notes)
 
     def _single(self, ref: Ref, scope: Scope, x: Tensor | None) -> Tensor:
-        """The tensor that `ref` names, which must be one."""
+        """The tensor that `ref` names, which must be a single one."""
         tensor = self.lookup(ref, scope, x)[0]
         if tensor.parts:
             self.fail("SPC008", f"`{ref.name}` has several outputs", ref.place, f"choose one, e.g. {ref.name}.0")
         return tensor
 
     def ask(self, x: Tensor, place: Span) -> Layout:
-        """The layout of `x`, for what stands at `place` and has to know; None where nothing decides it."""
+        """The layout of `x`, for the item at `place` that needs it; None if nothing decides it."""
         raise NotImplementedError
 
 
 def _told(value: Expression | SizeExpression, result: Any, names: Mapping[str, Any], place: Scalar) -> Any:
-    """What an expression comes to, which still tells that it depends on a dim where it does."""
+    """The value of an expression, which still shows any dependence on a dim."""
     depends = any(varies(names[name]) for name in (*value.names, *value.sizes))
     return varying(result, place.text) if depends else result
 

@@ -1,4 +1,4 @@
-"""Tied weights: which nodes are one module used again, and which share single parameters."""
+"""Tied weights: which nodes reuse a whole module, and which share single parameters."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from archcalc.network.graph import Node
 
 
 class Sharing:
-    """For each node of a graph, whose weights it uses.
+    """Whose weights each node of a graph uses.
 
-    A node that is the same as the one it is tied to calls that one's module. Otherwise it has a
-    module of its own, in which the parameters are replaced: one by one in a layer, all in a group.
+    A node equal to the one it is tied to calls that node's module. Otherwise it has its own module, in which the
+    parameters are replaced: one by one in a layer, all at once in a group.
     """
 
     def __init__(self, nodes: list[Node]) -> None:
@@ -24,7 +24,7 @@ class Sharing:
         self._visit(nodes)
 
     def around(self, node: Node) -> Node | None:
-        """The group that a node stands in; None for one of the network itself."""
+        """The group that contains a node; None at the top level."""
         return self._around.get(id(node))
 
     def _visit(self, nodes: list[Node], around: Node | None = None) -> None:
@@ -38,7 +38,7 @@ class Sharing:
                 self._layer(node)
 
     def _pair(self, node: Node, other: Node) -> None:
-        """Groups that are tied as a whole; lists written in place are gone through."""
+        """Record groups that are tied as a whole, looking into inline lists."""
         if node.inline:
             for child, counterpart in zip(node.children, other.children):
                 self._pair(child, counterpart)
@@ -72,7 +72,7 @@ class Sharing:
         return node
 
     def is_called_again(self, node: Node) -> bool:
-        """Whether copies of `node` call one module several times, and not each its own."""
+        """Whether the copies of `node` call one module several times, not one each."""
         return self.is_reused(node) and not node.unfolded and self.module_of(node).copies == 1
 
     def owners(self, node: Node) -> list[Node]:
@@ -96,7 +96,7 @@ class Sharing:
 
 
 def _has_buffers_alone(node: Node) -> bool:
-    """Whether there is nothing but buffers to share, as of a batchnorm without affine parameters."""
+    """Whether there are only buffers to share, e.g. for a batchnorm without affine parameters."""
     return not _has_ties(node) and _has_buffers(node)
 
 
@@ -110,7 +110,7 @@ def _has_ties(node: Node) -> bool:
 
 
 def _wiring(group: Node) -> list[tuple[Any, ...]]:
-    """What each layer inside a group reads, as numbers in the order of first use, and where copies have it from."""
+    """The inputs of each layer inside a group, numbered in order of first use, and where copies get theirs."""
     labels = {id(tensor): number for number, tensor in enumerate(group.inputs[:1])}
     origins = dict(labels)
     found: list[tuple[Any, ...]] = []

@@ -1,4 +1,4 @@
-"""What the syntax phase leaves for the shape phase: items with everything looked up."""
+"""The result of the syntax phase, for the shape phase: resolved items."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ class Ref:
 
 
 class Each(Ref):
-    """What all copies of a repeat give, in order: `m.*`, `stack.layer.skip.*`.
+    """The outputs of all copies of a repeat, in order: `m.*`, `stack.layer.skip.*`.
 
     Attributes:
-        inner: the named repeats inside it on the way, the innermost last.
+        inner: the named repeats inside it along the path, the innermost last.
     """
 
     __slots__ = ("inner",)
@@ -56,12 +56,12 @@ class Each(Ref):
 
 
 Operand = Union[Ref, "list[Step]"]
-# What a state starts from: a tensor, or zeros of a shape.
+# A state's initial value: a tensor, or zeros of a shape.
 Start = Union[Ref, "list[tuple[Scalar, Value]]"]
 
 
 class Carried:
-    """A tensor that goes from copy to copy: its name, what it starts from, and the layer that gives the next one."""
+    """A tensor passed from copy to copy: its name, its initial value, and the layer that computes the next one."""
 
     __slots__ = ("following", "name", "place", "start")
 
@@ -73,11 +73,11 @@ class Carried:
 
 
 class Step:
-    """An item with everything looked up. One of `layer` and `block` is set, or neither for a bare repeat.
+    """A resolved item. One of `layer` and `block` is set, or neither for a bare repeat.
 
-    `apart`: something reads what each of its copies gives, so that each is a node of its own.
-    `over`: what an `each` or a `scan` goes through, by the names in its body, None for the tensor before; `wanted`: the
-    further outputs of its body that are read. `reverse`: whether it starts with the last entry.
+    `apart`: something reads the output of each copy, so each is a node of its own.
+    `over`: the tensors an `each` or `scan` iterates over, by their names in its body, None for the tensor before;
+    `wanted`: the further outputs of its body that are read. `reverse`: whether it starts with the last entry.
     """
 
     def __init__(self, op: Scalar) -> None:
@@ -105,12 +105,12 @@ class Step:
 
     @property
     def hands_on(self) -> bool:
-        """Whether its copies hand on states."""
+        """Whether its copies pass on states."""
         return bool(self.carried) and self.over is None
 
 
 class BlockSteps:
-    """A block's signature, with the values of its defaults, and its resolved body."""
+    """A block's signature, the values of its defaults, and its resolved body."""
 
     def __init__(self, name: Scalar, parameters: dict[str, tuple[Scalar, Value] | None], outputs: list[Scalar]) -> None:
         self.name = name

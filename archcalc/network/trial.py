@@ -1,7 +1,7 @@
-"""Whether a network is still valid with another argument for one layer, without building what that does not reach.
+"""Whether a network stays valid with another argument for one layer, without rebuilding unaffected layers.
 
-The list that the layer stands in is gone through again from it on, until an item gives what it gave before: what follows
-reads the same, and comes out the same. Where a list ends first, the list around it is gone through from there on.
+The layer's list is run again from that layer on, until an item's output is what it was before: what follows reads the
+same, so its results are the same. If a list ends first, the list around it is run from there on.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ _ANY = "*"
 
 
 class _Level:
-    """A list of layers that runs once: the network's, a block's, or one that is written in a layer.
+    """A list of layers that runs once: the network's, a block's, or one written in a layer.
 
     Attributes:
-        steps: the list; nodes: those of its steps, by their places, where a step has one alone.
-        start: what it starts from; input: what `input` means in it.
-        values, names: what names mean in the function that it belongs to, values and layers; None for a name that several
-            layers have.
-        globals: values that names have everywhere.
-        path: the calls around, as the builder tells them.
-        last: for each word, the last of the steps that says it, which may read a layer of that name.
-        around: the list that the layer with this one stands in, and `index` where; None for the network's.
-        in_block: whether it belongs to a block. is_repeated: whether it stands for several copies, which are alike.
+        steps: the list; nodes: those of its steps, by place, if a step has exactly one.
+        start: its input; input: what `input` means in it.
+        values, names: the values and layers that names mean in the function it belongs to; None for a name of several
+        layers.
+        globals: values of names that are the same everywhere.
+        path: the calls around it, as the builder records them.
+        last: for each word, the last step that contains it and so may read a layer of that name.
+        around: the list that holds the layer with this list, and `index` where in it; None for the network's.
+        in_block: whether it belongs to a block. is_repeated: whether it represents several copies, which are alike.
     """
 
     input: Tensor | None
@@ -70,7 +70,7 @@ class _Level:
     def function(
         self, nodes: list[Node], values: Mapping[str, Any], input: Tensor | None, path: Path, in_block: bool
     ) -> None:
-        """Make it a function of its own, in which names have their own meaning."""
+        """Make it a function of its own, with its own names."""
         self.input, self.values, self.path, self.in_block = input, values, path, in_block
         self.names = {}
         for node in in_scope(nodes):
@@ -78,7 +78,7 @@ class _Level:
                 self.names[node.name] = None if node.name in self.names else node.output
 
     def is_over(self, name: str, tensor: Tensor, index: int) -> bool:
-        """Whether, after the step at `index`, nobody can tell that a name means this tensor."""
+        """Whether no step after the one at `index` can notice that a name means this tensor."""
         known = self.names.get(name)
         if known is not None and known.matches(tensor):
             return True
@@ -90,7 +90,7 @@ class _Level:
         return False
 
     def before(self, index: int) -> Tensor | None:
-        """What the step at `index` starts from. Raises `_UnclearError`."""
+        """The input of the step at `index`. Raises `_UnclearError`."""
         if not index:
             return self.start
         made = self.nodes.get(id(self.steps[index - 1].op))
@@ -100,14 +100,14 @@ class _Level:
 
 
 class Trials:
-    """Tries other arguments of a valid network's layers; of one that ties weights, or reads inside groups, it cannot tell."""
+    """Tries other arguments for layers of a valid network; tied weights or reads inside groups make it give up."""
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         nodes = [node for node, _, _ in walk(graph.nodes)]
         self.ties = any(node.tied or node.tied_to is not None or node.further or node.gathered for node in nodes)
         self.count = Counter(id(node.place) for node in nodes if node.layer is not None)
-        # the layers of lists, by their places: the list, where in it, and the layer's own step, for each call of a block
+        # the layers of lists, by place: the list, the index in it, and the layer's own step, for each call of a block
         self.places: dict[int, list[tuple[_Level, int, Step]]] = {}
         self.known: dict[tuple[Any, ...], bool | None] = {}
         inputs = list(graph.inputs.values())
@@ -129,7 +129,7 @@ class Trials:
                 self._note(one)
 
     def valid(self, node: Node, values: Mapping[str, Any]) -> bool | None:
-        """Whether it is valid with these arguments of `node`; None where that takes building all of it."""
+        """Whether it is valid with these arguments for `node`; None if that requires building all of it."""
         places = self.places.get(id(node.place))
         if self.ties or places is None:
             return None
@@ -154,10 +154,10 @@ class Trials:
     def _goes_on(
         self, level: _Level, index: int, inside: dict[int, Tensor], changed: Mapping[str, Tensor]
     ) -> bool | None:
-        """Whether all goes on as before from a step on.
+        """Whether everything from a step on is as before.
 
         Args:
-            inside: what the lists in that step give, where they are not gone through again.
+            inside: the outputs of the lists in that step that are not run again.
             changed: names in them that mean something else.
         """
         graph = self.graph
@@ -189,15 +189,15 @@ class Trials:
         if level.around is None or x is None:
             return True
         apart = self.is_several and level.around.names is not level.names
-        if level.is_repeated or apart:  # what follows has the next copy or call in it
+        if level.is_repeated or apart:  # the following steps include the next copy or call
             raise _UnclearError
         new = {name: one for name, (one, _) in layers.items() if not level.is_over(name, one, len(level.steps))}
         return self._around(level, level.around, x, new)
 
     def _around(self, level: _Level, around: _Level, x: Tensor, new: Mapping[str, Tensor]) -> bool | None:
-        """Whether all goes on where a list gives `x`, from the layer on that it stands in.
+        """Whether everything is as before if a list returns `x`, from the layer that holds the list on.
 
-        Where that layer reads its lists in any order, it is asked once for all that come to give the same instead of the same.
+        A layer that reads its lists in any order is asked once for all lists with the same old and new outputs.
         """
         step = around.steps[level.index]
         before = level.before(len(level.steps))
@@ -211,7 +211,7 @@ class Trials:
         return self.known[key]
 
     def _beside(self, level: _Level, around: _Level, x: Tensor) -> dict[int, Tensor]:
-        """What the lists in a step give, of which one gives `x`."""
+        """The outputs of the lists in a step, one of which returns `x`."""
         step = around.steps[level.index]
         node = around.nodes[id(step.op)]
         given = {id(one.steps): one.before(len(one.steps)) for one in _inside(step, node, around, level.index)}
@@ -219,7 +219,7 @@ class Trials:
 
 
 class _Builder(Builder):
-    """Knows what some lists give; `inside` holds it by the lists."""
+    """A builder that already knows the outputs of some lists, in `inside`."""
 
     inside: dict[int, Tensor]
 
@@ -229,11 +229,11 @@ class _Builder(Builder):
 
 
 class _UnclearError(Exception):
-    """A name that several layers have, or a step of several nodes."""
+    """A name shared by several layers, or a step of several nodes."""
 
 
 class _Layers(dict[str, "tuple[Tensor, Node | None]"]):
-    """The layers by name: those of items that are gone through again, and behind them those of the items before."""
+    """The layers by name: those of items that are run again, then those of the items before."""
 
     def __init__(self, names: Mapping[str, Tensor | None], inputs: Mapping[str, Tensor]) -> None:
         super().__init__()
@@ -253,14 +253,14 @@ class _Layers(dict[str, "tuple[Tensor, Node | None]"]):
 
 
 def _is_alike(step: Step, node: Node) -> bool:
-    """Whether what stands in a step is run once, or in copies that are one node."""
+    """Whether a step runs once, or in copies that are one node."""
     if node.unfolded or step.over is not None or step.apart or step.hands_on or step.loop is not None:
         return False
-    return step.layer is None or step.repeat is None  # copies of a layer with lists are put in a scope
+    return step.layer is None or step.repeat is None  # copies of a layer with lists get a scope
 
 
 def _inside(step: Step, node: Node, level: _Level, index: int) -> Iterator[_Level]:
-    """The lists in a step that are run once, from what the step itself starts from."""
+    """The lists in a step that run once, on the step's own input."""
     for one in _written(step, node, level, index):
         if node.copies > 1:
             one.is_repeated = True
@@ -301,7 +301,7 @@ def _written(step: Step, node: Node, level: _Level, index: int) -> Iterator[_Lev
 
 
 def _form(tensor: Tensor | None) -> tuple[Any, ...] | None:
-    """All that layers ask about a tensor; None for one that has more to it."""
+    """Everything layers ask about a tensor; None for a tensor with more than that."""
     if tensor is None or tensor.outputs or tensor.parts or tensor.state is not None or tensor.table is not None:
         return None
     sizes = tuple((type(size), size) for size in tensor.shape)
@@ -309,7 +309,7 @@ def _form(tensor: Tensor | None) -> tuple[Any, ...] | None:
 
 
 def _words(item: Step) -> Iterator[str]:
-    """All words that may be names of layers in a step, and in the lists inside it; `_ANY` where it is not told which."""
+    """All words in a step and its inner lists that may be names of layers; `_ANY` if it is not known which."""
     for step in _within(item):
         if step.loop is not None or step.carried or step.over is not None:
             yield _ANY
@@ -321,7 +321,7 @@ def _words(item: Step) -> Iterator[str]:
 
 
 def _within(item: Step) -> Iterator[Step]:
-    """A step, and those of the lists that are written inside it."""
+    """A step, and the steps of the lists inside it."""
     yield item
     for body in _lists(item):
         for step in body:
@@ -329,12 +329,12 @@ def _within(item: Step) -> Iterator[Step]:
 
 
 def _lists(step: Step) -> list[list[Step]]:
-    """The lists that are written in a step."""
+    """The lists written in a step."""
     return [*step.bodies.values(), *(operand for operand, _ in step.operands or () if isinstance(operand, list))]
 
 
 def _fresh(tensor: Tensor) -> Tensor:
-    """A tensor like another, about which something else may be decided."""
+    """A tensor like another, for which something else may be decided."""
     outputs = {name: _fresh(extra) for name, extra in (tensor.outputs or {}).items()} or None
     made = Tensor(tensor.shape, tensor.layout, tensor.integer, outputs, tensor.state, tensor.parts, tensor.batched)
     made.table, made.places, made.bounds = tensor.table, tensor.places, tensor.bounds

@@ -1,4 +1,4 @@
-"""Tied weights: one node's parameters used by another, counted once."""
+"""Tied weights: one node's parameters used by another and counted once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class UntiedError(Exception):
         self.help = help
 
 
-# Layers of different names whose weights have the same axes: a tied head, and a convolution with the way back.
+# Different layers whose weights have the same axes: a tied head, and a convolution and its transposed counterpart.
 _ALIKE = {"linear", "embedding"}, {"conv", "convtranspose"}
 
 _WHOLE = "put the copies into a block; one call of it is tied to another as a whole"
@@ -22,13 +22,13 @@ _EXPERTS = "one such layer is tied to another as a whole"
 
 
 class FrozenApartError(Exception):
-    """One of two layers is trained, the other is not."""
+    """One of two tied layers is trained, the other is not."""
 
 
 def inside(target: Node, names: tuple[str, ...]) -> Node:
-    """The layer of these names inside a node, of unequal copies by their number: `stages.1.attention`.
+    """The layer at this path inside a node, with unequal copies by number: `stages.1.attention`.
 
-    Raises `UntiedError` where there is none, or it stands there several times.
+    Raises `UntiedError` if there is none or more than one.
     """
     for name in names:
         told = target.name or target.op
@@ -53,8 +53,8 @@ def inside(target: Node, names: tuple[str, ...]) -> Node:
 def share(node: Node, target: Node) -> None:
     """Make `node` use the parameters of `target`, layer by layer inside blocks.
 
-    Parameters that only `node` has, as the bias of an output layer tied to an embedding, stay its
-    own. Raises `UntiedError` when the two do not fit, `FrozenApartError` where one is trained alone.
+    Parameters that only `node` has, such as the bias of an output layer tied to an embedding, stay its own. Raises
+    `UntiedError` if the two do not fit, `FrozenApartError` if only one is trained.
     """
     if not _parameters(node):
         raise UntiedError("it has no weights to tie")
@@ -81,11 +81,11 @@ def _share_block(node: Node, target: Node) -> None:
 
 
 def _share_layer(node: Node, target: Node) -> None:
-    """Tie what both have by the same name; buffers go along when nothing of the target is left out."""
+    """Tie what both have under the same name; buffers too, if nothing of the target is left out."""
     given = _own_shapes(target)
     common = [name for name in _own_shapes(node) if name in given]
     ways = [getattr(one.layer, "transposed", False) for one in (node, target)]
-    if node.op != target.op or ways[0] != ways[1]:  # the way back has a bias of its own
+    if node.op != target.op or ways[0] != ways[1]:  # a transposed convolution has a bias of its own
         common = [name for name in common if name == "weight"]
         if not common:
             raise UntiedError("they have no weight in common")
@@ -111,12 +111,12 @@ def _share_layer(node: Node, target: Node) -> None:
 
 
 def _own_shapes(node: Node) -> dict[str, Shape]:
-    """The shapes a node computes with, its own and those it has from another."""
+    """The shapes a node computes with, its own and another node's."""
     return {**node.params, **{name: _owner(node, name).params[name] for name in node.tied}}
 
 
 def _owner(node: Node, name: str) -> Node:
-    """The layer that a parameter belongs to; one that a layer is tied to may have been tied itself since."""
+    """The layer that owns a parameter; the layer it is tied to may have been tied itself since."""
     while name not in node.params:
         node = node.tied[name]
     return node

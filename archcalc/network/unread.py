@@ -1,4 +1,4 @@
-"""Entries of a list of layers that are none: lines of Python, rows of other programs, a value behind a colon."""
+"""Entries of a list that are not layers: lines of Python, rows of other formats, a value after a colon."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from archcalc.source import Node, Scalar, Sequence
 
 
 class Unread:
-    """Says what such an entry is, and what to write instead. Only a spec that has one pays for it."""
+    """Says what such an entry is and what to write instead; imported only for a spec that has one."""
 
     def __init__(self, findings: Findings, blocks: Mapping[str, BlockSteps]) -> None:
         self.findings = findings
         self.blocks = blocks
 
     def tell(self, item: Item, whole: Node) -> None:
-        """Report the entry `whole`, whose name is that of `item`."""
+        """Report the entry `whole`, which has the name of `item`."""
         if isinstance(whole, Sequence):
             from archcalc.spelling.rows import advice_on
 
@@ -58,7 +58,7 @@ class Unread:
             )
 
     def _python(self, item: Item, line: Scalar) -> None:
-        """A line of Python; as the value of a key that is no layer it has the key for a name."""
+        """A line of Python; as the value of a key that is not a layer, it gets the key as its name."""
         from archcalc.spelling.convert import from_python
         from archcalc.spelling.lines import called
 

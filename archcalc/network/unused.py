@@ -17,11 +17,11 @@ CODE = "GRF705"
 
 
 def unused(graph: Graph) -> list[Diagnostic]:
-    """A warning at each name of the spec's own file that nothing reads; included blocks may be for others."""
+    """A warning for each unread name in the spec's own file; included blocks may be meant for other specs."""
     return _unused(graph.document, tuple(graph.steps))
 
 
-@lru_cache(maxsize=1)  # of a spec all variants have the same
+@lru_cache(maxsize=1)  # the same for all variants of a spec
 def _unused(document: Document, steps: tuple[Step, ...]) -> list[Diagnostic]:
     blocks: dict[str, BlockSteps] = {}
     read = set(_read(steps, blocks))
@@ -59,7 +59,7 @@ def _warning(place: Scalar, message: str, help: str, notes: Iterable[Note] = ())
 
 
 def _settings(document: Document, read: set[str]) -> Iterator[Diagnostic]:
-    """The hparams and dims that no layer and no size depends on, in any variant; the variants' keys without effect."""
+    """The hparams and dims that no layer or size depends on in any variant; the variants' keys without effect."""
     reached = {variant: _reached(document, variant, read) for variant in ("", *document.variants)}
     anywhere = set().union(*reached.values())
     for kind, pairs in (("hparam", document.hparams), ("dim", document.dims)):
@@ -101,7 +101,7 @@ def _sizes(document: Document) -> Iterator[str]:
 
 
 def _read(steps: Iterable[Step], blocks: dict[str, BlockSteps]) -> Iterator[str]:
-    """Every name that `steps` read, those of layers too; the blocks that they call go to `blocks`."""
+    """Every name that `steps` read, including those of layers; the blocks they call are added to `blocks`."""
     for step in steps:
         if step.block is not None:
             blocks.setdefault(step.block.name.text, step.block)
@@ -130,7 +130,7 @@ def _read(steps: Iterable[Step], blocks: dict[str, BlockSteps]) -> Iterator[str]
 
 
 def _unread_turns(steps: Iterable[Step]) -> Iterator[Scalar]:
-    """The names that a repeat goes through and nothing inside it reads."""
+    """The variables of a repeat that nothing inside it reads."""
     for step in steps:
         inner = [operand for operand, _ in step.operands or () if not isinstance(operand, Ref)] + list(
             step.bodies.values()
