@@ -1,8 +1,8 @@
-"""Two lists laid side by side in their order, in time that grows with their length and not its square.
+"""The alignment of two lists, in time linear in their length.
 
-Equal ends come first, then what stands once in each list, then the fewest insertions and deletions
-that lead to a longer stretch of equal entries (E. W. Myers, An O(ND) difference algorithm, 1986);
-where these are too many, the ones that lead furthest.
+Equal ends are paired first, then entries that occur once in each list. The rest takes the fewest insertions
+and deletions that lead to a longer run of equal entries (E. W. Myers, An O(ND) difference algorithm, 1986)
+or, if these are too many, those that lead furthest.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from collections import Counter
 from collections.abc import Hashable, Sequence
 from itertools import pairwise
 
-# So many equal entries in a row end the search for where both lists agree again.
+# This many equal entries in a row end the search for where both lists agree again.
 _STRETCH = 8
-# Steps of the search for each entry; and how often what stands once is looked for inside what lies between.
+# Search steps per entry; and how often unique entries are looked for again inside the gaps between pairs.
 _STEPS = 4
 _DEPTH = 12
 
@@ -56,18 +56,18 @@ def _align(
 
 
 def _once(a: Sequence[Hashable], b: Sequence[Hashable], i: int, j: int, k: int, m: int) -> Pairs:
-    """What stands once in each stretch, as long as it ascends in both."""
+    """Pairs of entries that occur once in each stretch, if their order is the same."""
     counts, others = Counter(a[i:j]), Counter(b[k:m])
     places = {b[y]: y for y in range(k, m) if others[b[y]] == 1}
     return ascending([(x, places[a[x]]) for x in range(i, j) if counts[a[x]] == 1 and a[x] in places])
 
 
 def ascending(pairs: Pairs) -> Pairs:
-    """The most of `pairs`, which ascend in their first number, that ascend in both."""
+    """The longest subsequence of `pairs`, sorted by their first numbers, that ascends in both numbers."""
     if all(one[1] < other[1] for one, other in pairwise(pairs)):
         return pairs
-    tails: list[int] = []  # the least number that a row of so many can end in
-    at: list[int] = []  # which pair that is
+    tails: list[int] = []  # the smallest number in which a sequence of each length can end
+    at: list[int] = []  # the pair with that number
     before: list[int] = []
     for index, (_, y) in enumerate(pairs):
         place = bisect_left(tails, y)
@@ -103,8 +103,8 @@ def _gap(
 
     Returns the place in both lists, the steps it took, and the pairs on the way.
     """
-    # of each number of changes, by how many more entries of a than of b they pass over: where the equal entries
-    # after the last change begin and end in a, and what the row before had
+    # for each number of changes, by how many more entries of a than of b they skip: where the equal entries
+    # after the last change begin and end in a, and the state one change earlier
     rows = [{0: (i, i, 0)}]
     steps, best = 0, (-1, 0, 0, 0)
     for changes in range(1, most + 1):

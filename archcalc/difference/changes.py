@@ -1,4 +1,4 @@
-"""What changed in one layer: its kind, its keys, what it reads, how often it stands."""
+"""What changed in one layer: its kind, its keys, its inputs, its number of copies."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from archcalc.layers.feature_axis import FeatureAxis
 from archcalc.layers.tensor import Tensor
 from archcalc.network.codes import code_of
 
-# Kinds of changes that are no key of the layer.
+# Kinds of changes other than to a key of the layer.
 KIND, COPIES, READS, ORDER, PLACE, TIE, COSTS = "kind", "copies", "reads", "order", "place", "tie", "costs"
 FROZEN = "frozen"
 
@@ -29,8 +29,8 @@ class Change:
 
     Attributes:
         key: a key of the layer, or one of the kinds above.
-        before, after: as they are written in a spec; None for a key that is not given and has no value of its own.
-        subject: of copies the id of what is copied.
+        before, after: as written in a spec; None for a key that is not given and has no default.
+        subject: for a change of copies, the id of what is copied.
     """
 
     __slots__ = ("after", "before", "key", "subject")
@@ -46,7 +46,7 @@ class Change:
 
 
 class Comparison:
-    """The pairs of a matching, looked at one by one."""
+    """The pairs of a matching, compared one by one."""
 
     def __init__(self, matching: Matching, wired: bool = True) -> None:
         self.matching = matching
@@ -61,7 +61,7 @@ class Comparison:
             self._see()
 
     def _see(self) -> None:
-        """What readers see of each layer: what came, went or moved is looked through."""
+        """Find what readers see of each layer, looking through layers that were added, removed or moved."""
         before, after = list(self.matching.to_head), list(self.matching.to_base)
         for x, y in self.moved:
             before[x] = after[y] = None
@@ -94,7 +94,7 @@ class Comparison:
     # -- what it reads ----------------------------------------------------------------------
 
     def _rewired(self, x: int, y: int) -> Change | None:
-        """Whether it reads something else, apart from what came, went or moved in between."""
+        """How its inputs changed, apart from layers that were added, removed or moved in between."""
         old, new = self.matching.base[x], self.matching.head[y]
         to_head = self.matching.to_head
         if len(old.reads) == len(new.reads) and all(
@@ -114,7 +114,7 @@ class Comparison:
             before = [self._seen(read, False) for read in old.reads if read[2] == again]
             after = [self._seen(read, True) for read in new.reads if read[2] == again]
             if again and old.count != new.count:
-                return None  # there are more copies than before, or fewer
+                return None  # the number of copies changed
             if again and len(before) != len(after):
                 if direct[0] != direct[1]:
                     return None  # what reads the copy before is another layer
@@ -131,14 +131,14 @@ class Comparison:
             if names[0] == names[1]:  # other layers of the same names
                 names = self._names(x, False, labels=True), self._names(y, True, labels=True)
             return Change(READS, *names)
-        # what the first copy reads and what the next ones do: each in its order, but between each other
+        # what the first copy reads and what later ones read: each in order, interleaved in any way
         reads = [self._seen(read, False) for read in old.reads], [self._seen(read, True) for read in new.reads]
         if reads[0] != reads[1] and Counter(reads[0]) == Counter(reads[1]):
             return Change(ORDER, *_orders(*reads))
         return None
 
     def _seen(self, read: Read, head: bool) -> tuple[frozenset[Any], str, bool]:
-        """What is read in the head's terms: layers as their places there."""
+        """Reads in terms of the head: layers by their places there."""
         source, part, again = read
         if isinstance(source, str):
             return frozenset((source,)), part, again
@@ -154,13 +154,13 @@ class Comparison:
         return ", ".join(dict.fromkeys(_name(records, read, labels) for read in first)) or "nothing"
 
     def position(self, index: int, head: bool) -> str:
-        """The layers that a layer reads; empty where that is not known."""
+        """The layers that a layer reads; empty if unknown."""
         return self._names(index, head) if self.wired else ""
 
     def outputs(
         self, base: Mapping[str, tuple[Read, ...]], head: Mapping[str, tuple[Read, ...]]
     ) -> dict[str, tuple[str, str]]:
-        """The outputs of one name that are another layer's now, with the names of both layers."""
+        """The outputs whose name now belongs to another layer, with the names of both layers."""
         found = {}
         for name in base:
             if name not in head:
@@ -191,12 +191,12 @@ class Comparison:
 
 
 def _agree(before: tuple[frozenset[Any], str, bool], after: tuple[frozenset[Any], str, bool]) -> bool:
-    """Whether something of what was read is still read, in the same way."""
+    """Whether any of the previous inputs is still read in the same way."""
     return before[1:] == after[1:] and (before[0] == after[0] or bool(before[0] & after[0]))
 
 
 def _orders(before: Sequence[Any], after: Sequence[Any]) -> tuple[str, str]:
-    """`1, 2, 3` and where each of the new ones stood before, as `1, 3, 2`."""
+    """`1, 2, 3`, and where each of the new inputs was before, e.g. `1, 3, 2`."""
     places: dict[Any, list[int]] = {}
     for number, one in enumerate(before, 1):
         places.setdefault(one, []).append(number)
@@ -214,7 +214,7 @@ def _name(records: Sequence[LayerRecord], read: Read, label: bool) -> str:
 
 
 def _copies(old: LayerRecord, new: LayerRecord) -> Iterator[Change]:
-    """Other numbers of copies; of nested ones those that differ."""
+    """Changed numbers of copies; of nested ones, those that differ."""
     if old.count == new.count:
         return
     levels = _levels(old.levels, new.levels)
@@ -226,7 +226,7 @@ def _copies(old: LayerRecord, new: LayerRecord) -> Iterator[Change]:
 
 
 def _levels(old: tuple[Level, ...], new: tuple[Level, ...]) -> list[tuple[str, int, int]] | None:
-    """What is copied another number of times; None where other levels of copies are nested."""
+    """Levels that are copied a different number of times; None if the levels themselves differ."""
     if len(old) == len(new):
         return [(other[0], one[2], other[2]) for one, other in zip(old, new) if one[2] != other[2]] or None
     longer, shorter = (old, new) if len(old) > len(new) else (new, old)
@@ -260,14 +260,14 @@ def _keys(old: LayerRecord, new: LayerRecord) -> list[Change]:
         elif values[0] != values[1]:
             change = Change(name, _show(argument, values[0]), _show(argument, values[1]))
             (respelled if _one_size(argument, values) else found).append(change)
-    same = not before.declared and _same_code(old, new)  # what is declared is not in the code
+    same = not before.declared and _same_code(old, new)  # declared costs are not in the code
     if not found or same:
         return [] if found or same else respelled
     return found
 
 
 def _along(old: LayerRecord, new: LayerRecord) -> Change | None:
-    """The axis of a layer that goes along channels or features, where they are on another one now."""
+    """The axis of a layer that works along channels or features, if these are on another axis now."""
     axes = []
     for record in (old, new):
         node = record.node
@@ -283,17 +283,17 @@ def _show(argument: Argument, value: Any) -> str | None:
 
 
 def _one_size(argument: Argument, values: tuple[Any, Any]) -> bool:
-    """Whether `3` and `3x3` are given."""
+    """Whether the values are like `3` and `3x3`."""
     if not isinstance(argument, Size) or not all(isinstance(value, tuple) for value in values):
         return False
     return len({*values[0], *values[1]}) == 1
 
 
 def _same_code(old: LayerRecord, new: LayerRecord) -> bool:
-    """Whether PyTorch would be told the same with the old keys in the new place."""
+    """Whether the old keys would give the same PyTorch code in the new place."""
     assert new.node is not None
     if new.node.children or [len(shape) for shape, _ in old.inputs] != [len(shape) for shape, _ in new.inputs]:
-        return False  # what is inside a layer is told apart from it
+        return False  # the inside of a layer is compared separately
     other = copy(new.node)
     other.layer = _layer(old)
     return _told(code_of(other)) == _told(code_of(new.node))

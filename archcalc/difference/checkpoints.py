@@ -1,4 +1,4 @@
-"""What becomes of a checkpoint: how many keys of its state dict the new network knows by another name or shape."""
+"""What becomes of a checkpoint: how many of its state-dict keys have another name or shape in the new network."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ Shapes = dict[str, tuple[int, ...]]
 
 
 class Checkpoints:
-    """Numbers of state-dict keys: parameters and buffers, each copy's for itself, tied ones once.
+    """Numbers of state-dict keys: parameters and buffers, counted for each copy, tied ones once.
 
     Attributes:
-        total: those of the base.
-        renamed: of a layer that both have, under another name in the head.
-        reshaped: in both, with another shape.
-        gone: only in the base; new: only in the head.
+        total: all keys of the base.
+        renamed: keys of a layer that both have, under another name in the head.
+        reshaped: keys in both, with another shape.
+        gone: keys only in the base; new: keys only in the head.
     """
 
     def __init__(self) -> None:
@@ -31,7 +31,7 @@ class Checkpoints:
 
 
 def checkpoints(matching: Matching) -> Checkpoints:
-    """Count the keys that a state dict of the base has, and those that the head wants."""
+    """Count the keys of the base's state dict, and how they relate to those that the head expects."""
     found = Checkpoints()
     found.total = sum(_count(record) for record in matching.base)
     gone: dict[str, list[tuple[int, tuple[int, ...]]]] = {}
@@ -47,7 +47,7 @@ def checkpoints(matching: Matching) -> Checkpoints:
         if matching.to_base[y] is not None:
             continue
         for name, copies, shape in _keys(record):
-            # another layer that has the name of one that went
+            # another layer that has the name of a removed one
             entries = gone.get(name)
             same = min(copies, entries[0][0]) if entries else 0
             if entries and same:
@@ -97,7 +97,7 @@ def _same_names(old: LayerRecord, new: LayerRecord, kept: int) -> int:
 
 
 def _runs(old: LayerRecord, new: LayerRecord) -> Iterator[tuple[int, Shapes, Shapes]]:
-    """Stretches of copies that have the same shapes, on both sides; their number and the shapes."""
+    """Runs of copies with the same shapes on both sides: their number and the shapes."""
     sides = [[(_copies(levels), shapes) for levels, shapes in record.stored] for record in (old, new)]
     while sides[0] and sides[1]:
         (before, shapes), (after, others) = sides[0][0], sides[1][0]

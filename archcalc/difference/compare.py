@@ -1,4 +1,4 @@
-"""Two networks laid side by side: what came, went and changed."""
+"""Two networks compared: which layers were added, removed and changed."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from archcalc.records import NamedTuple
 
 
 class Pair:
-    """A layer as it was and is; None on the side that does not have it.
+    """A layer before and after; None on the side that does not have it.
 
     Attributes:
-        changes: what changed in a layer of both.
-        place: what one that came or went reads.
-        block: the outermost block or list around it all of whose layers came or went with it.
+        changes: what changed in a layer that both have.
+        place: what an added or removed layer reads.
+        block: the outermost block or list around it that was added or removed as a whole.
     """
 
     __slots__ = ("base", "block", "changes", "head", "place")
@@ -39,14 +39,14 @@ class Pair:
 
     @property
     def record(self) -> LayerRecord:
-        """The layer as it is; one that went as it was."""
+        """The layer after the change; a removed one before it."""
         record = self.head or self.base
         assert record is not None
         return record
 
 
 class Block(NamedTuple):
-    """A block or list of layers: where it stands, what is said of it, and how often it is there."""
+    """A block or list of layers: where it is, its label, and how often it occurs."""
 
     id: str
     label: str
@@ -57,12 +57,12 @@ class Difference:
     """What changed.
 
     Attributes:
-        file: what the files are called where many are compared.
-        entries: the layers that came, went or changed, in the order of the network.
-        inherited: layers as before whose costs differ because other shapes go in.
-        unchanged: how many layers are as before, at the same costs.
-        reordered: how many of these run at another point although nothing else says so.
-        renamed: other names; settings: what changed beside the layers.
+        file: the name of the files if many are compared.
+        entries: added, removed and changed layers, in the order of the network.
+        inherited: unchanged layers whose costs differ because their input shapes do.
+        unchanged: how many layers are unchanged, at the same costs.
+        reordered: how many of these run at another point without any other change.
+        renamed: changed names; settings: what changed besides the layers.
         checkpoints: what becomes of a state dict.
     """
 
@@ -80,7 +80,7 @@ class Difference:
 
     @property
     def changed(self) -> list[Pair]:
-        """Layers that both have and that are not the same."""
+        """Layers that both have, with changes."""
         return [entry for entry in self.entries if entry.base is not None and entry.head is not None]
 
     @property
@@ -101,7 +101,7 @@ class Difference:
 
     @property
     def measures(self) -> list[str]:
-        """The measures that are known of both."""
+        """The measures that are known for both."""
         return list(COSTS if self.base.saved or self.head.saved else MEASURES)
 
     def totals(self, measure: str) -> tuple[int, int]:
@@ -109,12 +109,12 @@ class Difference:
         return self.base.total(measure) or 0, self.head.total(measure) or 0
 
     def growth(self, measure: str) -> float:
-        """How much `measure` grew, relative to before; infinite from nothing."""
+        """How much `measure` grew, relative to before; infinite if it was 0."""
         before, after = self.totals(measure)
         return (after - before) / before if before else (float("inf") if after else 0.0)
 
     def settle(self, measures: Collection[str], budget: bool) -> None:
-        """Compute the totals that may be asked for, and let go what is not needed to tell the difference."""
+        """Compute the totals that may be asked for, and release what is not needed to report the difference."""
         for side in (self.base, self.head):
             side.settle(measures, budget and side is self.head)
         for entry in (*self.entries, *self.inherited):
@@ -124,7 +124,7 @@ class Difference:
 
 
 def difference(base: Side, head: Side) -> Difference:
-    """Compare two networks; either both hold all that a spec says or both what saved JSON does."""
+    """Compare two networks, which are both read from specs or both reduced to what saved JSON holds."""
     found = Difference(base, head)
     _same_inputs(base, head)
     matching = match(base.layers, head.layers)
@@ -161,7 +161,7 @@ def difference(base: Side, head: Side) -> Difference:
 
 
 def _same_inputs(base: Side, head: Side) -> None:
-    """Give inputs of the base that have another name now the name that they have."""
+    """Give renamed inputs of the base the names that they have in the head."""
     if base.facts is None or head.facts is None:
         return
     gone = [name for name in base.facts.get("input", {}) if name not in head.facts.get("input", {})]
@@ -177,14 +177,14 @@ def _same_inputs(base: Side, head: Side) -> None:
 
 
 class _Told(NamedTuple):
-    """What a spec says beside its layers, and what its outputs are."""
+    """What a spec says besides its layers, and what its outputs are."""
 
     facts: Facts
     outputs: dict[str, tuple[Read, ...]]
 
 
 def _named_output(side: Side, other: Side, places: Sequence[int | None]) -> _Told:
-    """What a side says, its output that has no name under the name that the other side has for the same layer."""
+    """What a side says, with its unnamed output under the name that the other side gives to the same layer."""
     assert side.facts is not None
     given = side.facts.get("output", {})
     if [*given] == [""] == [*side.outputs]:
@@ -196,7 +196,7 @@ def _named_output(side: Side, other: Side, places: Sequence[int | None]) -> _Tol
 
 
 def _blocks(found: Difference) -> None:
-    """Say of the layers that came or went which blocks did so as a whole."""
+    """Mark the blocks that were added or removed as a whole, on their layers."""
     for some, of in ((found.added, found.head.layers), (found.removed, found.base.layers)):
         blocks = {id(node): Block(node.id, node.label, count) for record in some for node, count in _around(record)}
         there = Counter(id(node) for record in some for node, _ in _around(record))
@@ -211,7 +211,7 @@ def _blocks(found: Difference) -> None:
 
 
 def _around(record: LayerRecord) -> Iterator[tuple[Node, int]]:
-    """What a layer is inside of, outermost first, and itself when others are inside it; with how many copies there are."""
+    """What a layer is inside, outermost first, then itself if it contains layers; each with its number of copies."""
     for node, levels in record.groups:
         yield node, prod(number for _, _, number in record.levels[:levels])
     if record.node is not None and record.node.children:

@@ -22,11 +22,11 @@ class Task:
     """Two files to compare.
 
     Attributes:
-        name: what both are called where many are compared, else empty.
-        base, head: their paths, which may end in `@variant`; None for one that is not there.
-        values: what `--set` gives; said: how networks are run, as far as somebody said it.
-        measures: the totals that are asked for; budget: whether it is asked if the head keeps to its own.
-        whole: whether equal files are compared too, for their totals.
+        name: the name of both if many are compared, else empty.
+        base, head: their paths, which may end in `@variant`; None for a missing file.
+        values: the values of `--set`; said: the given run settings.
+        measures: the requested totals; budget: whether to check the head against its own budget.
+        whole: whether to compare equal files too, for their totals.
     """
 
     name: str
@@ -41,12 +41,12 @@ class Task:
 
 @dataclass
 class Outcome:
-    """What came of a task: differences, and what is wrong with specs.
+    """The result of a task: differences, and errors in specs.
 
     Attributes:
-        differences: of the network, then of each variant.
+        differences: that of the network, then that of each variant.
         base_invalid, head_invalid: findings about networks that could not be compared.
-        equal: whether both files say the same, and nothing else was looked at.
+        equal: whether both files have the same text, so that nothing else was compared.
     """
 
     differences: list[Difference] = field(default_factory=list)
@@ -57,7 +57,7 @@ class Outcome:
 
 def compare(task: Task) -> Outcome:
     """Compare two files. Raises `RequestError` for one that cannot be read."""
-    # what a graph leaves behind is in circles; looking for them again and again takes longer than all else
+    # graphs contain reference cycles; collecting them again and again would dominate the run time
     collects = gc.isenabled()
     gc.disable()
     try:
@@ -75,7 +75,7 @@ def _compare(task: Task) -> Outcome:
     if base and head and not task.whole and not task.values and not base.variant and not head.variant:
         found.equal = base.source is not None and head.source is not None and same(base.source, head.source)
         if found.equal:
-            if not task.name:  # of the many in a folder those that changed are looked at
+            if not task.name:  # in a folder of many, only changed files are compared
                 found.head_invalid += _wrong(head)
             return found
     saved = any(file is not None and file.source is None for file in (base, head))
@@ -92,7 +92,7 @@ def _compare(task: Task) -> Outcome:
 
 
 def _opened(spec: str | None, task: Task, invalid: list[Diagnostic]) -> _File | None:
-    """A file that is read; None where there is none, or none that is text."""
+    """A source file; None if it is missing or not text."""
     try:
         return _File(spec, task) if spec is not None else None
     except SpecError as error:
@@ -101,7 +101,7 @@ def _opened(spec: str | None, task: Task, invalid: list[Diagnostic]) -> _File | 
 
 
 def _wrong(file: _File) -> list[Diagnostic]:
-    """What is wrong with the networks of a file."""
+    """The errors in the networks of a file."""
     found: list[Diagnostic] = []
     for variant in (None, *(file.variants() if _side(file, None, False, found) else ())):
         if variant is not None:
@@ -116,12 +116,12 @@ class _File:
         self.spec = spec
         self.task = task
         self.path, self.variant = split_variant(spec)
-        # a .json is what `shapes` saved, unless it holds a model of another kind
+        # a .json was saved by `shapes`, unless it holds a model of another kind
         self.source: Source | None = (imported if spec.endswith(".json") else read)(self.path)
         self.graph: Graph | None = None
 
     def variants(self) -> list[str]:
-        """The variants that are compared beside the network that is named."""
+        """The variants that are compared besides the named network."""
         return [] if self.variant or self.graph is None else list(self.graph.document.variants)
 
     def has(self, variant: str | None) -> bool:
@@ -145,14 +145,14 @@ class _File:
 
 
 def _variants(base: _File | None, head: _File | None) -> Iterator[str | None]:
-    """None for the network itself, which is loaded before the next is asked for; then the names of variants."""
+    """None for the network itself, then the names of variants; each is loaded before the next is requested."""
     yield None
     if not any(file is not None and file.variant for file in (base, head)):
         yield from dict.fromkeys(name for file in (head, base) if file is not None for name in file.variants())
 
 
 def _side(file: _File | None, variant: str | None, saved: bool, invalid: list[Diagnostic]) -> Side | None:
-    """A network of a file; None where there is none, or none that is valid."""
+    """A network of a file; None if it is missing or invalid."""
     if file is None or not file.has(variant):
         return None
     if file.source is None:

@@ -1,8 +1,8 @@
-"""A graph as the list of its layers, with what each reads as a place in the list.
+"""A graph as a list of its layers, whose inputs are given as places in the list.
 
-Copies of a `repeat` are one record. Where the first copies had to be told apart, because other shapes
-go in, they are put together again as long as nothing but the shapes differs: a change of width must
-not look like a change of structure.
+Copies of a `repeat` are one record. If the first copies had to be separated because their input shapes
+differ, they are joined again unless something else differs too: a change of width must not look like a
+change of structure.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from archcalc.network.edges import read_by
 from archcalc.network.graph import Node
 from archcalc.records import NamedTuple
 
-# Stands in place of an output, or after it, where single positions of it are read.
+# Stands in place of an output, or after it, if single positions of it are read.
 POSITION = "one position"
-# As `Read`, but the layer may be an entry.
+# Like `Read`, but the layer may be an entry.
 _Reads = tuple[tuple[Any, str, bool], ...]
 
 
 class _Entry:
-    """What goes into copies: for the first of them `before`, for the next ones `after`, what a copy gives.
+    """The input of copies: `before` for the first; for later ones `after`, the output of the copy before.
 
-    Both by the name of the output, "" for the first.
+    Both by output name; "" is the first output.
     """
 
     __slots__ = ("after", "before")
@@ -36,7 +36,7 @@ class _Entry:
 
 
 class _Around(NamedTuple):
-    """What is around a layer: the path in a state dict and the rest as in `LayerRecord`."""
+    """What is around a layer: its path in a state dict, and the rest as in `LayerRecord`."""
 
     prefix: str = ""
     stem: str = ""
@@ -47,7 +47,7 @@ class _Around(NamedTuple):
 
 
 def flatten(costs: Costs) -> tuple[list[LayerRecord], dict[str, tuple[Read, ...]]]:
-    """The layers in order of execution, and what the model's outputs are, by their names."""
+    """The layers in order of execution, and the model's outputs by name."""
     walk = _Flattening(costs)
     for name, tensor in costs.graph.inputs.items():
         walk.reads[id(tensor)] = ((name, "", False),)
@@ -61,11 +61,11 @@ class _Flattening:
     def __init__(self, costs: Costs) -> None:
         self.costs = costs
         self.records: list[LayerRecord] = []
-        self.reads: dict[int, Any] = {}  # by the identity of a tensor
-        self.places: dict[int, int] = {}  # by that of a node
+        self.reads: dict[int, Any] = {}  # by tensor identity
+        self.places: dict[int, int] = {}  # by node identity
 
     def read(self, tensor: Tensor) -> _Reads:
-        """What a tensor is, as its readers have it; nothing for what no layer gives."""
+        """A tensor as its readers record it; nothing if no layer computes it."""
         while id(tensor) not in self.reads:
             if not isinstance(tensor, Alias):
                 return ()
@@ -87,9 +87,9 @@ class _Flattening:
                 self._node(node, name, stem, None, around)
 
     def _copies(self, node: Node, copies: list[Node], name: str, stem: str, around: _Around) -> None:
-        """Copies one after the other; one that differs from the one before in shapes alone is put to it."""
+        """Add copies in order; one that differs from the previous copy only in shapes is joined to it."""
         before = self._outputs(node.inputs[0]) if node.inputs else {}
-        apart = bool(node.further or node.gathered)  # what one of them gives is read by itself
+        apart = bool(node.further or node.gathered)  # the output of one of them is also read separately
         run = _Run()
         after = before
         for copy in copies:
@@ -119,12 +119,12 @@ class _Flattening:
             self.reads[id(tensor)] = after[part]
 
     def _node(self, node: Node, name: str, stem: str, number: Level | None, around: _Around) -> None:
-        """Add what is inside a node, and the node where it is a layer; `name` and `stem` are its own paths."""
+        """Add what is inside a node, and the node itself if it is a layer; `name` and `stem` are its own paths."""
         levels = (*around.levels, number) if number else around.levels
         count, runs = around.copies * node.copies, around.runs * node.copies * node.work
         if node.children:
             child = node.children[0]
-            if child.is_expert and child.inputs:  # it starts from one position of what the mixture reads
+            if child.is_expert and child.inputs:  # it reads one position of the mixture's input
                 self.reads[id(child.inputs[0])] = tuple(
                     (source, f"{part} {POSITION}".lstrip(), again) for source, part, again in self.read(node.inputs[0])
                 )
@@ -154,7 +154,7 @@ class _Flattening:
             self.reads[id(tensor)] = ((place, part, False),)
 
     def _state(self, state: Tensor) -> _Entry:
-        """What goes from step to step of a scan."""
+        """A state that is passed from step to step of a scan."""
         entry = _Entry({"": self.read(state)})
         self.reads[id(state)] = ((entry, "", False),)
         return entry
@@ -162,10 +162,10 @@ class _Flattening:
     def _outputs(self, tensor: Tensor) -> dict[str, _Reads]:
         return {name: self.read(part) for name, part in _parts(tensor).items()}
 
-    # -- copies that differ in shapes alone --------------------------------------------------
+    # -- copies that differ only in shapes ---------------------------------------------------
 
     def _alike(self, run: _Run, mark: int, entry: _Entry, copies: int, level: int) -> bool:
-        """Whether the records from `mark` on are those of the run before, but for their shapes."""
+        """Whether the records from `mark` on equal those of the previous run, except for shapes."""
         if len(self.records) - mark != mark - run.start:
             return False
         for old, new in zip(self.records[run.start : mark], self.records[mark:]):
@@ -181,7 +181,7 @@ class _Flattening:
         return True
 
     def _join(self, start: int, mark: int, level: int) -> None:
-        """Put the records from `mark` on to those from `start` on."""
+        """Join the records from `mark` on to those from `start` on."""
         for old, new in zip(self.records[start:mark], self.records[mark:]):
             old.count += new.count
             old.runs += new.runs
@@ -198,7 +198,7 @@ class _Flattening:
 
 
 class _Run:
-    """Copies that are one record each so far: what goes in, where their records start, how many they are."""
+    """Copies that share their records: their input, where the records start, and how many copies there are."""
 
     def __init__(self, entry: _Entry | None = None, start: int = 0, copies: int = 0) -> None:
         self.entry = entry
@@ -207,31 +207,31 @@ class _Run:
 
 
 def _entered(node: Node) -> dict[str, Tensor]:
-    """The tensor that each copy of `node` has from the one before, with its further outputs."""
+    """The tensor that each copy of `node` gets from the previous one, with its further outputs."""
     if not node.inputs or (node.layer is not None and not node.layer.takes_input):
         return {}
     return _parts(node.inputs[0])
 
 
 def _parts(tensor: Tensor) -> dict[str, Tensor]:
-    """A layer's output by the name ""; its further ones."""
+    """A layer's output under the name "", then its further outputs."""
     return {"": tensor, **tensor.outputs} if tensor.outputs else {"": tensor}
 
 
 def _before(place: Any, mark: int, start: int) -> Any:
-    """The place of a record among the copies from `start` on, for one among those from `mark` on."""
+    """The place among the records from `start` on that corresponds to one among those from `mark` on."""
     return place - mark + start if isinstance(place, int) and place >= mark else place
 
 
 def _shifted(reads: Any, mark: int, start: int, entry: _Entry, other: _Entry) -> Any:
-    """Reads of a copy as the copy before, which starts at `start` and not `mark`, would have them."""
+    """The reads of a copy, as the previous copy, which starts at `start` instead of `mark`, would have them."""
     return tuple(
         (other if source is entry else _before(source, mark, start), part, again) for source, part, again in reads
     )
 
 
 def _form(reads: Any, entry: _Entry | None, mark: int, start: int, inside: tuple[_Entry, ...] = ()) -> Any:
-    """Reads of a copy that starts at `mark` in a form that is the same for one that starts at `start`."""
+    """The reads of a copy that starts at `mark`, in the same form as those of a copy that starts at `start`."""
     found: list[Any] = []
     for source, part, again in reads:
         if source is entry:
@@ -248,13 +248,13 @@ def _form(reads: Any, entry: _Entry | None, mark: int, start: int, inside: tuple
 
 
 def _resolved(reads: Any, inside: tuple[_Entry, ...] = ()) -> tuple[Read, ...]:
-    """Reads without entries: what the first copy has, and what the next ones have."""
+    """Reads without entries: those of the first copy, and those of later ones."""
     if not any(isinstance(source, _Entry) for source, _, _ in reads):
         return tuple(reads)
     found: list[Read] = []
     for source, part, again in reads:
         if source in inside:
-            continue  # a copy that passes on what it has
+            continue  # a copy that passes on its input
         if isinstance(source, _Entry):
             output, position = (part.removesuffix(POSITION).rstrip(), True) if POSITION in part else (part, False)
             inner = [
@@ -268,7 +268,7 @@ def _resolved(reads: Any, inside: tuple[_Entry, ...] = ()) -> tuple[Read, ...]:
 
 
 def content(node: Node) -> tuple[Any, ...]:
-    """What a layer is, whatever it reads and is called: its op and the values of its keys."""
+    """What a layer is, regardless of its inputs and name: its op and the values of its keys."""
     layer = node.layer
     assert layer is not None
     values = layer.__dict__

@@ -1,4 +1,4 @@
-"""How much more a network may need than before."""
+"""Limits on how much a network may grow."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from archcalc.difference.compare import Difference
 
 
 def over_limit(found: Difference, limits: dict[str, float]) -> Iterator[str]:
-    """A sentence for each measure that grew more than it may. Raises `RequestError` for one that is not known of both."""
+    """A sentence for each measure that grew too much. Raises `RequestError` for one that is not known for both."""
     for measure, limit in limits.items():
         if measure not in found.measures:
             raise RequestError(f"saved JSON does not hold {measure}: compare with the spec instead")

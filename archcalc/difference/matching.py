@@ -1,9 +1,9 @@
-"""Which layer of one network is which of the other.
+"""Which layer of one network corresponds to which layer of another.
 
-First the layers that compute the same from the same inputs, or whose output goes the same way to the
-end, wherever they stand: branches in another order are the same branches. Between those, in their
-order, layers of one content, of one name, of one kind. What is left in one place on both sides and
-reads and feeds the same is one layer in place of another.
+First, layers that compute the same from the same inputs, or whose outputs take the same path to the end,
+are paired wherever they are: reordered branches are the same branches. Between these, layers of equal
+content, name or kind are paired in order. Of the rest, layers in one place that read and feed the same
+layers replace one another.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from archcalc.difference.alignment import align, ascending
 from archcalc.difference.record import LayerRecord
 from archcalc.layers.base import REGISTRY
 
-# A layer without weights and name that went from here to there is another one, if it is as far as this.
+# A layer without weights and name that moved this far counts as another layer.
 _NEAR = 30
 
 
@@ -34,7 +34,7 @@ class Matching:
         self.to_base: list[int | None] = [None] * len(head)
 
     def pair(self, x: int, y: int) -> None:
-        """Make base[x] and head[y] the same layer."""
+        """Pair base[x] with head[y]."""
         self.to_head[x], self.to_base[y] = y, x
 
     def pairs(self) -> list[tuple[int, int]]:
@@ -42,13 +42,13 @@ class Matching:
         return [(x, y) for x, y in enumerate(self.to_head) if y is not None]
 
     def out_of_order(self) -> list[tuple[int, int]]:
-        """The fewest pairs without which all others are in the same order on both sides."""
+        """The fewest pairs whose removal leaves all others in the same order on both sides."""
         pairs = self.pairs()
         kept = {*ascending(pairs)} if pairs else set()
         return [pair for pair in pairs if pair not in kept]
 
     def rest(self) -> tuple[list[int], list[int]]:
-        """The layers of the base and of the head that have no other."""
+        """The unpaired layers of the base and of the head."""
         return [x for x, y in enumerate(self.to_head) if y is None], [
             y for y, x in enumerate(self.to_base) if x is None
         ]
@@ -71,7 +71,7 @@ def match(base: Sequence[LayerRecord], head: Sequence[LayerRecord]) -> Matching:
 
 
 def _pasts(records: Sequence[LayerRecord], numbers: dict[Hashable, int]) -> list[int]:
-    """A number for each layer that is the same for layers that compute the same from the same inputs, in any order."""
+    """A number per layer, equal for layers that compute the same from the same inputs, in any order."""
     past: list[int] = []
     for index, record in enumerate(records):
         reads: list[Hashable] = [
@@ -86,12 +86,12 @@ def _pasts(records: Sequence[LayerRecord], numbers: dict[Hashable, int]) -> list
 
 
 def _forward(records: Sequence[LayerRecord], source: int | str) -> Hashable:
-    """What a layer reads that stands after it, in the copy before; or the name of an input."""
+    """A read of a later layer, in the previous copy, or of an input by name."""
     return records[source].content if isinstance(source, int) else source
 
 
 def _futures(records: Sequence[LayerRecord], numbers: dict[Hashable, int]) -> list[int]:
-    """A number for each layer that is the same where the same becomes of its output."""
+    """A number per layer, equal for layers whose outputs are used in the same way."""
     readers = consumers(records)
     future = [0] * len(records)
     for index in range(len(records) - 1, -1, -1):
@@ -101,7 +101,7 @@ def _futures(records: Sequence[LayerRecord], numbers: dict[Hashable, int]) -> li
 
 
 def consumers(records: Sequence[LayerRecord]) -> list[list[int]]:
-    """For each layer those after it that read it."""
+    """For each layer, the later layers that read it."""
     readers: list[list[int]] = [[] for _ in records]
     for index, record in enumerate(records):
         for source, _, _ in record.reads:
@@ -111,7 +111,7 @@ def consumers(records: Sequence[LayerRecord]) -> list[list[int]]:
 
 
 def _by_key(found: Matching, base: Sequence[Hashable], head: Sequence[Hashable]) -> None:
-    """Pair layers of equal keys: of several first those with equal ids, then in their order."""
+    """Pair layers of equal keys: among several, first those with equal ids, then in order."""
     places: dict[Hashable, list[int]] = defaultdict(list)
     for y in found.rest()[1]:
         places[head[y]].append(y)
@@ -133,7 +133,7 @@ def _by_key(found: Matching, base: Sequence[Hashable], head: Sequence[Hashable])
 
 
 def _gaps(found: Matching) -> Iterable[tuple[list[int], list[int]]]:
-    """The unpaired layers of both sides between pairs that are in order on both."""
+    """The unpaired layers of both sides, between consecutive pairs that are in order on both."""
     i = k = 0
     pairs = found.pairs()
     for x, y in [*(ascending(pairs) if pairs else []), (len(found.base), len(found.head))]:
@@ -145,7 +145,7 @@ def _gaps(found: Matching) -> Iterable[tuple[list[int], list[int]]]:
 
 
 def _between(found: Matching, xs: Sequence[int], ys: Sequence[int], step: int) -> None:
-    """Pair layers of one gap in their order, by one of `_TOKENS` after the other."""
+    """Pair the layers of a gap in order, by each of `_TOKENS` in turn."""
     if not xs or not ys or step == len(_TOKENS):
         return
     token = _TOKENS[step]
@@ -166,7 +166,7 @@ def _weighty(record: LayerRecord) -> Hashable:
     return (record.content, record.name) if record.stored or record.params else id(record)
 
 
-# What makes layers of a gap a pair; those with weights hold the others in place.
+# What makes layers of a gap a pair; layers with weights anchor the others.
 _TOKENS: tuple[Callable[[LayerRecord], Hashable], ...] = (
     _weighty,
     lambda record: (record.content, record.name),
@@ -178,12 +178,12 @@ _TOKENS: tuple[Callable[[LayerRecord], Hashable], ...] = (
 
 
 def _may_be_same(old: LayerRecord, new: LayerRecord) -> bool:
-    """Whether nothing speaks against layers of one kind and different keys: each has a name of its own."""
+    """Whether layers of one kind with different keys may be the same: not if each has its own name."""
     return old.name is None or new.name is None or old.name == new.name
 
 
 def sources(records: Sequence[LayerRecord], others: Sequence[int | None]) -> list[frozenset[Any]]:
-    """For each layer what its readers see when layers without another are taken out: itself, or what it reads."""
+    """For each layer, what its readers see once unpaired layers are removed: itself, or what it reads."""
     seen: list[frozenset[Any]] = []
     for index, record in enumerate(records):
         if others[index] is not None:
@@ -200,7 +200,7 @@ def sources(records: Sequence[LayerRecord], others: Sequence[int | None]) -> lis
 
 
 def _ends(records: Sequence[LayerRecord], others: Sequence[int | None]) -> list[frozenset[int]]:
-    """For each layer the paired layers that its output gets to first."""
+    """For each layer, the first paired layers that its output reaches."""
     readers = consumers(records)
     seen: list[frozenset[int]] = [frozenset()] * len(records)
     for index in range(len(records) - 1, -1, -1):
@@ -212,7 +212,7 @@ def _ends(records: Sequence[LayerRecord], others: Sequence[int | None]) -> list[
 
 
 def _in_place(found: Matching) -> None:
-    """Pair layers that read and feed the same: of one family first, then of a place with as many on both sides."""
+    """Pair layers that read and feed the same: first within a family, then in places with as many on both sides."""
     places: dict[Hashable, tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
     xs, ys = found.rest()
     if not xs or not ys:
@@ -246,7 +246,7 @@ def _family(record: LayerRecord) -> str:
 
 
 def _elsewhere(found: Matching) -> None:
-    """Pair layers that went to another place: those with weights or a name, and others that did not go far."""
+    """Pair layers that moved: those with weights or a name, and others that did not move far."""
     ys = found.rest()[1]
     places: dict[Hashable, deque[int]] = defaultdict(deque)
     for y in ys:

@@ -1,4 +1,4 @@
-"""A layer as far as a comparison needs it."""
+"""What a comparison needs to know about a layer."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 from archcalc.layers.layout import Layout
 from archcalc.network.graph import Node
 
-# What a layer reads: the layer that gives it, by its place in the list, or the name of an input; which of its
-# outputs; and whether it does so in later copies only, which read what the copy before gave.
+# What a layer reads: the layer that computes it, by its place in the list, or the name of an input; which of its
+# outputs; and whether this holds only in later copies, which read the output of the copy before.
 Read = tuple["int | str", str, bool]
-# A level of copies: the id of what is copied, the number of the first copy, how many there are.
+# A level of copies: the id of what is copied, the number of the first copy, and how many there are.
 Level = tuple[str, int, int]
 
 
@@ -19,19 +19,19 @@ class LayerRecord:
     """A layer of one of the networks; the costs are those of all its copies.
 
     Attributes:
-        id: where it stands; of copies the first one's.
-        name: the one that the spec gives it, if any.
-        content: its op and the values of its keys, whatever it reads and is called.
-        reads: its inputs in order.
-        ties: its parameters that are another layer's, with the place of that layer in the list.
+        id: its id; for copies, that of the first.
+        name: its name in the spec, if any.
+        content: its op and the values of its keys, regardless of inputs and name.
+        reads: its inputs, in order.
+        ties: its parameters that belong to another layer, with the place of that layer in the list.
         pattern: its path in a state dict, `#` for the number of a copy; levels: the copies, outermost first.
-        stem: the same path, `*` for the number that a name gets where there are several.
-        groups: the blocks and lists around it, outermost first, and how many of the levels are copies of each.
-        inputs: the shapes that it reads and what their axes are, output: the shape it gives.
-        count: how many copies there are; runs: how often they run for one sample, together.
+        stem: the same path, with `*` for the number that distinguishes equal names.
+        groups: the blocks and lists around it, outermost first, each with the number of levels down to it.
+        inputs: the shapes and layouts of its inputs; output: the shape of its output.
+        count: the number of copies; runs: how often they run for one sample, in total.
         frozen: whether it has parameters that are not trained.
-        stored: named shapes of its own parameters and buffers, for some of the copies each.
-        node: it in its graph; None for one of saved JSON.
+        stored: named shapes of its own parameters and buffers, each set for some of the copies.
+        node: its node in the graph; None if from saved JSON.
     """
 
     __slots__ = (
@@ -66,26 +66,26 @@ class LayerRecord:
 
     @property
     def label(self) -> str:
-        """What is said of it."""
+        """Its label in reports."""
         return self.words or (self.node.label if self.node is not None else self.op)
 
     @property
     def trainable(self) -> int:
-        """Its parameters that are trained."""
+        """The number of its trained parameters."""
         return 0 if self.frozen else self.params
 
     def settle(self) -> None:
-        """Keep what is told of it, and let its graph go."""
+        """Keep what is reported of it, and release its graph."""
         self.words, self.output = self.label, tuple(map(int, self.output))
         self.node, self.groups, self.content, self.inputs, self.stored = None, (), (), (), ()
 
     @property
     def copies(self) -> int:
-        """How many layers it stands for, each expert for itself."""
+        """How many layers it stands for, counting every expert."""
         return prod(number for _, _, number in self.levels) if self.levels else self.count
 
     def costs_as(self, other: LayerRecord) -> bool:
-        """Whether a copy of it costs and gives what a copy of `other` does, each time it runs."""
+        """Whether one run of a copy has the same costs and output shape as one of `other`."""
         return (
             self.params * other.copies == other.params * self.copies
             and self.macs * other.runs == other.macs * self.runs

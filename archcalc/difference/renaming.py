@@ -1,4 +1,4 @@
-"""Layers and blocks that have another name."""
+"""Layers and blocks that were renamed."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from archcalc.difference.record import LayerRecord
 
 
 class Renaming:
-    """A name that became another one.
+    """A changed name.
 
     Attributes:
-        before, after: the names; "" where layers are now inside a block that was not around them, or no longer are.
-        pairs: the path before and after, for each place that was renamed alike, and how many copies there are.
-        layers: how many layers are inside, or are it.
+        before, after: the names; "" if a block was added around the layers, or removed.
+        pairs: the path before and after for each place that was renamed in this way, with its number of copies.
+        layers: how many layers were renamed, or are inside what was.
     """
 
     def __init__(self, before: str, after: str) -> None:
@@ -25,7 +25,7 @@ class Renaming:
 
 
 def renamings(pairs: Iterable[tuple[LayerRecord, LayerRecord]]) -> list[Renaming]:
-    """What was renamed, in order. Another number after an op, as of conv3 when a conv came before it, is no name."""
+    """What was renamed, in order. A changed number after an op, e.g. conv3 after a conv was added, is not a name."""
     found: dict[tuple[str, str], Renaming] = {}
     for old, new in pairs:
         if old.stem == new.stem:
@@ -33,7 +33,7 @@ def renamings(pairs: Iterable[tuple[LayerRecord, LayerRecord]]) -> list[Renaming
         before, after, *ids = (_path(one) for one in (old.stem, new.stem, old.id, new.id))
         if old.op != new.op and old.name is None and new.name is None:
             for path in (before, after, *ids):
-                path.pop()  # it has its name from its op
+                path.pop()  # its name comes from its op
         for start, end, other in _differing(before, after):
             names = ".".join(before[start:end]), ".".join(after[start:other])
             one = found.setdefault(names, Renaming(*names))
@@ -43,9 +43,9 @@ def renamings(pairs: Iterable[tuple[LayerRecord, LayerRecord]]) -> list[Renaming
 
 
 def _differing(before: list[str], after: list[str]) -> Iterator[tuple[int, int, int]]:
-    """Where two paths differ: from which name, to which before and to which after.
+    """Where two paths differ: the first differing name, and the ends of the difference before and after.
 
-    Name by name; where one path is longer all between the names that both begin with and those that both end in.
+    Paths of equal length are compared name by name; otherwise the difference is all between common start and end.
     """
     if len(before) == len(after):
         yield from ((index, index + 1, index + 1) for index, name in enumerate(before) if name != after[index])
@@ -60,7 +60,7 @@ def _differing(before: list[str], after: list[str]) -> Iterator[tuple[int, int, 
 
 
 def _copies(record: LayerRecord, names: int) -> int:
-    """How often what the first names of a layer's path lead to is there."""
+    """How many copies there are of what the first names of a layer's path lead to."""
     parts = record.pattern.split(".")
     ends = [index for index, part in enumerate(parts) if part != "#" and not part.isdigit()]
     levels = parts[: ends[names - 1] if names else 0].count("#")

@@ -1,4 +1,4 @@
-"""A network from the JSON that `archcalc shapes` saved."""
+"""A network from JSON that `archcalc shapes` saved."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from archcalc.difference.side import COSTS, Side, totals_of
 from archcalc.network.graph import Node
 from archcalc.project import read_file
 
-# Of a saved network: the largest specs give a few MiB.
+# The maximum size of a saved network; the largest specs give a few MiB.
 _MOST_BYTES = 64 * 2**20
 _MOST = 2**120
-# Measures that JSON has under another key.
+# Measures with another key in JSON.
 _KEYS = {"trainable": "trainable_params"}
 
 
 def side_of_json(path: str) -> Side:
-    """A network that `archcalc shapes --format json` saved. Raises `RequestError` for anything else.
+    """A network saved by `archcalc shapes --format json`. Raises `RequestError` for anything else.
 
-    Of a layer's keys it holds those that its label shows, and it does not say which layer reads which.
+    It holds only those keys of a layer that its label shows, and not which layer reads which.
     """
     data = read_file(path, _MOST_BYTES)
     try:
@@ -64,14 +64,14 @@ def _sizes(values: Any) -> tuple[int, ...]:
 
 
 def _in_line(layers: list[LayerRecord]) -> list[LayerRecord]:
-    """Layers that each read the one before, as far as is known."""
+    """Layers that each read the previous one, as far as is known."""
     for index, record in enumerate(layers):
         record.reads = ((index - 1, "", False),) if index else ()
     return layers
 
 
 def as_saved(costs: Costs) -> Side:
-    """A network with no more than saved JSON holds of it, to be compared with one that was saved."""
+    """A network reduced to what saved JSON holds, for comparison with a saved one."""
     layers = [_as_saved(node, copies, costs) for node, copies in _layers(costs.graph.nodes, 1)]
     return Side(costs.graph.model, totals_of(costs), _in_line(layers), saved=True, graph=costs.graph)
 

@@ -1,4 +1,4 @@
-"""What a spec says beside its layers: input, hparams, variants, loss, bounds."""
+"""What a spec says besides its layers: input, hparams, variants, loss, bounds."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from archcalc.language.settings import settle
 from archcalc.network.load import Graph
 from archcalc.source import Node, Scalar, Sequence
 
-# By the key of a spec, and in it by name; "" where the key has one value.
+# By key of the spec, then by name; "" if the key has a single value.
 Facts = dict[str, dict[str, str]]
 KEYS = ("input", "output", "dims", "hparams", "variants", "loss", "budget", "growth", "expect")
 
 
 class Setting:
-    """One thing that changed: `name` in the spec's `key`, or with "" all of it; None where it is not there."""
+    """A changed setting: `name` under the spec's `key`, or all of it if ""; None on the side without it."""
 
     __slots__ = ("after", "before", "key", "name")
 
@@ -39,7 +39,7 @@ def facts(graph: Graph) -> Facts:
         "output": _outputs(graph),
         "dims": {key.text: describe(values[key.text]) for key, _ in document.dims},
         "hparams": {key.text: describe(values[key.text]) for key, _ in document.hparams},
-        # compared one by one, each as a network: here it counts which there are
+        # each is compared as a network; here only which ones exist counts
         "variants": {name: _variant(document, name) for name in document.variants if graph.variant is None},
         "loss": {"": document.loss.text} if document.loss else {},
         "budget": {key.text: str(parse_amount(value.text)) for key, value in document.budget},
@@ -49,7 +49,7 @@ def facts(graph: Graph) -> Facts:
 
 
 def changed(before: Facts, after: Facts, rewired: Mapping[str, tuple[str, str]]) -> list[Setting]:
-    """What differs, in the order of `KEYS`; `rewired` are outputs of one name that other layers give now."""
+    """What differs, in the order of `KEYS`; `rewired` are outputs whose name now belongs to another layer."""
     found = []
     for key in KEYS:
         old, new = before.get(key, {}), after.get(key, {})
@@ -80,7 +80,7 @@ def _shape(shape: tuple[int, ...]) -> str:
 
 
 def _inputs(graph: Graph) -> dict[str, str]:
-    """The shape of each input, and its layout where that is stated."""
+    """The shape of each input, and its layout if stated."""
     stated = {
         input.name.text: f" {input.layout.text}" for input in graph.document.inputs if input.name and input.layout
     }
@@ -88,13 +88,13 @@ def _inputs(graph: Graph) -> dict[str, str]:
 
 
 def _outputs(graph: Graph) -> dict[str, str]:
-    """The shape of each output that `output:` names; of the last layer without a name."""
+    """The shape of each output in `output:`, else that of the last layer, without a name."""
     named = bool(graph.document.outputs)
     return {name if named else "": _shape(tensor.shape) for name, tensor in graph.outputs.items()}
 
 
 def _variant(document: Document, name: str) -> str:
-    """The values that a variant gives, as `width=128 depth=3`."""
+    """The values that a variant sets, as `width=128 depth=3`."""
     names = [key.text for key, _ in document.variants[name]]
     try:
         values = settle(document, name, {}, Findings()).values

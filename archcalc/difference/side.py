@@ -1,4 +1,4 @@
-"""One of two networks as far as a comparison needs it."""
+"""What a comparison needs to know about one of its two networks."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from archcalc.running import Running
 from archcalc.running.declaration import INFERENCE, TRAIN
 
 COSTS = ("params", "trainable", "buffers", "macs", "other_flops", "activation_bytes")
-# The peaks of a training step and of a forward pass, run as options, settings and the spec say.
+# The peaks of a training step and of a forward pass, run as given by options, settings and the spec.
 PEAKS = ("training_memory_bytes", "inference_memory_bytes")
 MEASURES = (*COSTS, *PEAKS)
-# Measures as `budget:` names them.
+# Measures by their names in `budget:`.
 BUDGETED = {"memory": "training_memory_bytes", "inference_memory": "inference_memory_bytes"}
 
 
@@ -29,10 +29,10 @@ class Side:
     """One of two networks.
 
     Attributes:
-        model: its name; None where there is no such network.
-        layers: in order of execution.
-        outputs: what each of its outputs is, by name.
-        facts: what its spec says beside; None for saved JSON, which does not tell.
+        model: its name; None if there is no such network.
+        layers: its layers, in order of execution.
+        outputs: its outputs, by name.
+        facts: what its spec says besides the layers; None for saved JSON, which does not hold it.
         saved: whether it was read from saved JSON, which does not hold all of `MEASURES`.
     """
 
@@ -57,7 +57,7 @@ class Side:
 
     @classmethod
     def of(cls, costs: Costs, said: Running | None = None) -> Side:
-        """A network read from a spec; `said` is how it is run, as far as somebody said it."""
+        """A network read from a spec; `said` has the given run settings."""
         graph = costs.graph
         layers, outputs = flatten(costs)
         side = cls(graph.model, totals_of(costs), layers, graph=graph, said=said)
@@ -67,20 +67,20 @@ class Side:
 
     @classmethod
     def nothing(cls) -> Side:
-        """What a network is compared with that is new, or gone."""
+        """The other side of a network that is new or removed."""
         side = cls(None, dict.fromkeys(MEASURES, 0), [])
         side.facts = {}
         return side
 
     def total(self, measure: str) -> int | None:
-        """One of `MEASURES`; None where it is not known. A peak is computed when it is asked for."""
+        """One of `MEASURES`; None if unknown. A peak is computed when it is requested."""
         if measure not in self._totals and self._graph is not None:
             mode = TRAIN if "training" in measure and not untrainable(self._graph) else INFERENCE
             self._totals[measure] = footprint(self._graph, how(self._graph, self._said, mode)).peak
         return self._totals.get(measure)
 
     def over_budget(self) -> list[str] | None:
-        """The bounds of its `budget:` that it exceeds, as `params 25M`; None where it has no budget."""
+        """The bounds of its `budget:` that it exceeds, e.g. `params 25M`; None if it has no budget."""
         graph = self._graph
         if graph is not None and graph.document.budget:
             self._over = [
@@ -91,7 +91,7 @@ class Side:
         return self._over
 
     def settle(self, measures: Collection[str], budget: bool) -> None:
-        """Compute what may be asked for, and let the graph and the layers go."""
+        """Compute what may be requested, and release the graph and the layers."""
         for measure in measures:
             if measure in COSTS or not self.saved:
                 self.total(measure)
@@ -108,5 +108,5 @@ class Side:
 
 
 def totals_of(costs: Costs) -> dict[str, int]:
-    """The totals but for memory."""
+    """The totals except memory."""
     return {name: int(getattr(costs.totals, name)) for name in COSTS}

@@ -1,4 +1,4 @@
-"""Whether two specs say the same word by word, which is known without understanding them."""
+"""Whether two specs have the same text, which is known without parsing them."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def same(base: Source, head: Source) -> bool:
                 return False
             if _included(base, entry.text) != _included(head, entry.text):
                 return False
-    except (RequestError, SpecError):  # told when they are compared
+    except (RequestError, SpecError):  # reported when they are compared
         return False
     return True
 
 
 def _included(source: Source, name: str) -> bytes:
-    """What a file holds that a spec includes. Raises `RequestError` where it may not be read."""
+    """The content of a file that a spec includes. Raises `RequestError` if it may not be read."""
     folder = os.path.dirname(source.path)
     path = os.path.join(folder, name)
     if "\0" in name or not project.contains(folder, path):

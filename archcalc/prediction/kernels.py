@@ -1,10 +1,11 @@
-"""How long the kernels of a GPU take: at its peak rates, and at the share of them that kernels reach.
+"""How long the kernels of a GPU take: at its peak rates, and at the share of these that kernels reach.
 
     seconds = √((computing ÷ share)² + (moving ÷ share + streaming ÷ share)²) + launch, for each kernel
 
-The shares stand in efficiency.json, one for each form of product, each kind of pass over memory and each card; they are fitted
-to published times of whole networks by tests/benchmarks/gpu_time.py, which says how far off networks are that the fit
-has not seen. A card without published times reaches what profiles of its operations say, or what cards like it do.
+The shares are in efficiency.json: one for each form of product, each kind of pass over memory and each card. They are
+fitted to published times of whole networks by tests/benchmarks/gpu_time.py, which also gives the errors on networks
+that the fit has not seen. For a card without published times, they come from profiles of its operations or from
+similar cards.
 """
 
 from __future__ import annotations
@@ -25,13 +26,13 @@ from archcalc.records import NamedTuple
 from archcalc.running.declaration import CHANNELS_LAST
 
 FILE = os.path.join(os.path.dirname(__file__), "efficiency.json")
-# No kernel is shorter: the shortest medians of published profiles of A100, A40 and H100 are 1 to 4 µs.
+# No kernel is shorter: the shortest medians in published profiles of A100, A40 and H100 are 1 to 4 µs.
 SHORTEST = 2e-6
-# Where a time is from: what published times of whole networks on this card say, or the peak rates of a data sheet and what
-# other cards reach of theirs.
+# The basis of a time: published times of whole networks on this card, or the peak rates of a data sheet and the share
+# that other cards reach of theirs.
 BENCHMARKS, DATASHEET = "benchmarks", "datasheet"
 _ATTENTION, _GROUPED = "attention", "grouped convolution"
-# Products whose kernels differ from those of a matrix product, which the others are.
+# Products with kernels of their own; all others run as matrix products.
 _FORMS = {
     "attention": _ATTENTION,
     "convolution": "convolution",
@@ -42,13 +43,13 @@ _FORMS = {
     "grouped convolution": _GROUPED,
 }
 _PLAIN = "matrix product"
-# Kernels compute tiles of so many rows and columns, half as wide where there are fewer columns; where the tiles are fewer than
-# the card's multiprocessors the sums of a tile are split among several, each with a part at least so long.
+# Kernels compute tiles of this many rows and columns, half as wide if there are fewer columns. If there are fewer tiles
+# than multiprocessors, the sums of a tile are split among several, each at least this long.
 _ROWS, _COLUMNS, _NARROW, _PART = 128, 128, 32, 512
-# Without the matrix units, kernels and what they reach are others.
+# Without matrix units, other kernels run, and reach other shares.
 _PLAIN_TYPES = ("fp32", "fp64")
-# There most convolutions are 3 × 3, and multiply 16 numbers instead of 36 for 2 × 2 outputs. Source: Lavin and Gray 2016,
-# Fast algorithms for convolutional neural networks.
+# There most convolutions are 3 × 3, and multiply 16 numbers instead of 36 for 2 × 2 outputs.
+# Source: Lavin and Gray 2016, Fast algorithms for convolutional neural networks.
 _WINOGRAD, _FEWER = "convolution", 36 / 16
 
 
@@ -57,10 +58,10 @@ class Kernel(NamedTuple):
 
     Attributes:
         computing, moving: seconds, each by itself.
-        streaming: seconds to read what is read once from end to end, beside what is moved: weights, a cache.
-        computing_shares, moving_shares: names of the shares whose product says how much of the peak rate is reached.
-        runs: how often it is started.
-        spread: which networks say how far off its time may be: those of convolutions, or of matrix products.
+        streaming: additional seconds to read what is read once from end to end: weights, a cache.
+        computing_shares, moving_shares: names of the shares whose product is the part of the peak rate that is reached.
+        runs: how often it is launched.
+        spread: the networks that determine the error of its time: those of convolutions, or of matrix products.
     """
 
     computing: float
@@ -72,24 +73,24 @@ class Kernel(NamedTuple):
     spread: str
 
 
-# Forms whose products are not cut into tiles.
+# Forms whose products are not split into tiles.
 _WHOLE = (_ATTENTION, _GROUPED)
 
 
 def kernel(work: Work, device: Device, dtype: str, memory_format: str = "", backward: bool = False) -> Kernel:
-    """What an operation is to the kernels of a card.
+    """An operation as a kernel of a card.
 
     Args:
-        work: what runs, all of it.
+        work: everything that runs.
         device: a GPU.
         dtype: one of its `peaks`.
-        memory_format: of images, `channels-last` or else contiguous.
-        backward: whether it is of the backward pass.
+        memory_format: the format of images: `channels-last`, else contiguous.
+        backward: whether it belongs to the backward pass.
     """
     form, computing_shares, moving_shares, spread = _shares(work.kind, dtype, memory_format, backward)
     streamed = 0 if backward or not form else work.weight_bytes
     if form == _ATTENTION and work.m == 1 and not backward:
-        streamed = work.in_bytes  # for one position all keys and values are read
+        streamed = work.in_bytes  # a single position reads all keys and values
     moving = (work.in_bytes + work.weight_bytes + work.out_bytes - streamed) * work.runs / device.bandwidth
     streaming = streamed * work.runs / device.bandwidth
     if not form:
@@ -129,7 +130,7 @@ def _shares(
 
 
 def _computed(work: Work, processors: int) -> float:
-    """FLOPs of one run with what is computed for nothing: columns at the edge, and multiprocessors that are idle at the end."""
+    """FLOPs of one run, including waste: columns past the edge, and multiprocessors that idle at the end."""
     if not work.m or not work.n:
         return work.flops
     columns = _NARROW if work.n <= _NARROW else -(-work.n // (_COLUMNS // 2)) * (_COLUMNS // 2)
@@ -140,7 +141,7 @@ def _computed(work: Work, processors: int) -> float:
 
 
 class Kernels:
-    """The kernels of a card with what they reach.
+    """The kernels of a card, with the share of the peak rates that they reach.
 
     Args:
         device: a GPU.
@@ -159,13 +160,13 @@ class Kernels:
         own: Mapping[str, Any] = known.get(device.name) or inherited(device, known)
         self._products: dict[tuple[str, ...], float] = {}
         self._computing, self._moving = float(own["computing"]), float(own["moving"])
-        # As wide as the errors of networks that the fit had not seen, on this card where those are enough.
+        # As wide as the errors on networks that the fit had not seen; of this card alone if there are enough.
         spreads = self._fitted["spread"]
         self._spread = {**spreads["measured" if self.is_measured else "other"], **own.get("spread", {})}
 
     def time(self, work: Work, backward: bool = False) -> tuple[float, float, float, float]:
-        """Seconds of all runs of an operation; what it would take to compute, and to move, by itself; and the factor by
-        which the time of most networks of such work is off at most, to both sides.
+        """Seconds of all runs of an operation; the seconds of computing and of moving alone; and the factor within
+        which the times of most networks of such work lie, in both directions.
         """
         one = kernel(work, self.device, self.dtype, self.memory_format, backward)
         computing = one.computing / (self._share(one.computing_shares) * self._computing)
@@ -183,17 +184,17 @@ class Kernels:
 
     @property
     def basis(self) -> str:
-        """Where times are from."""
+        """The basis of times."""
         return BENCHMARKS if self.is_measured else DATASHEET
 
     def host(self, autocast: bool) -> tuple[float, float]:
-        """Seconds that a program takes to start a kernel, op by op, and the factor by which that is off at most."""
+        """Seconds that a program takes to launch a kernel, op by op, and the factor within which that holds."""
         host = self._fitted["host"]
         return float(host["autocast" if autocast else "plain"]), float(host["spread"])
 
 
 def profiled(device: Device) -> dict[str, float] | None:
-    """What published or own profiles of a card's operations reach of its peak rates: large products, and sums of tensors."""
+    """The share of a card's peak rates in profiles, published or our own: large products, and sums of tensors."""
     calibration = device.calibration or {}
     found = calibration.get("coefficients", {}).get("forward", {})
     peak = device.peaks.get(str(calibration.get("dtype", "")))
@@ -206,8 +207,8 @@ def profiled(device: Device) -> dict[str, float] | None:
 
 
 def inherited(device: Device, known: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
-    """What a card without published times of networks is taken to reach: what profiles of its operations do, else the
-    mean of cards like it.
+    """The shares assumed for a card without published times of networks: those in profiles of its operations, else the
+    mean of similar cards.
     """
     if (own := profiled(device)) is not None:
         return own
@@ -216,14 +217,14 @@ def inherited(device: Device, known: Mapping[str, Mapping[str, Any]]) -> dict[st
 
 
 def relatives(device: Device, known: Iterable[str]) -> list[str]:
-    """The cards whose multiprocessors are most like a card's own; all where none is."""
+    """The cards whose multiprocessors are most similar to a card's; all cards if none is similar."""
     distances = {name: _distance(device.capability, find(name).capability) for name in known}
     nearest = min(distances.values())
     return [name for name, distance in distances.items() if distance == nearest]
 
 
 def _distance(one: str, other: str) -> float:
-    """How far apart two compute capabilities are; those of one major version have the same architecture.
+    """How far apart two compute capabilities are; a major version is one architecture.
 
     Source: CUDA programming guide, compute capability.
     """
@@ -233,6 +234,6 @@ def _distance(one: str, other: str) -> float:
 
 @cache
 def efficiency() -> dict[str, Any]:
-    """What efficiency.json holds."""
+    """The content of efficiency.json."""
     found: dict[str, Any] = json.loads(read_file(FILE, 2**20))
     return found

@@ -1,9 +1,9 @@
-"""How long an operation takes on a device: by its calibration, or by what the data sheet allows at most.
+"""How long an operation takes on a device: by its calibration, or at least, by its data sheet.
 
     seconds = (Σ (coefficient · feature)^overlap)^(1/overlap), over FEATURES
 
-with coefficients for each kind of operation and phase: seconds for each unit of a feature, not negative. `overlap` is the
-device's: 1 where one thing is done after the other, as on a CPU; on a GPU, which computes while it moves, it is higher.
+with coefficients for each kind of operation and phase: seconds per unit of a feature, never negative. `overlap` belongs
+to the device: 1 if one thing is done after the other, as on a CPU; higher on a GPU, which computes while moving data.
 The coefficients are measured by `archcalc calibrate`, or fitted to measurements that others published.
 """
 
@@ -19,21 +19,21 @@ from archcalc.layers.lstm import LSTM
 from archcalc.layers.recurrent import RNN
 from archcalc.prediction.operations import Operation, Work
 
-# At inference, with weights from memory or from the cache, and the two passes of training, whose forward
-# pass also keeps what the backward pass needs.
+# Inference with weights from memory or from the cache, and the two passes of training, whose forward
+# pass also saves what the backward pass needs.
 PHASES = ("forward", "cached forward", "training forward", "backward")
-# What the coefficients of a kind stand for, in order; those after the first are for one run's work.
+# What the coefficients of a kind stand for, in order; all but the first are for the work of one run.
 FEATURES = ("runs", "flops", "tiled flops", "input bytes", "weight bytes", "output bytes")
-# A matrix product is computed in tiles of so many rows and columns: thread blocks, vector registers.
+# A matrix product is computed in tiles of this many rows and columns: thread blocks, vector registers.
 _TILES = {"gpu": (128, 128), "cpu": (16, 16)}
 PRODUCTS, ELEMENTWISE = "matrix products", "element-wise"
 # Caches are shared with other programs, and are not filled to the last byte.
 _CACHED_SHARE = 0.25
-# Kinds that run step by step over the same weights. Those stay near the processor up to the first share of its own cache,
-# and none does from the second: a step finds that the one before has driven out what it is about to read.
+# Kinds that run step by step over the same weights. Up to the first share of the processor's own cache all weights stay
+# there; from the second share on none do, as every step evicts what the next is about to read.
 _STEPPED = (GRU.op, LSTM.op, RNN.op)
 _STAYING, _GONE = 0.75, 1.15
-# Kinds of matrix products; their neighbours are each other, those of all others the element-wise kinds.
+# Kinds of matrix products, which are each other's neighbours; those of all other kinds are the element-wise ones.
 _PRODUCTS = frozenset(
     [
         "attention", "convolution", "depthwise convolution", "first convolution", "grouped convolution", "gru", "gru projection", "linear",
@@ -43,7 +43,7 @@ _PRODUCTS = frozenset(
 
 
 def pool_of(kind: str) -> str:
-    """Which kinds share their coefficients with a kind that has none: `PRODUCTS` or `ELEMENTWISE`."""
+    """The kinds whose coefficients stand in for a kind that has none: `PRODUCTS` or `ELEMENTWISE`."""
     return PRODUCTS if kind in _PRODUCTS else ELEMENTWISE
 
 
@@ -55,9 +55,9 @@ def features(
     Args:
         work: what runs.
         device: "gpu" or "cpu".
-        processors: a GPU's multiprocessors, which take tiles in waves: a wave takes as long half full as full.
+        processors: a GPU's multiprocessors, which take tiles in waves: a half-full wave takes as long as a full one.
         phase: one of `PHASES`; the backward pass is described by what the forward pass did.
-        near_bytes: size of a processor's own cache, where weights of recurrent steps may stay; 0 if unknown.
+        near_bytes: size of the processor's own cache, where weights of recurrent steps may stay; 0 if unknown.
     """
     weights: float = work.gradient_bytes if phase == "backward" else work.weight_bytes
     if work.kind in _STEPPED and near_bytes:
@@ -67,7 +67,7 @@ def features(
 
 
 def _tiled_flops(work: Work, device: str, processors: int) -> int:
-    """FLOPs of a matrix product with its sides rounded up to tiles, and on a GPU its tiles to waves."""
+    """FLOPs of a matrix product with its sides rounded up to tiles and, on a GPU, its tiles to waves."""
     if not work.m:
         return 0
     rows, columns = _TILES[device]
@@ -81,8 +81,8 @@ class Model:
     """The coefficients of a device file.
 
     Attributes:
-        device: whose they are.
-        errors: for each phase the mean size of the relative errors of what was held out of the fit.
+        device: the device's name.
+        errors: for each phase, the mean absolute relative error on layers held out of the fit.
 
     Raises:
         RequestError: the device has no calibration, or one that cannot be read.
@@ -115,7 +115,7 @@ class Model:
             ) from None
 
     def seconds(self, operation: Work, phase: str = "forward") -> float:
-        """How long all runs of an operation take in a phase. Raises `KeyError` where there are no coefficients."""
+        """How long all runs of an operation take in a phase. Raises `KeyError` if there are no coefficients."""
         return self.combined(self.parts(operation, phase))
 
     def combined(self, parts: Sequence[float]) -> float:
@@ -132,7 +132,7 @@ class Model:
         return optimizer in self._steps
 
     def knows(self, kind: str, phase: str) -> str:
-        """`kind` itself where it was measured in a phase, the pool it falls back on, or nothing."""
+        """`kind` itself if it was measured in a phase, else the pool it falls back on, or nothing."""
         if kind in self._coefficients.get(phase, ()):
             return kind
         pool = pool_of(kind)
@@ -144,7 +144,7 @@ class Model:
         return each * tensors + byte * bytes
 
     def inference_phase(self, found: Sequence[Operation]) -> str:
-        """Which of `PHASES` a network's inference is in: its weights stay cached where all it touches takes little of the cache."""
+        """The phase of a network's inference: weights stay cached if all that it touches takes little of the cache."""
         touched = sum((one.weight_bytes + one.out_bytes) * one.runs for one in found if one.kind not in _STEPPED)
         return (
             "cached forward"
@@ -153,14 +153,14 @@ class Model:
         )
 
     def parts(self, operation: Work, phase: str = "forward") -> list[float]:
-        """The seconds that each of `FEATURES` would take by itself."""
+        """The seconds that each of `FEATURES` would take alone."""
         found = self._coefficients[phase].get(operation.kind) or self._pools[phase][pool_of(operation.kind)]
         given = features(operation, self.device.kind, self.device.processors, phase, self._near_bytes)
         return [coefficient * feature for coefficient, feature in zip(found, given)]
 
 
 def roofline(operation: Work, device: Device, dtype: str) -> float:
-    """Seconds at the peak rates: computing or moving, whichever takes longer. Raises `KeyError` for a dtype without one."""
+    """Seconds at the peak rates: the longer of computing and moving. Raises `KeyError` for an unsupported dtype."""
     moved = operation.in_bytes + operation.weight_bytes + operation.out_bytes
     return operation.runs * max(operation.flops / device.peaks[dtype], moved / device.bandwidth)
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 ID_BYTES = 8
 # Parts of adapters: the product that reads the input, and what comes after it.
 ADAPTER, ADAPTED = "adapter", "adapted"
-# FLOPs for an element of queries and keys that are normed, as the layer counts them.
+# FLOPs per element of normalised queries and keys, as the layer counts them.
 _NORM = 4
 
 
@@ -49,7 +49,7 @@ class Work:
         flops: matrix products and element-wise work of one run.
         in_bytes, weight_bytes, out_bytes: read, read as weights, and written by one run.
         gradient_bytes: size of the weights' gradient; for an embedding the whole table, though few rows are read.
-        runs: how often it runs, one after the other, for a whole batch.
+        runs: the number of consecutive runs for a whole batch.
     """
 
     kind: str
@@ -70,7 +70,7 @@ class Work:
         return other
 
     def beside(self, count: int) -> Self:
-        """So many of it in one kernel."""
+        """This many of it in one kernel."""
         sizes = ("m", "flops", "in_bytes", "weight_bytes", "out_bytes", "gradient_bytes")
         return self.but(**{name: getattr(self, name) * count for name in sizes})
 
@@ -95,12 +95,12 @@ class Operation(Work):
 def operations(
     graph: Graph, dtype: str = "fp32", widths: Mapping[int, int] | None = None, grouped: bool = False
 ) -> list[Operation]:
-    """All operations of a forward pass in order; views take part with their call alone.
+    """All operations of a forward pass, in order; a view costs only its call.
 
     Args:
         graph: the network.
-        dtype: the type that is computed in.
-        widths: bytes of a number of tensors that have another type, by identity; products read copies of them.
+        dtype: the compute type.
+        widths: bytes per element of tensors of another type, by identity; products read copies of them.
         grouped: whether all experts of a mixture run in one kernel, as `torch._grouped_mm` does on GPUs.
     """
     return list(_inside(graph.nodes, 1, graph.batch, DTYPE_BYTES[dtype], widths or {}, grouped))
@@ -129,7 +129,7 @@ def _inside(
 
 
 def _experts(node: Node, choices: int, top_k: int) -> int:
-    """How many experts run, where each position chooses so many different ones by chance."""
+    """The expected number of experts that run if each position chooses this many different ones at random."""
     missed = float((1 - top_k / node.weights) ** (choices / top_k))
     return max(1, round(node.weights * (1 - missed)))
 
@@ -146,7 +146,7 @@ class Call:
         self.flops = self.batch * (2 * int(node.macs) + int(node.other_flops))
 
     def bytes(self, *tensors: Tensor) -> int:
-        """Of whole tensors."""
+        """The bytes of whole tensors."""
         return sum(
             x.numel * x.samples(self._batch) * (ID_BYTES if x.integer else self.widths.get(id(x), self.width))
             for x in tensors
@@ -160,7 +160,7 @@ class Call:
         return sum(int(product(shape)) for shape in shapes.values()) * self.width
 
     def rows(self, x: Tensor) -> int:
-        """How many vectors of features a tensor holds."""
+        """The number of feature vectors in a tensor."""
         return self.batch * int(product(x.shape[:-1]))
 
     def operation(self, kind: str, sizes: tuple[int, int, int], flops: int, moved: tuple[int, int, int], runs: int = 1) -> Operation:  # fmt: skip
@@ -176,7 +176,7 @@ class Call:
 
 
 def _copy(call: Call, widths: Mapping[int, int]) -> Operation | None:
-    """What a layer reads from copies, as its inputs have another type."""
+    """The casts of inputs that have another type than the layer computes in."""
     wide = {id(x): x for x in call.inputs if widths.get(id(x), call.width) > call.width and not x.integer}
     if not wide:
         return None
@@ -186,7 +186,7 @@ def _copy(call: Call, widths: Mapping[int, int]) -> Operation | None:
 
 
 def _adapters(call: Call) -> Iterator[Operation]:
-    """Beside each adapted matrix the products of its adapter, and their scaled sum with what the matrix gives."""
+    """The products of the adapter beside each adapted matrix, and their scaled sum with the matrix's own output."""
     for one in call.node.adapters:
         rows = call.rows(call.inputs[one.place] if one.place >= 0 else call.node.exit)
         yield call.product("linear", rows, one.rank, one.columns).but(part=ADAPTER)
@@ -196,7 +196,7 @@ def _adapters(call: Call) -> Iterator[Operation]:
 
 
 def _elementwise(call: Call) -> Iterator[Operation]:
-    """What reads and writes each element once; a view moves nothing."""
+    """An operation that reads and writes each element once; a view moves nothing."""
     read = call.layer.sources(*call.node.inputs) if call.node.inputs else call.inputs
     moved = (0, 0, 0) if call.node.is_view else (call.bytes(*read), call.weights, call.bytes(call.node.exit))
     yield call.operation(call.node.op, (0, 0, 0), call.flops, moved)
@@ -222,13 +222,13 @@ def _embedding(call: Call) -> Iterator[Operation]:
 
 
 def _stack(call: Call) -> Iterator[Operation]:
-    """What all steps gave is read, and written side by side."""
+    """The outputs of all steps are read, and written side by side."""
     moved = (call.bytes(call.node.exit), 0, call.bytes(call.node.exit))
     yield call.operation("concat", (0, 0, 0), 0, moved)
 
 
 def _posembed(call: Call) -> Iterator[Operation]:
-    """A table of positions: the rows of those that are there."""
+    """A table of positions, of which the rows in use are read."""
     rows = min(call.weights, int(product(call.x.shape[-2:])) * call.width)
     moved = (call.bytes(call.x), rows, call.bytes(call.node.exit))
     yield call.operation("posembed", (0, 0, 0), call.flops, moved).but(gradient_bytes=call.weights)
@@ -258,7 +258,7 @@ def _convolution(call: Call) -> Iterator[Operation]:
 
 
 def _attention(call: Call) -> Iterator[Operation]:
-    """Projections, what turns or norms queries and keys, then scores and weighted values of all heads."""
+    """Projections, rotary positions and norms of queries and keys, then scores and weighted values of all heads."""
     layer, x = call.layer, call.x
     keys, values = layer.keys_and_values(x)  # each [positions, width]
     heads, head = int(layer.heads), int(layer.head)
@@ -304,7 +304,7 @@ def _matmul(call: Call) -> Iterator[Operation]:
 
 
 def _recurrent(call: Call) -> Iterator[Operation]:
-    """For each layer and direction the input's product over all steps, then one product a step."""
+    """For each layer and direction, the input's product over all steps, then one product per step."""
     layer, x = call.layer, call.x
     steps, hidden, gates = int(x.shape[0]), int(layer.hidden), int(layer.products)
     features = int(x.shape[-1])
@@ -371,7 +371,7 @@ _FORMS: tuple[tuple[type[Layer], Callable[[Call], Iterator[Operation]]], ...] = 
 
 
 def form_of(layer: type[Layer]) -> Callable[[Call], Iterator[Operation]]:
-    """The function that lists a layer's operations. Raises `NotImplementedError` for a layer it knows nothing about."""
+    """The function that lists a layer's operations. Raises `NotImplementedError` for an unknown layer."""
     found = next((form for kind, form in _FORMS if issubclass(layer, kind)), None)
     if found is None and not layer.one_pass:
         raise NotImplementedError(

@@ -1,7 +1,7 @@
 """The time of a network on a device: a forward pass, or a step of training, layer by layer and in total.
 
-With autocast or an fp32 copy, matrix products and what flows between layers are of 16 bits; the copies of the parameters
-that this takes, and the optimizer's step in fp32, are told apart from them.
+With autocast or an fp32 copy, matrix products and activations are in 16 bits; the copies of parameters that this needs,
+and the optimizer's step in fp32, are counted separately.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ from archcalc.running.refusals import predictable
 
 # FLOPs of a loss for each element of the output, forward.
 _LOSS_FLOPS = 6
-# Kernels that unpack quantised weights take between what reading them takes and 1.4 times as long: those of gpt-fast on
+# Kernels that unpack quantised weights take 1 to 1.4 times as long as reading the weights: those of gpt-fast on
 # an A100 (github.com/pytorch-labs/gpt-fast, README) took 1.2 times as long with int8 weights, 1.4 times with int4 ones.
 _UNPACKING = 1.2
-# Under autocast the softmax of scores of 16 bits reads and writes fp32 between two casts: for each score 24 bytes in place of 8.
+# Under autocast the softmax of 16-bit scores reads and writes fp32 between two casts: 24 bytes per score instead of 8.
 _CAST_SCORES = 3
 # Losses that compare two tensors of one size; the others read classes.
 _PAIRWISE = ("mse", "l1", "bce", "bcewithlogits")
@@ -53,7 +53,7 @@ class LayerTime:
 
     @property
     def total(self) -> Estimate:
-        """Both passes."""
+        """The time of both passes."""
         return self.forward + self.backward
 
 
@@ -63,10 +63,10 @@ class Prediction:
 
     Attributes:
         graph, running: what was predicted, and how it is run.
-        layers: those that take part, in order of execution; with the backward passes of all batches of a step.
-        loss, step: of a training step, else nothing; the step with the copies of parameters in other types.
-        phases: those of the calibration whose coefficients were used; empty without one.
-        costs: of the network, for what it computes.
+        layers: those that take time, in order of execution; with the backward passes of all batches of a step.
+        loss, step: the times of these in training, else zero; the step includes casts of parameters to other types.
+        phases: the phases of the calibration whose coefficients were used; empty without a calibration.
+        costs: what the network computes.
     """
 
     graph: Graph
@@ -79,23 +79,23 @@ class Prediction:
 
     @property
     def device(self) -> Device:
-        """What it runs on."""
-        assert self.running.chip is not None  # `predict` needs one
+        """The device it runs on."""
+        assert self.running.chip is not None  # `predict` requires one
         return self.running.chip
 
     @cached_property
     def forward(self) -> Estimate:
-        """The forward pass."""
+        """The time of the forward pass."""
         return total(layer.forward for layer in self.layers)
 
     @cached_property
     def backward(self) -> Estimate:
-        """The backward pass."""
+        """The time of the backward pass."""
         return total(layer.backward for layer in self.layers)
 
     @cached_property
     def total(self) -> Estimate:
-        """All of it."""
+        """The total time."""
         return self.forward + self.loss + self.backward + self.step
 
     @property
@@ -106,12 +106,12 @@ class Prediction:
 
     @property
     def tokens(self) -> int:
-        """Tokens per sample; 0 for a network that reads none."""
+        """Tokens per sample; 0 for a network without tokens."""
         return sum(x.numel for x in self.graph.inputs.values() if x.integer)
 
 
 def predict(graph: Graph, running: Running) -> Prediction:
-    """The time of a forward pass at inference, or of a whole training step; when generating, of the prompt's pass.
+    """The time of a forward pass at inference, of a whole training step or, in generation, of the pass over the prompt.
 
     Raises:
         RequestError: no device, an unsupported type, an invalid calibration, or nothing to train.
@@ -160,7 +160,7 @@ def predict(graph: Graph, running: Running) -> Prediction:
 
 
 def executed(graph: Graph, running: Running) -> list[Operation]:
-    """The operations of a forward pass as they run: with copies where autocast needs them, and on a GPU fused where compiled."""
+    """The operations of a forward pass as they run: with autocast's copies and, if compiled for a GPU, fused."""
     stored, wide = running.types.stores, widths(graph, running)
     made = operations(graph, stored, wide, running.gpu)
     if running.weights:
@@ -172,8 +172,8 @@ def executed(graph: Graph, running: Running) -> list[Operation]:
 
 
 def forward_phase(estimator: Estimator, found: list[Operation], training: bool = False) -> str:
-    """The phase of the calibration for a pass forward: it may tell training from inference, and weights in the cache
-    from those in memory.
+    """The calibration phase of a forward pass, which may depend on whether it is for training, and on whether the
+    weights fit into the cache.
     """
     if estimator.model is None:
         return "forward"
@@ -182,7 +182,7 @@ def forward_phase(estimator: Estimator, found: list[Operation], training: bool =
 
 
 def forward_times(estimator: Estimator, found: list[Operation], training: bool = False) -> dict[int, Estimate]:
-    """The time of each layer forward, by its node's identity."""
+    """The time of each layer's forward pass, by its node's identity."""
     phase = forward_phase(estimator, found, training)
     times: dict[int, list[Estimate]] = defaultdict(list)
     for one in found:
@@ -192,7 +192,7 @@ def forward_times(estimator: Estimator, found: list[Operation], training: bool =
 
 
 def _backward(estimator: Estimator, gradient: Gradient) -> Estimate:
-    """By the coefficients of the backward pass, or kernel by kernel by those of the forward pass.
+    """The time by the coefficients of the backward pass or, kernel by kernel, by those of the forward pass.
 
     The latter were not measured on such products, so they count as neighbours.
     """
@@ -208,7 +208,7 @@ def _loss(estimator: Estimator, graph: Graph) -> Estimate:
 
 
 def loss_work(graph: Graph, stored: str) -> Work:
-    """The loss, and again its gradient: passes over the output, in fp32 where that has 16 bits."""
+    """One pass of the loss over the output, at least in fp32; its gradient takes another."""
     kind = graph.document.loss.text if graph.document.loss else "mse"
     elements = sum(y.numel * y.samples(graph.batch) for y in graph.outputs.values())
     size = elements * max(4, DTYPE_BYTES[stored])
@@ -230,10 +230,10 @@ def _step(estimator: Estimator, costs: Costs, running: Running) -> Estimate:
 
 
 def step_work(costs: Costs, running: Running) -> Work:
-    """The optimizer's step, the sums of gradients before it, and the copies of parameters and gradients in other types."""
+    """The optimizer's step, the sums of gradients before it, and casts of parameters and gradients to other types."""
     params, optimizer, types = costs.totals.trainable, OPTIMIZERS[running.optimizer], running.types
     read, written = optimizer.reads * types.state_width, optimizer.writes * types.state_width
-    if types.has_copy:  # gradients of 16 bits are read, and the parameters written once more
+    if types.has_copy:  # 16-bit gradients are read, and the parameters are written once more
         read, written = read + types.width - types.state_width, written + types.width
     more = running.batches - 1
     read, written = read + 2 * more * types.width, written + more * types.width
@@ -250,13 +250,13 @@ def step_work(costs: Costs, running: Running) -> Work:
 
 
 def _as_run(one: Operation, batch: int, running: Running) -> Operation:
-    """Attention step by step writes and reads its scores twice, before and after the softmax; else masked blocks are left out."""
+    """Unfused attention writes and reads its scores twice, around the softmax; fused attention skips masked blocks."""
     if running.gpu and isinstance(one.node.layer, Rearrange) and _stays(one.node.layer.pattern, running.memory_format):
         return replace(one, in_bytes=0, out_bytes=0)
     if one.kind != "attention":
         return one
     if running.attention != MATH:
-        # of a processor, its calibration has seen the whole products
+        # a CPU's calibration has measured whole products
         masked = 2 * int(one.node.masked_macs) * one.node.exit.samples(batch) if running.gpu else 0
         return replace(one, flops=max(0, one.flops - masked))
     scores = (
@@ -266,8 +266,8 @@ def _as_run(one: Operation, batch: int, running: Running) -> Operation:
 
 
 def _stays(pattern: str, memory_format: str) -> bool:
-    """Whether a change of axes moves nothing: channels that come to the front stay where they are, as images with
-    channels last; those that go to the back lie there already if images have their channels last.
+    """Whether a change of axes moves no data: moving channels to the front gives an image in channels-last format, and
+    moving them to the back costs nothing if images are in that format already.
     """
     left, right = (side.split() for side in pattern.split("->"))
     if not all(name.isidentifier() for name in left) or len(left) < 3:
@@ -276,7 +276,7 @@ def _stays(pattern: str, memory_format: str) -> bool:
 
 
 def _run_again(nodes: Iterable[Node], names: Sequence[str], inside: bool = False) -> Iterator[Node]:
-    """The layers in groups of these names, which run forward again before they run backward."""
+    """The layers in groups of these names, which are recomputed before their backward pass."""
     for node in nodes:
         within = inside or (node.layer is None and bool({node.name, node.op, node.id} & set(names)))
         if within and node.layer is not None:

@@ -1,4 +1,4 @@
-"""Products with quantised matrices: what they read, and the copies in the type that is computed in."""
+"""Products with quantised matrices: what they read, and the copies in the compute type."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from archcalc.running import Running
 
 
 def as_stored(graph: Graph, found: Iterable[Operation], running: Running) -> Iterator[Operation]:
-    """The operations with the bytes that their matrices have in memory.
+    """The operations, with the bytes of their matrices as stored.
 
-    Where a matrix is dequantised for its product, its copy is written and read.
+    If a matrix is dequantised for its product, a copy is written and read.
     """
     stored, width = Stored(graph, running), running.types.width
     shares: dict[int, tuple[float, bool]] = {}
@@ -29,7 +29,7 @@ def as_stored(graph: Graph, found: Iterable[Operation], running: Running) -> Ite
 
 
 def _share(node: Node, stored: Stored, width: int) -> tuple[float, bool]:
-    """What the matrices of a node take, of what they would take in the type of the others; whether they are dequantised."""
+    """The size of a node's matrices relative to that in the common type, and whether they are dequantised."""
     kind = stored.running.stored
     if kind is None or not stored.is_quantised(node):
         return 1, False

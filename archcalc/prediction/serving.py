@@ -16,9 +16,9 @@ class Load:
     """Requests served at once.
 
     Attributes:
-        requests: how many; position: of the mean one in the middle of its new tokens.
-        first: to the first token of each of the lengths, its prompt computed alone.
-        token: from one token to the next, all requests in one step.
+        requests: how many; position: of the mean request, in the middle of its new tokens.
+        first: the time to the first token for each length, with its prompt computed alone.
+        token: the time from one token to the next, with all requests in one step.
     """
 
     requests: int
@@ -28,14 +28,14 @@ class Load:
 
     @property
     def tokens_per_second(self) -> float:
-        """Of all requests together."""
+        """Tokens per second over all requests."""
         return self.requests / self.token.seconds if self.token.seconds else 0.0
 
 
 def at_load(serving: Serving, load: Sequence[Request]) -> Load:
-    """The times of a load; prompts of different lengths are computed one by one, and steps at the mean position.
+    """The times under a load: prompts are computed one by one, and steps at the mean position.
 
-    A step reads the caches of all requests: its time grows evenly with their positions, so the mean one tells.
+    A step reads the caches of all requests. Its time grows linearly with their positions, so their mean suffices.
     """
     count = sum(one.count for one in load)
     position = sum(one.count * (one.prompt + (one.new_tokens + 1) // 2) for one in load) // count

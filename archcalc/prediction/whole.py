@@ -17,10 +17,10 @@ class Whole:
     """A run over a number of samples or tokens on one device.
 
     Attributes:
-        amount, of: how many, and what: `SAMPLES` or `TOKENS`.
-        steps: forward passes or training steps, the last one maybe with fewer samples.
-        time: of all steps; its range is that of one step.
-        power: watts that the board takes at most; 0 where its file does not say.
+        amount, of: how many, and of what: `SAMPLES` or `TOKENS`.
+        steps: forward passes or training steps; the last may have fewer samples.
+        time: the time of all steps; its relative range is that of one step.
+        power: the board's maximum power in watts; 0 if its file does not say.
     """
 
     amount: int
@@ -35,10 +35,10 @@ class Whole:
 
 
 def whole_run(answer: Answer, amount: int, of: str) -> Whole:
-    """The run over `amount` samples or tokens, step after step as predicted; loading and saving are not in it.
+    """The run over `amount` samples or tokens, step after step as predicted, without loading and saving.
 
     Raises:
-        RequestError: the network reads no tokens.
+        RequestError: tokens of a network that reads none.
     """
     one = answer.prediction
     each = one.graph.batch * one.running.batches

@@ -68,12 +68,12 @@ def _rows_and_columns(shape: Shape, width: int) -> tuple[int, ...]:
 
 
 def _root(shape: Shape, width: int) -> tuple[int, int]:
-    """The root of the second average is made anew to be divided, while that of the parameter before is still there."""
+    """The root of the second average, a new tensor, made while that of the previous parameter is still alive."""
     return 2 * prod(shape) * width, prod(shape) * width
 
 
 def _estimate(shape: Shape, width: int) -> tuple[int, int]:
-    """The second average as its rows and columns give it, beside the means of both; of a vector beside its square."""
+    """The second average, rebuilt from rows and columns, beside the means of both; for a vector, beside its square."""
     size = prod(shape) * width
     if len(shape) < 2:
         return 2 * size, 2 * size
@@ -87,12 +87,12 @@ def _sign(shape: Shape, width: int) -> tuple[int, int]:
 
 
 def _momentum_or_two(shape: Shape, width: int) -> tuple[int, ...]:
-    """Momentum of a matrix; all else is AdamW's, with its count of steps."""
+    """Momentum for a matrix; any other parameter has AdamW's states and step count."""
     return _one(shape, width) if len(shape) == 2 else (*_two(shape, width), 4)
 
 
 def _orthogonal(shape: Shape, width: int) -> tuple[int, int]:
-    """Of a matrix the update, and in bf16 two steps of it with two products of its shorter side."""
+    """For a matrix: the update and, in bf16, two iterates of it with two products the size of its shorter side."""
     size = prod(shape)
     if len(shape) != 2:
         return _root(shape, width)
@@ -100,7 +100,7 @@ def _orthogonal(shape: Shape, width: int) -> tuple[int, int]:
 
 
 def _products(shape: Shape) -> int:
-    """Of a matrix five steps of the Newton-Schulz iteration, three products each."""
+    """For a matrix: five steps of the Newton-Schulz iteration, with three products each."""
     short = min(shape) if len(shape) == 2 else 0
     return 5 * (4 * short * prod(shape) + 2 * short**3)
 

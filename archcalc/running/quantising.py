@@ -42,7 +42,7 @@ def _gguf(numbers: int, bytes: int) -> Quantised:
     return Quantised(numbers, bytes, by_row=True, tables=True)
 
 
-# nf4: 256 blocks of 64 numbers take half a byte a number, a byte a block and 4 bytes; its table of 16 numbers is shared.
+# nf4: 256 blocks of 64 numbers take half a byte per number, a byte per block, and 4 bytes; the table of 16 is shared.
 QUANTISED = {
     "int8": Quantised(1, 1, per_row=4),
     "fp8": Quantised(1, 1, per_tensor=4),

@@ -18,7 +18,7 @@ from archcalc.sweep.evaluate import Outcome, check_names, evaluate, is_of_run, n
 from archcalc.sweep.grid import Point
 from archcalc.sweep.measures import COUNT, MEASURES, Measure
 
-# How far above a value that fits others are tried, in steps of what is possible; and where none fits. So often.
+# How far above a fitting value others are tried, in possible steps; the same if none fits; and the number of rounds.
 _FURTHER: tuple[int, ...] = tuple(4**power for power in range(8))
 _FURTHEST: tuple[int, ...] = tuple(2**power for power in range(24))
 _ROUNDS = 8
@@ -135,10 +135,10 @@ def _searched(
 
 
 def _higher(found: Largest, start: int, measure: Callable[[int], float | str]) -> int | None:
-    """A value above those that were found to fit that fits as well: what is limited need not grow with every value.
+    """A larger value that fits as well, as measures need not grow with every value.
 
-    A few are tried, ever further apart up to the last that is possible, and where what is limited falls
-    among them its least. Where nothing fits at all, values below the first one are tried likewise.
+    A few values are tried, ever further apart, up to the last possible one; where a limited measure falls
+    among them, its minimum is tried too. If nothing fits at all, values below the first are tried likewise.
     """
     if found.unbounded:
         return None
@@ -166,7 +166,7 @@ def _amount(found: float | str) -> float:
 
 
 def _up_to_the_last(low: int, high: int, measure: Callable[[int], float | str]) -> dict[int, float]:
-    """The amounts of values between one that is possible and one that is not, up to the last possible one."""
+    """The amounts of values between a possible and an impossible one, up to the last possible one."""
     amounts = {}
     while high - low > 1:
         middle = (low + high) // 2
@@ -176,7 +176,7 @@ def _up_to_the_last(low: int, high: int, measure: Callable[[int], float | str]) 
 
 
 def _down_to_the_least(amounts: Mapping[int, float], measure: Callable[[int], float | str]) -> dict[int, float]:
-    """The amounts of values around the least one, where they fall on one side of it and rise on the other."""
+    """The amounts of values around the minimum, if they fall on one side of it and rise on the other."""
     values = sorted(amounts)
     at = min(range(len(values)), key=lambda index: amounts[values[index]])
     low, high = values[max(0, at - 1)], values[min(len(values) - 1, at + 1)]
