@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from archcalc.reports.blocks import Block
 
 COLORS = ("auto", "always", "never")
-# What is written where the encoding of the output has no such character.
+# Replacements for characters that the output's encoding lacks.
 _PLAIN = {
     "×": "x", "·": "*", "−": "-", "–": "-", "→": "->", "±": "+-", "≤": "<=", "≥": ">=", "≠": "!=", "…": "...", "∞": "inf",
     "√": "sqrt", "⌊": "floor(", "⌋": ")", "⌈": "ceil(", "⌉": ")", "²": "^2", "½": "1/2", "ᵀ": "^T", "′": "'", "⊙": "*", "‖": "||",
@@ -35,14 +35,14 @@ def _in_plain_characters(error: UnicodeError) -> tuple[str, int]:
 
 
 def prepare(stream: TextIO) -> None:
-    """Let `stream` write every text: what its encoding cannot say in plain characters, or escaped."""
+    """Make `stream` accept any text: characters that its encoding lacks are replaced or escaped."""
     if hasattr(stream, "reconfigure"):
         codecs.register_error("archcalc.plain", _in_plain_characters)
         stream.reconfigure(errors="archcalc.plain")
 
 
 def wants_color(choice: str, stream: IO[str]) -> bool:
-    """Whether `stream` gets colour: as asked, else not with NO_COLOR, always with FORCE_COLOR, and on a terminal."""
+    """Whether `stream` gets colour: as requested, else not with NO_COLOR, always with FORCE_COLOR or on a terminal."""
     if choice != "auto" or os.environ.get("NO_COLOR"):
         return choice == "always"
     forced = os.environ.get("FORCE_COLOR", "0") not in ("", "0")
@@ -50,9 +50,9 @@ def wants_color(choice: str, stream: IO[str]) -> bool:
 
 
 def text_width() -> int:
-    """How wide a line may be: the terminal, or as wide as it takes in a pipe."""
+    """The maximum width of a line: that of the terminal; unlimited in a pipe."""
     if sys.stdout.isatty() or os.environ.get("COLUMNS"):
-        import shutil  # only a terminal pays for it
+        import shutil  # imported only for a terminal
 
         return shutil.get_terminal_size().columns
     from archcalc.reports.blocks import UNBOUNDED
@@ -61,8 +61,8 @@ def text_width() -> int:
 
 
 def show(block: Block, choice: str, to_stderr: bool = False) -> None:
-    """Print a table or text for people; a pipe is as wide as it takes."""
-    from archcalc.reports.blocks import Page, rendered  # what is for machines needs none
+    """Print a table or text for people; in a pipe, lines are not limited in width."""
+    from archcalc.reports.blocks import Page, rendered  # output for machines needs none
 
     stream = sys.stderr if to_stderr else sys.stdout
     colored = wants_color(choice, stream)
@@ -72,14 +72,14 @@ def show(block: Block, choice: str, to_stderr: bool = False) -> None:
 
 
 def write(text: str, commands: bool = False) -> None:
-    """Print for machines; with `commands` they are told to a CI system on purpose."""
+    """Print for machines; `commands` says that the text is meant as commands to a CI system."""
     sys.stdout.write(text if commands else terminal_text(text))
 
 
 def complain(text: str, choice: str = "auto") -> None:
-    """A message for people, to stderr; sentences are folded to the terminal, what has colours is as wide as it is.
+    """Print a message for people to stderr, wrapped at the width of the terminal unless it has colours.
 
-    Where it cannot be written, as on a full disk, nobody is told, and the exit status says it alone.
+    If it cannot be written, e.g. because the disk is full, only the exit status reports the error.
     """
     if sys.stderr.isatty() or os.environ.get("COLUMNS"):
         text = "\n".join(map(_folded, text.split("\n")))

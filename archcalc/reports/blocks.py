@@ -1,6 +1,6 @@
-"""What a report for people is made of: blocks, which give text in pieces for a page of some width.
+"""The parts of a report for people: blocks, which yield styled pieces of text for a page of a given width.
 
-In a pipe the pieces are joined, with nothing imported for it; in colour each is put between its escape sequences.
+In a pipe the pieces are just joined, with nothing imported; in colour each is put between its escape sequences.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ YELLOW, BLUE, MAGENTA, CYAN = (33,), (34,), (35,), (36,)
 
 Piece = tuple[str, "Style | None"]
 NEWLINE: Piece = ("\n", None)
-# The width of a page that goes into a pipe: a line is as wide as it takes.
+# The width of a page in a pipe: a line may be as wide as it needs.
 UNBOUNDED = 100_000
 
-# One column each: Latin, lines and blocks, braille, and what formulas are written with. Not all of the kind.
+# Characters of one column: Latin, lines and blocks, braille, and mathematical symbols. Not a complete list.
 _NARROW = "[ -~\xa0-\xac\xae-\u02ff\u2500-\u25fc\u2800-\u28ff…−⌊⌋]*"
 
 
 class Page:
-    """What blocks are laid out for.
+    """The page that blocks are laid out for.
 
     Attributes:
-        width: the columns of a line.
-        encoding: of the stream that takes the text.
-        terminal: whether a person sees it there.
+        width: the columns per line.
+        encoding: the encoding of the output stream.
+        terminal: whether the output is a terminal.
         colored: whether styles are written.
-        rules: whether tables have lines above and below them; as a terminal has when None.
+        rules: whether tables have lines above and below them; if None, only on a terminal.
     """
 
     def __init__(
@@ -55,10 +55,10 @@ class Page:
 
 @runtime_checkable
 class Drawing(Protocol):
-    """A part of a report that knows its page."""
+    """A part of a report that is laid out for its page."""
 
     def pieces(self, page: Page) -> Iterable[Piece]:
-        """Text with its style, in order; lines end with `NEWLINE`."""
+        """Styled text, in order; lines end with `NEWLINE`."""
 
 
 Block = Union[Drawing, str]  # a string is a line
@@ -81,16 +81,16 @@ class Group:
 
 
 class Gap:
-    """A blank line after a table, which a line closes where the page has them."""
+    """A blank line after a table, left out if a rule already closes the table."""
 
     def pieces(self, page: Page) -> Iterator[Piece]:
-        """The line break, or nothing."""
+        """A line break, or nothing."""
         if not page.rules:
             yield NEWLINE
 
 
 class Laid:
-    """Text that is laid out by itself, for the page that it is given."""
+    """Text with its own layout, for the page that it is given."""
 
     def __init__(self, layout: Callable[[Page], str]) -> None:
         self.layout = layout
@@ -101,7 +101,7 @@ class Laid:
 
 
 def on_another(style: Style, background: Style) -> Style:
-    """A colour on the ground of another."""
+    """A colour on a background of another colour."""
     return (*style, *(number + 10 for number in background))
 
 
@@ -117,16 +117,16 @@ def _styled(text: str, style: Style) -> str:
     return f"\x1b[{';'.join(map(str, style))}m{text}\x1b[0m"
 
 
-@lru_cache(maxsize=4096)  # a table has most of its numbers several times, and is looked at twice
+@lru_cache(maxsize=4096)  # tables repeat most of their numbers, and are measured twice
 def columns_of(text: str) -> int:
-    """How many columns of a terminal `text` takes: Chinese characters take two, accents none, what is escaped its escape."""
+    """How many terminal columns `text` takes: two for Chinese characters, none for accents, all for an escape."""
     if (text.isascii() and text.isprintable()) or re.fullmatch(_NARROW, text):
         return len(text)
-    from rich.cells import cell_len  # most reports have no such text
+    from rich.cells import cell_len  # few reports contain such text
 
     return cell_len(text if text.isprintable() else "".join(map(_printed, text)))
 
 
 def _printed(character: str) -> str:
-    """A character as it is printed; blanks of this program's own stay what they are."""
+    """A character as it is printed; this program's own blanks are kept."""
     return character if character in "\xa0\n\t" else visible(character)

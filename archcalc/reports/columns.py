@@ -1,4 +1,4 @@
-"""Columns that fit the terminal: numbers are never cut, the least needed columns go first."""
+"""Columns that fit the terminal: numbers are never cut, and the least needed columns are dropped first."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _SHORTEST_LABEL = 12
 
 
 class Column:
-    """A column: its header, its alignment, and how needed it is (0 is never dropped).
+    """A column: its header, its alignment, and its rank (0 is never dropped, the highest first).
 
-    Before one goes that is `wanted`, labels stand above their numbers where they have no room beside them.
+    Before a `wanted` column is dropped, labels without enough room go above their numbers.
     """
 
     def __init__(self, header: str, right: bool = True, rank: int = 0, wanted: bool = False) -> None:
@@ -26,7 +26,7 @@ class Column:
 
 
 def _alike(short: Mapping[str, str | None]) -> set[str]:
-    """What several labels become that say different things, however far they are indented."""
+    """The shortened texts that several different labels share, ignoring indentation."""
     whole: defaultdict[str, set[str]] = defaultdict(set)
     for label, text in short.items():
         if text is not None:
@@ -38,12 +38,12 @@ class Columns:
     """A table.
 
     Args:
-        columns: the first one is the label, the only one that may be shortened.
-        rows: texts for each row, with a style for the row or None.
-        rule: draw a line under the header and after the last row, on a page that has them.
+        columns: the first is the label, the only one that may be shortened.
+        rows: the texts of each row, with its style or None.
+        rule: draw a line under the header and after the last row, on a page that has rules.
         header: show the headers.
-        label: columns go before the label has less room than this.
-        stays: columns, by number, whose cells stand below the row where they have no room beside it.
+        label: columns are dropped before the label has less room than this.
+        stays: columns, by number, whose cells go below the row if the column is dropped.
     """
 
     def __init__(
@@ -68,10 +68,10 @@ class Columns:
         ]
 
     def fit(self, width: int) -> tuple[list[int], int]:
-        """Which columns stay at `width` characters, and the width of the label.
+        """The columns that remain at `width` characters, and the width of the label.
 
-        Labels lose their last words first; columns go where that is not enough, or would make two labels one. Where
-        the next one to go is wanted, labels are wrapped instead.
+        Labels lose their last words first. Columns are dropped if that is not enough, or would make two labels equal.
+        If the next one to drop is wanted, labels are wrapped instead.
         """
         kept = list(range(len(self.columns)))
         while True:
@@ -84,7 +84,7 @@ class Columns:
             kept.remove(nearest)
 
     def _fits(self, room: int) -> bool:
-        """Whether all labels can be told apart in `room` characters."""
+        """Whether all labels stay distinct in `room` characters."""
         if self.widths[0] <= room:
             return True
         if room < min(self.widths[0], self.label):
@@ -116,7 +116,7 @@ class Columns:
             yield NEWLINE
 
     def _below(self, cells: Sequence[str], kept: list[int], width: int) -> Iterator[Piece]:
-        """What stays of the columns that went, under its row."""
+        """The cells of dropped columns that go below their row."""
         indent = " " * (6 + len(cells[0]) - len(cells[0].lstrip(" ")))
         for index in self.stays:
             if index not in kept and cells[index]:
@@ -125,7 +125,7 @@ class Columns:
                     yield NEWLINE
 
     def told(self, width: int, most: int) -> dict[str, list[str]]:
-        """Every label in its lines: shortened, or where that is not enough in full, above its numbers."""
+        """The lines of every label: shortened or, if that is not enough, in full above its numbers."""
         labels = dict.fromkeys(cells[0] for cells, _ in self.rows)
         short = {label: shortened(label, width) for label in labels}
         alike = _alike(short)

@@ -1,4 +1,4 @@
-"""Findings as rustc shows them: the place, the line with the token underlined, what to do."""
+"""Findings in the style of rustc: the place, the line with the token underlined, and what to do."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from archcalc.quoting import visible
 from archcalc.reports.blocks import UNBOUNDED
 
 _COLORS = {"error": "red", "warning": "yellow", "info": "cyan", "note": "cyan"}
-# A line of a spec is cut where the page ends, within these.
+# A line of a spec is cut at the page width, within these bounds.
 _LEAST, _WIDEST = 40, 120
-# Notes on places so many lines away, and so many of them, are written beside those places.
+# At most this many lines away, and at most this many, notes are written beside their places.
 _NEAR = 6
 _MOST_LABELS = 3
-# So many of the others stand below.
+# At most this many other notes are written below.
 _MOST_NOTES = 6
 
 
@@ -27,10 +27,10 @@ def render(
     fixes: bool = False,
     width: int = UNBOUNDED,
 ) -> str:
-    """All findings one after the other, and `closing`, or how many there are.
+    """All findings in order, then `closing` or their number.
 
-    Not more than `most` are shown; None shows all. With `fixes` it is said which `archcalc lint` can apply.
-    Sentences are folded to `width`, lines of a spec cut around what is marked.
+    At most `most` are shown; None shows all. `fixes` marks those that `archcalc lint` can fix. Sentences are
+    wrapped at `width`, and lines of a spec are cut around the marked part.
     """
     parts = [_one(diagnostic, fixes, width) for diagnostic in diagnostics[:most]]
     count = len(diagnostics)
@@ -67,7 +67,7 @@ def _one(diagnostic: Diagnostic, fixes: bool, width: int) -> str:
         told = _shown(label)
         beside = not label or width == UNBOUNDED or _cells(carets) + 1 + _cells(told) <= widest
         lines.append(f"{bar} {style(carets, fg=ink, bold=True)}{style(f' {told}', fg=ink) if label and beside else ''}")
-        if not beside:  # below, as far right as there is room
+        if not beside:  # below, as far right as possible
             indent = max(0, min(len(carets) - len(carets.lstrip(" ")), widest - _cells(told)))
             lines.append(f"{bar} {' ' * indent}{style(told, fg=ink)}")
         before = where.line
@@ -76,7 +76,7 @@ def _one(diagnostic: Diagnostic, fixes: bool, width: int) -> str:
 
 
 def _advice(diagnostic: Diagnostic, notes: Sequence[Note], margin: str, fixes: bool, width: int) -> list[str]:
-    """What is said below the lines of the spec: notes from elsewhere, help, a fix."""
+    """The lines below the excerpt of the spec: notes from elsewhere, help, a fix."""
     shown = notes if len(notes) <= _MOST_NOTES else notes[: _MOST_NOTES - 1]
     told = [("note", note.message + (f" at {visible(str(note.place))}" if note.place else "")) for note in shown]
     if len(shown) < len(notes):
@@ -97,7 +97,7 @@ def _advice(diagnostic: Diagnostic, notes: Sequence[Note], margin: str, fixes: b
 
 
 def _folded(plain: str, head: str, text: str, width: int, indent: int, bold: bool = False) -> list[str]:
-    """A text behind its head, which is `plain` without colours, in lines that go on at `indent`."""
+    """A text after its head, which is `plain` without colours, wrapped with continuation lines at `indent`."""
     lines: list[str] = []
     for number, part in enumerate(_shown(text).split("\n")):
         start = "" if number else plain
@@ -120,19 +120,19 @@ def _is_near(other: Span, place: Span) -> bool:
 
 
 def _excerpt(place: Span, mark: str, widest: int) -> tuple[str, str]:
-    """The source line and what underlines it; a long line is cut around the token, tabs and controls shown."""
+    """The source line and its underline; a long line is cut around the token, and control characters are visible."""
     line = place.source.line(place.line)
     start = min(place.column - 1, len(line))
     end = place.end_column - 1 if place.end_line == place.line else len(line)
     end = min(max(end, start + 1), max(len(line), start + 1))
     lead = tail = ""
-    if (line.isascii() and len(line) > widest) or _columns(line) > widest:  # the length is known without counting
+    if (line.isascii() and len(line) > widest) or _columns(line) > widest:  # avoids measuring the text
         cut = max(0, start - widest // 3) if end > widest - 2 else 0
-        if cut:  # words are cut off whole, where others are left
+        if cut:  # whole words are cut off, unless none would be left
             cut = line.find(" ", cut - 1, start) + 1 or cut
         lead = "… " if cut else ""
         room, kept = widest - len(lead) - 2, cut
-        if line.isascii() and "\t" not in line:  # it may be as long as the network
+        if line.isascii() and "\t" not in line:  # the line may be as long as the network
             kept, room = min(len(line), cut + max(0, room)), -1
         while room >= 0 and kept < len(line) and (room := room - _cells(_visible(line[kept]))) >= 0:
             kept += 1
@@ -145,14 +145,14 @@ def _excerpt(place: Span, mark: str, widest: int) -> tuple[str, str]:
 
 
 def _columns(line: str) -> int:
-    """How many columns of a terminal a source line takes, as it is shown."""
+    """How many terminal columns a source line takes as shown."""
     if line.isascii():
         return len(line) + 3 * line.count("\t")
     return sum(_cells(_visible(character)) for character in line)
 
 
 def _shown(text: str) -> str:
-    """A message with what a terminal would obey escaped; its own line breaks stay."""
+    """A message with control sequences escaped; its line breaks are kept."""
     return "\n".join(map(visible, text.split("\n")))
 
 
@@ -163,9 +163,9 @@ def _visible(character: str) -> str:
 
 
 def _cells(text: str) -> int:
-    """How many columns of a terminal a text takes."""
+    """How many terminal columns a text takes."""
     if text.isascii():
         return len(text)
-    import unicodedata  # its tables are large
+    import unicodedata  # importing its large tables takes time
 
     return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)

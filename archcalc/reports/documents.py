@@ -1,4 +1,4 @@
-"""JSON, of which every document has a version that grows when a key changes its meaning."""
+"""JSON documents, whose version increases when a key changes its meaning."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ VERSION = 1
 
 
 def dumps(document: Any, indent: int | None = None) -> str:
-    """A document with a line break at its end; without `indent` short to store, on one line."""
+    """A document with a final line break; without `indent` it is compact, on one line."""
     return json.dumps(document, ensure_ascii=False, indent=indent) + "\n"
 
 
 def one_or_several(documents: Sequence[dict[str, Any]], several: bool, key: str = "specs") -> str:
-    """The document of the only network there is, or a list of them under `key`."""
+    """The document of a single network, or a list of several under `key`."""
     return dumps({"version": VERSION, key: documents} if several else documents[0])

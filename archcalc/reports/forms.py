@@ -1,4 +1,4 @@
-"""The reports and their forms, as they stand in this folder.
+"""The reports and their forms, as found in this folder.
 
 A report is a folder here, and a form of it is a file `as_<form>.py` in that folder: `memory/as_csv.py` makes
 `--format csv` of `archcalc memory`. Its `render(report)` gives a text, a block that is laid out for the page it
@@ -72,17 +72,17 @@ def module(report: str, form: str) -> Any:
 
 
 def commands(report: str, form: str) -> bool:
-    """Whether its texts are told to a CI system on purpose, so that nothing in them is escaped."""
+    """Whether its text is meant as commands to a CI system, so that nothing in it is escaped."""
     return bool(getattr(module(report, form), "COMMANDS", False))
 
 
 def summary(report: str, form: str) -> str | None:
-    """The form of the page that a CI system shows beside this one, which shows a part."""
+    """The form of the page that a CI system shows in addition to this form, which shows only a part."""
     found: str | None = getattr(module(report, form), "SUMMARY", None)
     return found
 
 
 def render(report: str, form: str, found: object) -> Rendered:
-    """What was found, in a form of its report."""
+    """A report rendered in one of its forms."""
     made: Rendered = module(report, form).render(found)
     return made

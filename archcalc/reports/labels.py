@@ -1,4 +1,4 @@
-"""What a layer is called where there is little room: its kind and its name stay, what it was given is cut first."""
+"""Labels of layers for narrow columns: kind and name are kept, arguments are cut first."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def fitted(label: str, name: str | None, copies: int, width: int) -> str:
 
 
 def shortened(text: str, width: int) -> str | None:
-    """A label in at most `width` columns, without its last words; None where even the first one is too long.
+    """A label in at most `width` columns, without its last words; None if even the first is too long.
 
-    What stands behind two spaces, as the number of copies and the name, is kept.
+    Anything after two spaces, such as the number of copies and the name, is kept.
     """
     if columns_of(text) <= width:
         return text
@@ -32,7 +32,7 @@ def shortened(text: str, width: int) -> str | None:
 
 
 def _parts(text: str) -> tuple[str, list[str], str]:
-    """The indentation, the words of a label, and what is kept behind them."""
+    """The indentation, the words of a label, and what is kept after them."""
     core = text.lstrip(" ")
     words, space, rest = core.partition("  ")
     return text[: len(text) - len(core)], words.split(" "), space + rest
@@ -43,12 +43,12 @@ def _least(text: str) -> str:
     return f"{start}{words[0]}{' …' if len(words) > 1 else ''}{end}"
 
 
-# Where a name may go on in the next line.
+# Where a name may be broken.
 _PLACES = re.compile(r" +|(?<=[._/-])(?=[^ ._/-])")
 
 
 def lines_of(text: str, width: int) -> list[str]:
-    """A label in lines of at most `width` columns, broken at spaces and behind dots where it can be."""
+    """A label in lines of at most `width` columns, broken at spaces and after dots if possible."""
     indent = " " * (len(text) - len(text.lstrip(" ")) + 2)
     lines, left = [], text
     while columns_of(left) > width:
@@ -68,7 +68,7 @@ def lines_of(text: str, width: int) -> list[str]:
 
 
 def _longest(text: str, width: int) -> int:
-    """How many characters of a text are not wider than `width`."""
+    """How many characters of a text fit into `width` columns."""
     count = min(len(text), width)
     while columns_of(text[:count]) > width:
         count -= 1

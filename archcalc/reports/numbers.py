@@ -1,4 +1,4 @@
-"""Numbers and sizes as people read them. Units are decimal: 1 MB is 10^6 bytes."""
+"""Numbers and sizes for people. Units are decimal: 1 MB is 10^6 bytes."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def with_unit(number: int, unit: str) -> str:
 
 
 def seconds(value: float) -> str:
-    """Of time: `9.81 ms`."""
+    """A duration: `9.81 ms`."""
     for scale, unit in ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs")):
         if value >= scale:
             return f"{value / scale:#.3g} {unit}" if value / scale < 99.95 else f"{value / scale:,.0f} {unit}"
@@ -65,12 +65,12 @@ def seconds(value: float) -> str:
 
 
 def share(part: int, whole: int) -> str:
-    """Percent with one decimal; empty where there is nothing."""
+    """A percentage with one decimal; empty for 0."""
     return f"{100 * part / whole:.1f}" if part and whole else ""
 
 
 def percent(share: float, digits: int = 1) -> str:
-    """`87.5 %`; of ten times and more `1,200 times`."""
+    """`87.5 %`; from a factor of ten on, `1,200 times`."""
     if abs(share) < 10:
         return f"{100 * share:.{digits}f} %"
     return f"{share:,.0f} times" if abs(share) < 1e6 else f"{share:.1e} times"

@@ -1,4 +1,4 @@
-"""Sentences and facts, broken where the page ends."""
+"""Sentences and facts, broken at the width of the page."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from archcalc.reports.blocks import BOLD, DIM, NEWLINE, Page, Piece, Style, colu
 
 # Stands between a number and its unit.
 NO_BREAK = "\u00a0"
-# Blanks that no line ends at: between a number and its unit, in the sizes of a shape, and in `kernel - 1`.
+# Non-breaking blanks: between a number and its unit, in the sizes of a shape, and in `kernel - 1`.
 _UNIT = Later(
     r"(?<=[0-9]) (?=(?:[kMGTPEZY]i?|)(?:B/s|B|MACs|FLOP/s|FLOPs)(?!\w)|(?:[kMGTPEZY]|%|ns|µs|ms|s)(?!\w))"
     r"|(?<=[0-9],) (?=[0-9]+(?:, [0-9]+){0,6}\])|(?<=\w) (?=[-−] [0-9])|(?<= [-−]) (?=[0-9])"
@@ -18,15 +18,15 @@ _UNIT = Later(
 _OTHER_BLANKS = frozenset("\t\n\v\f\r")
 _BLANKS = dict.fromkeys(map(ord, _OTHER_BLANKS), " ")
 
-# Where a formula or a sentence may be broken: after the sign of a product, and at spaces, but not between a
+# Where a formula or a sentence may be broken: after a multiplication sign, and at spaces, but not between a
 # number and what it counts, nor before a sign.
 _PLACES = r"(?<=·)(?=[^ ])|(?<![=0-9]) (?![·+−])|(?<=[0-9]) (?![a-z·+−])"
 
 
 def broken(text: str, width: int) -> list[str]:
-    """`text` in lines of at most `width` characters, broken outside of parentheses where that is possible.
+    """`text` in lines of at most `width` characters, broken outside parentheses if possible.
 
-    A word or a number that is longer keeps a line of its own.
+    A longer word or number has its own line.
     """
     lines = []
     while columns_of(text) > width:
@@ -43,7 +43,7 @@ def broken(text: str, width: int) -> list[str]:
 
 
 class Heading:
-    """A line in bold, several where it is long."""
+    """A line in bold, or several if it is long."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -56,7 +56,7 @@ class Heading:
 
 
 class Line:
-    """A line of text with something at the right end, on two lines where it does not fit."""
+    """A line of text with something at the right end, on two lines if it does not fit."""
 
     def __init__(self, left: str, right: str) -> None:
         self.left, self.right = left, right
@@ -74,13 +74,13 @@ class Line:
 
 
 class Parts:
-    """Facts joined by ` · `, broken between them, and inside one only where it is longer than a line."""
+    """Facts joined by ` · `, broken between facts, and inside one only if it is longer than a line."""
 
     def __init__(self, parts: Iterable[str], style: Style | None = None) -> None:
         self.parts, self.style = list(parts), style
 
     def pieces(self, page: Page) -> Iterator[Piece]:
-        """As many facts to a line as fit."""
+        """Lines of as many facts as fit."""
         line = ""
         for part in self.parts:
             joined = f"{line} · {part}" if line else f"  {part}"
@@ -92,20 +92,20 @@ class Parts:
         yield from self._broken(line, page.width)
 
     def _broken(self, line: str, width: int) -> Iterator[Piece]:
-        """A line of facts; of a single one that is too long several."""
+        """A line of facts, or several lines of a single fact that is too long."""
         for one in [line] if columns_of(line) <= width else _wrapped(line.strip(" "), max(20, width)):
             yield one, self.style
             yield NEWLINE
 
 
 class Wrapped:
-    """A sentence, broken between words where the terminal ends; not at a `NO_BREAK`."""
+    """A sentence, broken between words at the width of the terminal, but not at a `NO_BREAK`."""
 
     def __init__(self, text: str, style: Style | None = None) -> None:
         self.text, self.style = text, style
 
     def pieces(self, page: Page) -> Iterator[Piece]:
-        """Its lines, the first one two characters in, the others four."""
+        """Its lines, the first indented by two characters, the others by four."""
         for line in _wrapped(self.text, max(20, page.width)):
             yield line.replace(NO_BREAK, " "), self.style
             yield NEWLINE
@@ -118,7 +118,7 @@ def _wrapped(text: str, width: int) -> list[str]:
 
 
 def filled(text: str, width: int, first: str = "", others: str = "") -> list[str]:
-    """`text` in lines, broken at blanks, but not between a number and its unit; a longer word has a line of its own.
+    """`text` in lines, broken at blanks, but not between a number and its unit; a longer word has its own line.
 
     The first line begins with the blanks of `first`, the others with those of `others`. Blanks where a line is broken
     are left out, so that text of nothing else has no line.
@@ -142,21 +142,21 @@ def filled(text: str, width: int, first: str = "", others: str = "") -> list[str
 
 
 class Entry:
-    """`  conv   Convolution ...`: a word, and what it means in a column of its own beside it.
+    """`  conv   Convolution ...`: a word, and its meaning in a column beside it.
 
     Args:
         head: the word.
         text: the sentence.
-        width: how wide the words of all entries are.
-        gap: between a word and its sentence.
-        style: of the word.
+        width: the width of the words of all entries.
+        gap: the gap between a word and its sentence.
+        style: the style of the word.
     """
 
     def __init__(self, head: str, text: str, width: int, gap: int = 2, style: Style | None = BOLD) -> None:
         self.head, self.text, self.width, self.gap, self.style = head, text, width, gap, style
 
     def pieces(self, page: Page) -> Iterator[Piece]:
-        """The sentence in lines that begin below one another."""
+        """The word and the aligned lines of the sentence."""
         indent = 2 + self.width + self.gap
         yield "  ", None
         yield self.head, self.style
@@ -170,7 +170,7 @@ class Entry:
 
 
 class Prose:
-    """Paragraphs as they stand, whose lines are broken anew where they are too long; indented ones keep their lines."""
+    """Paragraphs whose lines are wrapped if they are too long; indented lines are kept."""
 
     def __init__(self, text: str, style: Style | None = None) -> None:
         self.text, self.style = text, style

@@ -1,4 +1,4 @@
-"""Receptive fields as people and machines read them."""
+"""Receptive fields for people and machines."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from archcalc.layers.field import Field
 
 
 def told(seen: Sequence[Field]) -> str:
-    """`11×11, step 4, first at −2`: size, step and the place of the first, once where all axes are alike.
+    """`11×11, step 4, first at −2`: size, step and the place of the first field, once if all axes are equal.
 
-    Along an axis with step 0 all see the same.
+    Along an axis with step 0 all outputs see the same.
     """
     return f"{sizes(seen)}, step {_joined([str(axis.step) for axis in seen])}, first at {_joined([_signed(axis.start) for axis in seen])}"
 
 
 def sizes(seen: Sequence[Field]) -> str:
-    """`11×11`, or `3 to 4×3 to 4` where outputs see differently much."""
+    """`11×11`, or `3 to 4×3 to 4` if sizes differ between outputs."""
     return "×".join(_size(axis) for axis in seen)
 
 
@@ -37,7 +37,7 @@ def _signed(number: int) -> str:
 def field_data(seen: Any) -> dict[str, Any]:
     """For machines: [size, step] of each axis, and where the first one starts.
 
-    A step of less than 1 is a text, as "1/2"; so is what is no window: everything, nothing, unknown.
+    A step below 1 is a string such as "1/2"; so is a field without a window: everything, nothing, unknown.
     """
     if isinstance(seen, str) or not seen:
         return {"receptive_field": seen or None, "receptive_field_start": None}

@@ -1,8 +1,7 @@
 """The rows of a report about one network, whatever its format.
 
-Copies made by `repeat` are one row with their number, unless they are asked for one by one. The
-costs of the rows at one level, and of what is inside a group with the group's own, add up to the
-row above and in the end to the totals.
+Copies made by `repeat` are one row with their number, unless single copies are requested. The costs of
+the rows inside a group, plus the group's own, add up to the group's row, and all rows add up to the totals.
 """
 
 from __future__ import annotations
@@ -22,9 +21,9 @@ class Row:
 
     Attributes:
         level: how deep it is nested in the report.
-        copies: how many copies of the node follow each other where it stands.
-        count: how many copies the row stands for with those of the groups around it; its costs
-            are those of all of them.
+        copies: how many consecutive copies of the node there are at its place.
+        count: how many copies the row stands for, including those of the groups around it; its costs
+        are those of all of them.
         own: costs of the node alone; cost: with everything inside.
     """
 
@@ -56,7 +55,7 @@ class Row:
 
 
 def nested(costs: Costs, depth: int, expand: bool = False) -> Iterator[Row]:
-    """Rows as the spec is nested, blocks opened down to `depth` levels of calls (1: none).
+    """Rows nested like the spec, with blocks opened down to `depth` levels of calls (1: none).
 
     Lists written in place (residual, concat, repeat) are always open. With `expand` every copy is
     a row, and every block is open.
@@ -65,14 +64,14 @@ def nested(costs: Costs, depth: int, expand: bool = False) -> Iterator[Row]:
 
 
 def flat(costs: Costs, expand: bool = False, every: bool = False) -> Iterator[Row]:
-    """A row for every layer, in order of execution, with the costs that are its own; `every`: for both ends of an `each` too."""
+    """A row for every layer, in order of execution, with its own costs; `every` adds both ends of an `each`."""
     for row in _Nesting(costs, 10**9, expand, inner_first=True, every=every).rows(costs.graph.nodes, "", 0, 1, 1, 1):
         if row.node is not None and row.node.layer is not None:
             yield Row(row.id, row.label, 0, row.node, row.count, row.count, row.own, row.own)
 
 
 def largest(costs: Costs, key: str, count: int | None, expand: bool = False) -> list[Row]:
-    """The layers with the most of `key` first; after `count` of them one row for the rest."""
+    """The layers with the most of `key`, largest first; after `count` of them, one row for the rest."""
     rows = sorted(flat(costs, expand), key=lambda row: -getattr(row.cost, key))
     if count is None or len(rows) <= count:
         return rows
@@ -93,9 +92,9 @@ class _Nesting:
     def rows(self, nodes: list[Node], prefix: str, level: int, called: int, parts: int, around: int) -> Iterator[Row]:
         """Rows of `nodes` with ids that start with `prefix`.
 
-        `called` is the depth of calls here; `parts` is into how many copies the groups around
-        have been taken apart, by which the graph's costs are to be divided; `around` is how many
-        copies of those groups a row stands for.
+        `called` is the depth of calls here. `parts` is the number of copies that the groups around have been
+        expanded into, by which the graph's costs are divided. `around` is how many copies of those groups a
+        row stands for.
         """
         for node in nodes:
             if node.layer is not None and not node.layer.shown and not self.every and self.costs.own(node) == Cost():

@@ -1,4 +1,4 @@
-"""How far off the fit is, a line for each kind of layer; errors are shares of the time."""
+"""The errors of the fit, one line for each kind of layer, as fractions of the time."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from archcalc.reports.sheet import sheet
 
 
 def render(report: Report) -> str:
-    """The kinds, then all layers; empty where an error is not known."""
+    """The kinds, then all layers; empty if an error is unknown."""
     return sheet(HEADER, [(row.kind, row.layers, *row.errors) for row in rows(report)])

@@ -1,4 +1,4 @@
-"""The rates of the machine, and how far off the fit is: the unit in the key, errors as shares of the time."""
+"""The rates of the machine and the errors of the fit; units are in the keys, errors are fractions of the time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _SHOWN = ("torch", "threads", "dtype", "clock", "date", "layers", "error", "kind
 
 
 def render(report: Report) -> str:
-    """Everything but the coefficients, which are in the device file."""
+    """Everything except the coefficients, which are in the device file."""
     device, fit = report.device, report.fit
     document = {
         "version": VERSION,

@@ -1,4 +1,4 @@
-"""How far off the fit is as a table in GitHub's markdown."""
+"""The errors of the fit as a table in GitHub's markdown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rates of the machine, and how far off the fit is, for people."""
+"""The rates of the machine and the errors of the fit, for people."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ class Report(NamedTuple):
 
     Attributes:
         seconds: how long it took.
-        interrupted: whether it was ended early.
+        interrupted: whether it was stopped early.
     """
 
     device: Device
@@ -23,5 +23,5 @@ class Report(NamedTuple):
 
     @property
     def fit(self) -> dict[str, Any]:
-        """Everything that is known of the calibration."""
+        """The calibration of the device."""
         return self.device.calibration or {}

@@ -1,4 +1,4 @@
-"""A row for each kind of layer: how many were measured, and how far off they are in each phase."""
+"""A row for each kind of layer: how many were measured, and the error in each phase."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ HEADER = ("kind", "layers", "forward", "cached", "training", "backward")
 
 
 class Row(NamedTuple):
-    """A kind of layer; an error is a share of the time, None where it is not known."""
+    """A kind of layer; an error is a fraction of the time, or None if unknown."""
 
     kind: str
     layers: int

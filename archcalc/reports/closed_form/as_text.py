@@ -1,4 +1,4 @@
-"""A table of formulas for people; where it does not fit, a few lines for each layer."""
+"""A table of formulas for people or, if it does not fit, a few lines for each layer."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _COLUMNS = tuple(Column(header, right=False) for header in ("layer", "output", "
 
 
 class Folded:
-    """A formula after its title, broken after a `·` or before a sign where the terminal ends."""
+    """A formula after its title, broken after a `·` or before a sign at the edge of the terminal."""
 
     def __init__(self, title: str, formula: str, tail: str = "", indent: int = 2, style: Style | None = None) -> None:
         self.title, self.formula, self.tail, self.indent, self.style = title, formula, tail, indent, style
 
     def pieces(self, page: Page) -> Iterator[Piece]:
-        """The title once, further lines under the beginning of the formula."""
+        """The title and the formula, whose further lines begin under its first."""
         width = min(page.width, WIDEST)
         for line in folded(self.title, [*pieces(self.formula), self.tail], self.indent, width):
             yield line, self.style
@@ -40,7 +40,7 @@ class Rows:
         self.table = Columns(_COLUMNS, cells)
 
     def pieces(self, page: Page) -> Iterator[Piece]:
-        """The table when all of it fits."""
+        """The table if all of it fits, else the layers one after the other."""
         width = min(page.width, WIDEST)
         if 2 * len(self.table.widths) + sum(self.table.widths) <= width:
             yield from self.table.pieces(page)

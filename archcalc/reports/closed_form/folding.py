@@ -9,7 +9,7 @@ WIDEST = 140
 
 
 def folded(title: str, parts: Iterable[str], indent: int, width: int) -> Iterator[str]:
-    """The lines of a formula: as much to a line as fits."""
+    """The lines of a formula, each as full as possible."""
     line, start = " " * indent + title, " " * min(indent + len(title), max(indent, width // 3))
     begun = False
     for piece in parts:
@@ -22,7 +22,7 @@ def folded(title: str, parts: Iterable[str], indent: int, width: int) -> Iterato
 
 
 def pieces(formula: str) -> Iterator[str]:
-    """Where a formula may be broken: before a blank, after a dot between factors unless a number stands before it."""
+    """The unbreakable parts of a formula: it may break before a blank, and after a dot not preceded by a number."""
     piece = ""
     for character in formula:
         if character == " " and piece:

@@ -14,7 +14,7 @@ class Report:
     Attributes:
         form: the closed form.
         depth: how many levels of blocks are opened.
-        sort, number: the largest layers by this cost, and how many of them.
+        sort, number: show this many of the largest layers, by this cost.
     """
 
     def __init__(self, form: ClosedForm, depth: int = 1, sort: str | None = None, number: int | None = None) -> None:
@@ -24,11 +24,11 @@ class Report:
         self.number = number
 
     def rows(self) -> Iterable[Row]:
-        """As people read them: nested as the spec is, or the largest first."""
+        """Rows for people: nested like the spec, or the largest first."""
         return self._largest() or nested(self.form.costs, self.depth)
 
     def layers(self) -> Iterable[Row]:
-        """As machines read them: every layer for itself, or the largest first."""
+        """Rows for machines: every layer on its own, or the largest first."""
         return self._largest() or flat(self.form.costs)
 
     def _largest(self) -> list[Row]:

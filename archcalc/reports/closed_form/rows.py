@@ -14,7 +14,7 @@ from archcalc.symbolic.network import BATCH, ClosedForm
 
 @dataclass
 class FormulaRow:
-    """One line: what comes out of a layer and what it costs, empty where that is nothing."""
+    """One line: a layer's output and its costs, empty where they are 0."""
 
     level: int
     label: str
@@ -44,14 +44,14 @@ def _row(form: ClosedForm, row: Row) -> FormulaRow:
 
 
 def shape(form: ClosedForm, x: Tensor) -> str:
-    """`[batch, seq, 768]`; the batch stands there when it was chosen, and the tensor has it."""
+    """`[batch, seq, 768]`, with the batch if it is one of the names and the tensor has it."""
     lead = [BATCH] if form.has_batch and x.batched else []
     return f"[{', '.join([*lead, *map(form.size, x.shape)])}]"
 
 
 @dataclass
 class Total:
-    """A sum over the network: its formula, its value for the spec's own sizes, and what is counted."""
+    """A sum over the network: its formula, its value at the spec's own sizes, and what it counts."""
 
     title: str
     formula: str
@@ -82,7 +82,7 @@ def totals(form: ClosedForm) -> list[Total]:
 
 @dataclass
 class Memory:
-    """Bytes of a run as a total, and the conditions of its formula beside those of the form."""
+    """Bytes of a run as a total, and the conditions of its formula in addition to those of the form."""
 
     total: Total
     what: str
@@ -90,7 +90,7 @@ class Memory:
 
 
 def memory(form: ClosedForm) -> list[Memory]:
-    """What a training step keeps for backward, and the cache of generating, where they have a formula."""
+    """What a training step saves for backward, and the cache in generation, if they have formulas."""
     dtype = form.costs.dtype
     kept = form.kept()
     return [

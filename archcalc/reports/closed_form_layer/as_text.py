@@ -14,7 +14,7 @@ def render(report: Report) -> Block:
 
 
 def _layer(one: FormulaExplanation, width: int) -> str:
-    """Lines of at most `width` characters, broken inside formulas where it must be."""
+    """Lines of at most `width` characters, broken inside formulas if necessary."""
     rows = list(one.rows())
     longest = max(len(title) for title, _, _ in rows)
     lines = [one.title, ""]

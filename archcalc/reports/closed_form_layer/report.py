@@ -17,10 +17,10 @@ from archcalc.symbolic.network import ClosedForm
 
 
 class FormulaExplanation:
-    """What is known of one layer.
+    """The formulas of one layer.
 
-    The numbers are one copy's, for all samples; `plain` is the same layer on plain numbers. `valued` is
-    whether the values of the names are anyone's, so that numbers are worth telling.
+    Numbers are for one copy and all samples; `plain` is the same layer on plain numbers. `valued` says
+    whether the names have real values, so that numbers are worth showing.
     """
 
     def __init__(
@@ -32,7 +32,7 @@ class FormulaExplanation:
         runs = node.exit.samples(form.costs.graph.batch)
         own = sum(product(sizes) for sizes in node.params.values())
         elements = 0 if node.is_view else product(node.exit.shape) * runs
-        # What a formula says in the names of the layer's own arguments and sizes.
+        # Facts whose formulas use the names of the layer's own arguments and sizes.
         self.facts: list[tuple[str, str, int, str]] = [
             ("parameters", "parameters", own, _names(derived.parameters) if own else ""),
             ("MACs", "macs", node.macs * runs, _names(derived.macs)),
@@ -41,7 +41,7 @@ class FormulaExplanation:
         ]
 
     def rows(self) -> Iterator[tuple[str, str, str]]:
-        """A title, a formula and what it is in names or units."""
+        """Rows of a title, a formula, and its meaning or unit."""
         node, form = self.node, self.form
         for title, x in node.titled_inputs:
             yield title, shape(form, x), ""

@@ -1,3 +1,3 @@
-"""The devices that memory and time are known of."""
+"""The devices whose memory and speed are known."""
 
 COMMAND = "archcalc devices"

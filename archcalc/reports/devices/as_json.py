@@ -7,7 +7,7 @@ from archcalc.reports.documents import VERSION, dumps
 
 
 def render(report: Report) -> str:
-    """All that their files say, but for coefficients."""
+    """The content of their files, without coefficients."""
     devices = [
         {
             "name": one.name,

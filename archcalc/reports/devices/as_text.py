@@ -19,7 +19,7 @@ _COLUMNS = (
 
 
 def render(report: Report) -> Block:
-    """A row for each, and how one is named."""
+    """A row for each, and how to name one."""
     rows: list[tuple[list[str], Style | None]] = [
         (
             [

@@ -16,7 +16,7 @@ class Report:
 
 
 def known_from(device: Device) -> str:
-    """What times on it are known from: measured there, published profiles or times of networks, or the data sheet alone."""
+    """The basis of its times: measured there, published profiles or times of networks, or only the data sheet."""
     if device.calibration is None:
         return BENCHMARKS if device.name in efficiency()["devices"] else DATASHEET
     return "measured" if device.has_measured_rates else "profiles"

@@ -1,4 +1,4 @@
-"""What changed as CSV: the costs before and after, then a line for each change."""
+"""Changes as CSV: the costs before and after, then a line for each change."""
 
 from __future__ import annotations
 

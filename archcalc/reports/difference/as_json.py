@@ -16,7 +16,7 @@ NEEDS = Needs(MEASURES, whole=True)
 
 
 def render(report: Report) -> str:
-    """One network as an object, its variants in it; those of folders in a list, whether they changed or not."""
+    """One network as an object that contains its variants; networks of folders as a list, changed or not."""
     documents = [_network(one) for one in report.differences]
     if not report.folders and len(documents) > 1:
         documents[0]["variants"] = documents[1:]

@@ -17,7 +17,7 @@ NEEDS = Needs((*COSTS, PEAKS[0]))
 
 
 def render(report: Report) -> str:
-    """For a pull request: a table of the specs that changed, the layers of each folded."""
+    """For a pull request: a table of the specs that changed, with the layers of each folded."""
     changed = report.changed
     if not changed:
         return "No network changed.\n"
@@ -48,12 +48,12 @@ def _several(report: Report) -> str:
 
 
 def _html(text: str) -> str:
-    """Text inside of HTML, in which markdown has no meaning."""
+    """Text inside HTML, where markdown has no effect."""
     return markdown_links(escape(visible(text), quote=False))
 
 
 def _budget(found: Difference) -> str:
-    """The bounds that the network exceeds now; a tick when there are some and it keeps to them."""
+    """The bounds that the network now exceeds; a tick if there are bounds and it meets them."""
     over = found.head.over_budget()
     if over is None:
         return ""

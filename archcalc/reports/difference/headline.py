@@ -25,7 +25,7 @@ def name(found: Difference) -> str:
 def headline(found: Difference, memory: bool = True) -> str:
     """One sentence: `parameters +1.18 M (+10.1 %) · MACs unchanged · activations −3.0 %`.
 
-    With `memory` the training peak too, which takes longer than all else; what saved JSON leaves out is not told.
+    With `memory`, the training peak as well, which takes longest to compute. What saved JSON lacks is left out.
     """
     only = "new" if found.base.model is None else "removed" if found.head.model is None else ""
     parts = [only] if only else []
@@ -55,7 +55,7 @@ def signed(change: int, measure: str = "") -> str:
 
 
 def percent(before: int, after: int) -> str:
-    """` (+10.1 %)`; empty where it rounds to nothing, or grew from nothing."""
+    """` (+10.1 %)`; empty if it rounds to 0, or the value was 0 before."""
     if not before:
         return ""
     share = (after - before) / before

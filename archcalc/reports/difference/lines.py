@@ -1,4 +1,4 @@
-"""What changed line by line, at most as wide as it may be."""
+"""Changes line by line, within a maximum width."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from archcalc.reports.labels import lines_of
 from archcalc.reports.paragraphs import NO_BREAK, filled
 
 _STYLES = {ADDED: "32", REMOVED: "31", CHANGED: "33"}
-# Details start here at the latest; what is longer has them on a line of their own.
+# Details start in this column at the latest; after longer texts they go on their own line.
 _WIDEST = 44
 
 
 def body(found: Difference, lines: list[Row], width: int | None = None, color: bool = False) -> Iterator[str]:
-    """All that is said below the headline."""
+    """Everything below the headline."""
     if found.base.model is None or found.head.model is None:
         return
     yield ""
@@ -55,7 +55,7 @@ def styled(text: str, style: str, color: bool) -> str:
 
 
 def wrapped(text: str, first: str, others: str, width: int | None, taken: int | None = None) -> Iterator[str]:
-    """Lines of `text`, broken between words, and longer names behind dots; `taken` is how wide `first` is on a screen."""
+    """Lines of `text`, broken between words, long names after dots; `taken` is the width of `first` on screen."""
     if width is None:
         yield first + text.replace(NO_BREAK, " ")
         return
@@ -67,7 +67,7 @@ def wrapped(text: str, first: str, others: str, width: int | None, taken: int | 
 
 
 def sentences(found: Difference) -> Iterator[str]:
-    """What holds of many layers: checkpoints, costs that followed, and how many are as they were."""
+    """What applies to many layers: checkpoints, costs that changed as a result, and how many layers are unchanged."""
     if text := checkpoints(found.checkpoints):
         yield text
     parts = []
@@ -84,7 +84,7 @@ def sentences(found: Difference) -> Iterator[str]:
 
 
 def checkpoints(found: Checkpoints) -> str:
-    """`checkpoints: 57 of 62 state-dict keys have other names`; empty where all fit."""
+    """`checkpoints: 57 of 62 state-dict keys have other names`; empty if all fit."""
     parts: list[str] = []
     for count, several, one in (
         (found.renamed, "have other names", "has another name"),
@@ -104,5 +104,5 @@ def _keys(count: int) -> str:
 
 
 def plain(found: Difference) -> Iterable[str]:
-    """What is said below the headline, as wide as it takes."""
+    """Everything below the headline, without a maximum width."""
     return list(body(found, rows(found)))[1:]

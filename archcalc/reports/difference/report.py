@@ -1,4 +1,4 @@
-"""What all forms of a comparison are made from."""
+"""The data from which all forms of a comparison are made."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from archcalc.reports.difference.headline import name
 
 
 class Needs(NamedTuple):
-    """What a form tells of each network, so that nothing else need be computed.
+    """What a form shows of each network, so that nothing else need be computed.
 
     Attributes:
-        measures: of costs; budget: which bounds are exceeded; whole: the totals of files that are the same, too.
+        measures: the costs; budget: which bounds are exceeded; whole: totals even for equal files.
     """
 
     measures: tuple[str, ...]
@@ -27,10 +27,10 @@ class Report:
     """A run of `archcalc diff`.
 
     Attributes:
-        differences: a pair of networks each.
-        folders: whether they are those of two folders.
-        same: how many files are the same word by word, and have no difference here.
-        memory: whether peak memory is told where it takes time to know.
+        differences: one for each pair of networks.
+        folders: whether these are from two folders.
+        same: how many files have identical text, and no difference here.
+        memory: whether to show peak memory, which takes time to compute.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Report:
         self.memory = memory
 
     def title(self, found: Difference) -> str:
-        """The model's name; with its file where that was renamed, or others have models of this name."""
+        """The model's name, with its file if that was renamed or another file has a model of this name."""
         title = name(found)
         if "→" in found.file or len(self._files[title]) > 1:
             return f"{title} ({found.file})"
@@ -54,7 +54,7 @@ class Report:
 
     @property
     def respelled(self) -> bool:
-        """Whether it is about two specs that are not written alike, although nothing changed."""
+        """Whether it compares two specs with different texts although nothing changed."""
         one = self.differences[0] if self.differences and not self.folders else None
         return one is not None and not self.changed and not one.base.saved
 
@@ -68,5 +68,5 @@ class Report:
 
     @cached_property
     def changed(self) -> list[Difference]:
-        """Those in which something changed."""
+        """The differences in which something changed."""
         return [found for found in self.differences if not found.is_empty]

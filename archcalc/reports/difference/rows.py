@@ -1,4 +1,4 @@
-"""What changed as rows: equal changes are one row, and so is a block that came or went whole."""
+"""Changes as rows: equal changes share a row, and so do the layers of a block added or removed as a whole."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Row:
 
 
 def rows(found: Difference) -> list[Row]:
-    """All that changed but for costs."""
+    """Everything that changed except costs."""
     return [*_layers(found), *map(_renamed, found.renamed), *_order(found), *settings(found.settings)]
 
 
@@ -35,16 +35,16 @@ def rows(found: Difference) -> list[Row]:
 
 
 class _Group:
-    """Layers of which the same is to be said."""
+    """Layers with the same change."""
 
     def __init__(self) -> None:
         self.entries: list[Pair] = []
         self.costs: list[Pair] = []
-        self.blocks: dict[str, int] = {}  # how often each is there
+        self.blocks: dict[str, int] = {}  # the number of copies of each
 
     @property
     def records(self) -> list[LayerRecord]:
-        """The layers as they are; those that went as they were."""
+        """The layers after the change; removed ones before it."""
         return [entry.record for entry in self.entries]
 
     def where(self) -> str:
@@ -57,12 +57,12 @@ class _Group:
 
 
 def _between(count: int, first: str, last: str) -> str:
-    """`×6, enc.0.linear to enc.5.linear`; one id where no number tells the copies apart."""
+    """`×6, enc.0.linear to enc.5.linear`; one id if no number distinguishes the copies."""
     return f"×{count:,}, {first} {'to' if count > 2 else 'and'} {last}" if first != last else f"×{count:,}, {first}"
 
 
 def effect(pairs: Iterable[Pair]) -> str:
-    """What layers cost more or less together."""
+    """How much the costs of these layers changed in total."""
     known = list(pairs)
     for measure, word in (("params", "parameters"), ("macs", "MACs"), ("trainable", "trainable parameters")):
         change = sum(getattr(one.head, measure, 0) - getattr(one.base, measure, 0) for one in known)
@@ -72,7 +72,7 @@ def effect(pairs: Iterable[Pair]) -> str:
 
 
 def _layers(found: Difference) -> list[Row]:
-    """A row for each kind of change, where it comes first."""
+    """A row for each kind of change, at the place of its first layer."""
     groups: dict[tuple[str, ...], _Group] = {}
 
     def add(entry: Pair, *key: str) -> _Group:
@@ -112,7 +112,7 @@ def _row(key: tuple[str, ...], group: _Group) -> Row:
             return Row(sign, key[1], where, costs)
         place = group.entries[0].place
         return Row(sign, _named(records[0]), f"after {place}" if place else "", costs)
-    if len(key) == 2:  # of a block or list that is repeated
+    if len(key) == 2:  # the copies of a repeated block or list
         return Row(sign, key[1], f"{len(records):,} layers" if len(records) > 1 else "", costs)
     where = group.where()
     subject = key[1] if where else _single(group.entries[0])
@@ -120,19 +120,19 @@ def _row(key: tuple[str, ...], group: _Group) -> Row:
 
 
 def _subject(old: LayerRecord, new: LayerRecord, changes: list[Change]) -> str:
-    """What a row of several layers is about; the change of a kind says that itself."""
+    """The subject of a row of several layers; a changed kind already names it."""
     return "" if any(change.key == KIND for change in changes) else new.op
 
 
 def _single(entry: Pair) -> str:
-    """A single layer by its name, with its kind where neither the name nor the change shows it."""
+    """A single layer by its name, with its kind if neither the name nor the change shows it."""
     record = entry.record
     shown = record.id.rpartition(".")[2].startswith(record.op) or any(one.key == KIND for one in entry.changes)
     return record.id if shown else f"{record.id} ({record.op})"
 
 
 def _named(record: LayerRecord) -> str:
-    """A single layer by its name and what it is."""
+    """A single layer by its name and kind."""
     last = record.id.rpartition(".")[2]
     return record.id if last == record.label else f"{record.id}  {record.label}"
 
@@ -187,7 +187,7 @@ def _renamed(one: Renaming) -> Row:
 
 
 def _plain(path: str) -> str:
-    """The last name of a path without a number that it got where there are several."""
+    """The last name of a path, without the number that distinguishes equal names."""
     return path.rpartition(".")[2].rstrip("0123456789").rstrip("_")
 
 

@@ -16,7 +16,7 @@ def render(report: Report) -> str:
 
 
 def _rows(one: Explanation) -> Iterator[tuple[str, ...]]:
-    """The facts; a part has the name of its fact before its own."""
+    """The facts; the name of a part follows that of its fact."""
     fact = ""
     for line in one.lines:
         if line is None:

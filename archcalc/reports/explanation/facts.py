@@ -1,4 +1,4 @@
-"""One number of an explanation: its parts with their formulas, and what their operations are."""
+"""One number of an explanation: its parts with their formulas, and their operations."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class Line:
     """`title  formula  value  note`: one fact of an explanation.
 
     Attributes:
-        below: sentences that stand under it.
+        below: sentences under it.
         level: 1 for a part of the fact above it.
         total: whether it is the sum of the parts above it.
-        whole: whether the formula stays on one line, as a command does.
+        whole: whether the formula must stay on one line, like a command.
     """
 
     title: str
@@ -35,7 +35,7 @@ class Line:
 
 
 def lines(title: str, value: int, unit: str = "", runs: int = 1) -> Iterator[Line]:
-    """A line for a number, or one for each of its parts and their total; `runs` is how often all is done."""
+    """A line for a number, or one for each of its parts and their total; `runs` is how often it is computed."""
     parts = [(term.label, term.value * runs, term.note) for term in terms(value)]
     if len(parts) == 1 and not parts[0][0]:
         yield _line(title, value * runs, unit)
@@ -80,7 +80,7 @@ def _names(value: int) -> str:
 
 
 def data(value: int, runs: int = 1) -> dict[str, Any]:
-    """The number for machines, with its parts and its operations where they have names."""
+    """The number for machines, with its parts, and with its operations if they have names."""
     whole = value * runs
     found: dict[str, Any] = {"value": int(whole), "numbers": numbers(whole), "names": names(whole)}
     parts = [term for term in terms(value) if term.label]
@@ -95,12 +95,12 @@ def data(value: int, runs: int = 1) -> dict[str, Any]:
 
 
 def copies(node: Node, costs: Costs) -> int:
-    """How often a part is there, with the copies of all that it stands in."""
+    """The number of copies of a part, including those of everything around it."""
     return next((int(stored) for one, stored, _ in walk(costs.graph.nodes) if one is node), 1)
 
 
 def of_copies(node: Node, count: int, costs: Costs) -> Line:
-    """What is said of a part that is there several times: that its numbers are those of one, and what all have."""
+    """The note on a part with several copies: its numbers are those of one copy, and the total of all copies."""
     cost = costs.total(node)
     amounts = [(cost.params, "parameters"), (cost.macs, "MACs")]
     told = " · ".join(f"{exact(amount)} {what}" for amount, what in amounts if amount)

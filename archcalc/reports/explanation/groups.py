@@ -19,14 +19,14 @@ from archcalc.reports.numbers import exact
 from archcalc.shipped import ENDING, path_of
 from archcalc.terms import repeated, terms
 
-# The widest name of a part, and the longest formula that stands for a block that is not opened.
+# The widest name of a part, and the longest formula that represents an unopened block.
 _NAME, _FORMULA = 30, 48
-# Formulas of so many layers at most are put together for a block.
+# The formula of a block combines at most this many layers.
 _LAYERS = 6
 
 
 class _Measure:
-    """One total: how much a layer has of it, as a number and as a formula, and how often that counts."""
+    """One total: how much a layer contributes, as a number and as a formula, and how often that counts."""
 
     def __init__(
         self,
@@ -39,11 +39,11 @@ class _Measure:
         self.title, self.key, self.number, self.formula, self.often = title, key, number, formula, often
 
     def total(self, node: Node) -> int:
-        """Of one copy of `node` with all that is inside it."""
+        """The total of one copy of `node` with everything inside it."""
         return self.number(node) + sum(self.often(child) * self.total(child) for child in node.children)
 
     def derived(self, node: Node) -> int | None:
-        """The same as a formula, where that is short."""
+        """The same as a formula, if that is short."""
         layers = [one for one in _inside(node) if self.number(one)]
         if len(layers) > _LAYERS:
             return None
@@ -59,7 +59,7 @@ class _Measure:
 
 
 def explain_group(node: Node, costs: Costs) -> Explanation:
-    """Explain a group or block; of several copies one, and then all."""
+    """Explain a group or block; if it has several copies, first one of them, then all."""
     nodes = [node] if node.layer is not None else node.children
     copies = 1 if node.layer is not None or node.unfolded else plain(node.copies)
     result = Explanation(f"{node.id}   {node.label}")
@@ -72,7 +72,7 @@ def explain_group(node: Node, costs: Costs) -> Explanation:
     result.data = {"id": node.id, "op": node.op, "label": node.label, "copies": copies}
     _derive(result, nodes, copies, costs)
     count = facts.copies(node, costs)
-    if count > copies:  # of what it stands in
+    if count > copies:  # of what is around it
         result.lines += [None, facts.of_copies(node, count, costs)]
     result.lines += _further(nodes if node.layer is None else node.children, costs)
     return result
@@ -94,7 +94,7 @@ def explain_network(costs: Costs) -> Explanation:
 
 
 def _further(nodes: Sequence[Node], costs: Costs) -> Iterator[Line | None]:
-    """How one of the parts is derived by itself."""
+    """How to get the derivation of one of the parts."""
     if not os.path.exists(costs.graph.path):  # a line, or standard input
         return
     parts = [node for one in nodes for node in _inside(one) if node.block or node.layer is not None]
@@ -109,7 +109,7 @@ def _further(nodes: Sequence[Node], costs: Costs) -> Iterator[Line | None]:
 
 
 def _derive(result: Explanation, nodes: Sequence[Node], copies: int, costs: Costs) -> None:
-    """Add the totals of `nodes`, those of one copy, and what each of them adds."""
+    """Add the totals of `nodes`, for one copy, and the contribution of each."""
     data = result.data
     data["parts"] = [{"id": node.id, "label": node.label} for node in nodes]
     for measure in _measures(costs):
@@ -160,7 +160,7 @@ def _measures(costs: Costs) -> list[_Measure]:
             "macs",
             lambda node: plain(node.macs * samples(node)),
             lambda node: derive(node).macs * samples(node),
-            # of an `each` the entries are samples
+            # the entries of an `each` are samples
             lambda node: node.runs(
                 plain(node.weights * node.copies),
                 plain((node.work if node.is_expert or node.listed else 1) * node.copies),
@@ -171,7 +171,7 @@ def _measures(costs: Costs) -> list[_Measure]:
 
 
 def _lines(measure: _Measure, node: Node, level: int) -> Iterator[Line]:
-    """A line for a part, or those of the parts inside it under its name."""
+    """A line for a part, or the lines of its own parts under its name."""
     total, often = measure.total(node), measure.often(node)
     if not total:
         return
@@ -190,14 +190,14 @@ def _lines(measure: _Measure, node: Node, level: int) -> Iterator[Line]:
 
 
 def _often(node: Node, often: int) -> str:
-    """How often a part is there or runs: experts once for each position and each of those that it goes to."""
+    """How often a part occurs or runs: experts run once for each position and each expert it is sent to."""
     if node.is_expert and often == node.work * node.copies != node.weights * node.copies:
         return f"{often // node.active:,} positions · {node.active:,} experts each"
     return f"{often:,} {_copies(node)}"
 
 
 def _copies(node: Node) -> str:
-    """What there are several of."""
+    """What the copies of a node are called."""
     return "steps" if node.listed else "copies"
 
 

@@ -24,13 +24,13 @@ from archcalc.reports.receptive import field_data, told
 _BIAS = re.compile(r" \+ (?:b′|[bβ])(?![\w[])|\bb\[c\] \+ ")
 
 
-# Stands between an equation and what is said about it.
+# Separates an equation from the notes on it.
 _GAP = " " * 8
 
 
 @dataclass
 class Explanation:
-    """What is known of one layer, in lines for people and as data for machines; None is an empty line."""
+    """The derivation of one layer, in lines for people and as data for machines; None is an empty line."""
 
     title: str
     lines: list[Line | None] = field(default_factory=list)
@@ -38,14 +38,14 @@ class Explanation:
 
 
 class Report(NamedTuple):
-    """Layers, blocks or the whole of a network."""
+    """Layers or blocks of a network, or all of it."""
 
     graph: Graph
     explanations: Sequence[Explanation]
 
 
 def equation(layer: Layer) -> str:
-    """What a layer computes, without the terms of a bias that it does not have, and with what its letters stand for."""
+    """What a layer computes, without the terms of a missing bias, and with the meaning of its letters."""
     text = layer.computes
     if getattr(layer, "bias", None) is False:
         text = re.sub("W, U, b and b′", "W and U", _BIAS.sub("", text))
@@ -59,7 +59,7 @@ def equation(layer: Layer) -> str:
 
 
 def _axes(layer: Layer, text: str) -> list[str]:
-    """`along axis 0`, where the layer says which."""
+    """`along axis 0`, if the layer has an axis."""
     axis = getattr(layer, "axis", None) if "axis" in layer.arguments else None
     if axis is None or "axis" in text.replace(" along the axis", ""):
         return []
@@ -68,7 +68,7 @@ def _axes(layer: Layer, text: str) -> list[str]:
 
 
 def _values(layer: Layer) -> Iterator[str]:
-    """`α = 1`, for each letter of the notation that stands for a number among the arguments."""
+    """`α = 1`, for each letter of the notation that denotes a numeric argument."""
     for letter, name in layer.symbols.items():
         value = getattr(layer, name)
         numbers = [written(one) for one in (value if isinstance(value, tuple) else (value,))]
@@ -76,7 +76,7 @@ def _values(layer: Layer) -> Iterator[str]:
 
 
 def written(value: float | str) -> str:
-    """A number as formulas have it: `1e-05`, `−2`; a word as it is."""
+    """A number as written in formulas: `1e-05`, `−2`; a word unchanged."""
     if isinstance(value, str):
         return value
     return f"{value:g}".replace("-", "−") if value < 0 else f"{value:g}"
@@ -129,7 +129,7 @@ def spaced(x: Tensor) -> str:
 
 
 def _sizes(derivation: Derivation) -> Iterator[Line]:
-    """A line for each size that a formula gave; equal axes only once."""
+    """A line for each size computed by a formula; equal axes only once."""
     before: dict[str, str] = {}
     for axis, size in derivation.sizes:
         if not isinstance(size, Quantity) or size.op == "name":
@@ -143,7 +143,7 @@ def _sizes(derivation: Derivation) -> Iterator[Line]:
 
 
 def _parameters(node: Node, derivation: Derivation) -> Iterator[Line]:
-    """The tensors, then their sum; those that are there several times once."""
+    """The tensors, those with several copies once, then their sum."""
     for name, owner in node.tied.items():
         yield Line(name, _sizes_of(derivation.params[name]), "0", f"the {name} of {owner.id}")
     for portion in derivation.portions:

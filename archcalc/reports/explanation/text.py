@@ -1,4 +1,4 @@
-"""An explanation for people: aligned where it fits, broken between factors and words where it does not."""
+"""An explanation for people: aligned if it fits, else broken between factors and words."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from archcalc.reports.explanation.report import Explanation
 from archcalc.reports.labels import lines_of, shortened
 from archcalc.reports.paragraphs import NO_BREAK, broken
 
-# What stands between a letter and its value, where no line ends.
+# Between a letter and its value, where no line may end.
 _VALUE = re.compile(r"(?<=\w) = (?=[\w−.-]+(?:,|$))")
-# Longer formulas take several lines, however wide the page is.
+# Longer formulas take several lines on a page of any width.
 _WIDEST_FORMULA = 64
-# Blanks behind a title.
+# Blanks after a title.
 _GAP = 3
 # Shorter ones do not read as formulas.
 _LEAST = 12
-# Room for a unit behind the value.
+# Room for a unit after the value.
 _UNIT = 8
 
 
@@ -44,7 +44,7 @@ class Drawn:
             [line.formula] if line.whole else broken(line.formula, widest if line.value else room) for line in shown
         ]
         last = [columns_of(lines[-1]) for line, lines in zip(shown, formulas) if line.value]
-        if page.width != UNBOUNDED:  # long numbers push what stands before them to the left
+        if page.width != UNBOUNDED:  # long numbers push the text before them to the left
             indent -= min(max(0, indent - _GAP), max(0, indent + max(last, default=0) + 3 + value - page.width))
         for one in broken(self.title, page.width):
             yield one, BOLD
@@ -60,13 +60,13 @@ class Drawn:
 
 
 class _Columns:
-    """Where titles end, and how wide formulas, values and what stands right of the titles are."""
+    """Where titles end, and the widths of formulas, of values, and of everything right of the titles."""
 
     def __init__(self, indent: int, formula: int, value: int, room: int, width: int) -> None:
         self.indent, self.formula, self.value, self.room, self.width = indent, formula, value, room, width
 
     def line(self, line: Line, formulas: list[str]) -> Iterator[Piece]:
-        """One fact: its formula, perhaps in several lines, its value, then what is said about it."""
+        """One fact: its formula, possibly on several lines, its value, then its note."""
         start = "  " + "  " * line.level
         title = (
             line.title

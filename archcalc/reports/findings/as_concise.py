@@ -1,4 +1,4 @@
-"""One line a finding, as compilers write them."""
+"""One line per finding, as compilers write them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One line a finding, for a spreadsheet."""
+"""One line per finding, for a spreadsheet."""
 
 from __future__ import annotations
 

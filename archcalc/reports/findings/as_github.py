@@ -1,4 +1,4 @@
-"""Workflow commands, which GitHub shows as annotations: ten errors and ten warnings of a step.
+"""Workflow commands, which GitHub shows as annotations: at most ten errors and ten warnings per step.
 
 The most severe therefore come first; the whole list belongs in the step's summary.
 """
@@ -9,9 +9,9 @@ from archcalc.quoting import visible
 from archcalc.reports.findings.report import Report, shown_path
 from archcalc.rules.base import Finding
 
-# Commands are told to a CI system on purpose: nothing in them is escaped once more.
+# The text is meant as commands to a CI system, so nothing in it is escaped again.
 COMMANDS = True
-# The form that the whole list has on the step's page.
+# The form of the whole list on the step's summary page.
 SUMMARY = "markdown"
 _KINDS = {"error": "error", "warning": "warning", "info": "notice"}
 
@@ -29,7 +29,7 @@ def _command(finding: Finding) -> str:
         "line": str(place.line),
         "endLine": str(place.end_line),
     }
-    if place.line == place.end_line:  # columns are refused over several lines
+    if place.line == place.end_line:  # columns are rejected in ranges of several lines
         properties |= {"col": str(place.column), "endColumn": str(place.end_column)}
     message = finding.message + (f"\n{finding.help}" if finding.help else "")
     given = ",".join(f"{name}={_escape(value, ':,')}" for name, value in properties.items())

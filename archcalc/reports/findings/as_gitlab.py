@@ -9,7 +9,7 @@ _SEVERITIES = {"error": "major", "warning": "minor", "info": "info"}
 
 
 def render(report: Report) -> str:
-    """A list of issues; the code leads the text, as GitLab does not show it otherwise."""
+    """A list of issues; the text begins with the code, which GitLab would not show otherwise."""
     issues = []
     for finding, mark in zip(report.findings, report.fingerprints()):
         positions = span(finding.place)

@@ -1,4 +1,4 @@
-"""The project's own form: one object, whose version grows when its keys change their meaning."""
+"""The project's own form: one object, whose version increases when a key changes its meaning."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One JSON object a line, a finding each: for tools that read line by line."""
+"""One JSON object per line and finding, for tools that read line by line."""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ from archcalc.reports.findings.report import Report, data
 
 
 def render(report: Report) -> str:
-    """The findings as the `json` form has them."""
+    """The findings as in the `json` form."""
     pairs = zip(report.findings, report.fingerprints())
     return "".join(dumps(data(finding, mark)) for finding, mark in pairs)

@@ -52,5 +52,5 @@ def _range(place: Span) -> dict[str, dict[str, int]]:
 
 def _bytes_before(place: Span, line: int, column: int) -> int:
     text = place.source.line(line)[: column - 1]
-    # a place may lie behind the end of its line
+    # a place may be past the end of its line
     return len(text.encode("utf-8", "surrogateescape")) + column - 1 - len(text)

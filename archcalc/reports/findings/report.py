@@ -1,4 +1,4 @@
-"""What all forms of a report are made from."""
+"""The data from which all forms of the report are made."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Report:
     Attributes:
         findings: the most severe first.
         specs: the files that were checked, in order.
-        fail_on: the least severity that fails the run, or `never`.
+        fail_on: the lowest severity that fails the run, or `never`.
     """
 
     def __init__(self, findings: Sequence[Finding], specs: Sequence[str] = (), fail_on: str = "error") -> None:
@@ -36,12 +36,12 @@ class Report:
 
     @property
     def fixable(self) -> int:
-        """How many findings a safe fix would end."""
+        """How many findings have a safe fix."""
         return sum(finding.fix is not None and finding.fix.safe for finding in self.findings)
 
     @property
     def unsafely_fixable(self) -> int:
-        """How many findings only an unsafe fix would end."""
+        """How many findings have only an unsafe fix."""
         return sum(finding.fix is not None and not finding.fix.safe for finding in self.findings)
 
     def fails(self, finding: Finding) -> bool:
@@ -56,11 +56,11 @@ class Report:
         return files
 
     def fingerprints(self) -> list[str]:
-        """What a finding is known by from run to run: its code, file and layer, and which of these it is.
+        """What identifies a finding across runs: its code, file and layer, and its number among equal ones.
 
-        Moving a layer up or down changes none of them.
+        Moving a layer up or down does not change it.
         """
-        import hashlib  # not every form needs it
+        import hashlib  # few forms need it
 
         order = sorted(range(len(self.findings)), key=lambda i: _position(self.findings[i].place))
         seen: dict[tuple[str, str, str], int] = {}
@@ -93,7 +93,7 @@ def plural(count: int, noun: str) -> str:
 
 
 def shown_path(path: str) -> str:
-    """A path as reports write it: relative to the repository where it lies inside, with slashes.
+    """A path as reports write it: with slashes, and relative to the repository if inside it.
 
     CI systems say where the repository is; otherwise it is the working directory.
     """
@@ -110,12 +110,12 @@ def shown_path(path: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """Text on one line, with what is not seen escaped."""
+    """Text on one line, with invisible characters escaped."""
     return visible(" ".join(text.split()))
 
 
 def explain(code: str) -> tuple[str, str]:
-    """The first paragraph of what is known about a code, on one line, and all of it."""
+    """The documentation of a code: its first paragraph on one line, and all of it."""
     import inspect
 
     rule = RULES.get(code)
@@ -124,7 +124,7 @@ def explain(code: str) -> tuple[str, str]:
 
 
 def default_severity(code: str) -> str:
-    """The severity of a code where no configuration changes it."""
+    """The severity of a code unless settings change it."""
     rule = RULES.get(code)
     return rule.severity if rule else "warning" if code in WARNINGS else "error"
 

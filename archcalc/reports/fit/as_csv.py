@@ -1,4 +1,4 @@
-"""One line a limit, exact numbers; empty where nothing fits."""
+"""One line per limit, exact numbers; empty if nothing fits."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ def _title(name: str) -> str:
 
 
 def caution(fit: Fit) -> str:
-    """What makes the answer less than sure; empty where nothing does."""
+    """Why the answer is uncertain; empty if it is not."""
     if not fit.falling:
         return ""
     return (
@@ -72,14 +72,14 @@ def rows(fit: Fit) -> Iterator[tuple[str, str, str, str, str]]:
 
 
 def headers(fit: Fit) -> tuple[str, str, str, str, str]:
-    """What stands over them."""
+    """The headers of these rows."""
     best = f"{fit.name}={fit.value_of(fit.best)}" if fit.best else ""
     beyond = f"{fit.name}={fit.value_of(fit.beyond)}" if fit.beyond is not None else ""
     return "limit of", "at most", best, "used", beyond
 
 
 def notes(fit: Fit) -> list[str]:
-    """What stops it, and what makes the answer less than sure."""
+    """What stops it, and why the answer is uncertain."""
     return [sentence for sentence in (reason(fit), caution(fit)) if sentence]
 
 
@@ -97,7 +97,7 @@ def comparison(report: Report) -> Iterator[tuple[str, ...]]:
         if fit is None:
             yield (*values, "none", *[""] * (2 * len(report.limits)), "")
             continue
-        best = fit.best or fit.beyond  # where none fits, what the least takes
+        best = fit.best or fit.beyond  # if none fits, what the smallest value takes
         used = [text for name, limit in fit.limits.items() for text in _used(best, name, limit)]
         yield (*values, fit.value_of(fit.best) if fit.best else "none", *used, ", ".join(fit.binding))
 
@@ -109,7 +109,7 @@ def _used(one: Outcome | None, name: str, limit: float) -> tuple[str, str]:
 
 
 def remarks(report: Report) -> list[str]:
-    """Why combinations are not possible or the network stops them, and what makes answers less than sure; each once."""
+    """Why combinations are impossible or limited by the network, and why answers are uncertain; each once."""
     refused: dict[str, list[str]] = {}
     for one in report.answers:
         if why := _refusal(one):
@@ -131,7 +131,7 @@ def _refusal(one: At) -> str:
 
 
 def _stops(fit: Fit) -> Iterator[str]:
-    """What stops it other than a limit, and what makes the answer less than sure."""
+    """What stops it other than a limit, and why the answer is uncertain."""
     if fit.best and fit.beyond is not None and not fit.beyond.is_valid:
         yield reason(fit)
     if caution(fit):

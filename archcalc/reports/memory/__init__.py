@@ -1,3 +1,3 @@
-"""What memory is needed for, at inference, in a training step and while generating."""
+"""What memory is needed for: at inference, in a training step, and in generation."""
 
 COMMAND = "archcalc memory"

@@ -1,4 +1,4 @@
-"""What memory is made of as CSV: a line for each part of each mode of each network."""
+"""The parts of the memory as CSV: a line for each part of each mode of each network."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Exact integers, the unit in the key.
+"""Exact integers, with the unit in the key.
 
-`peak_bytes` is the sum of `parts`; each part's key is that of its definition. `timeline` holds the
-moments of a run in order: what is alive in all and of each kind when the layer runs; a moment with
-a `count` above 1 stands for so many copies.
+`peak_bytes` is the sum of `parts`; each part's key is that of its definition. `timeline` lists the
+moments of a run in order: what is alive while a layer runs, in total and by kind. A moment with a
+`count` above 1 stands for that many copies.
 """
 
 from __future__ import annotations

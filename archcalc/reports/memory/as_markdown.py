@@ -15,7 +15,7 @@ from archcalc.reports.tables import table
 
 
 def render(report: Report) -> str:
-    """What the peaks of one network are made of, or a row for each of several."""
+    """The parts of the peaks of one network, or a row for each of several."""
     if report.several:
         return comparison(report.answers)
     (answer,) = report.answers
@@ -23,7 +23,7 @@ def render(report: Report) -> str:
 
 
 def network(answer: Assessment) -> str:
-    """One network: what its peaks are made of, a column for each mode."""
+    """One network: the parts of its peaks, with a column for each mode."""
     lines = []
     for key, definition in DEFINITIONS.items():
         cells = [numbers.size(mode.found.parts.get(key, 0)) for mode in answer.modes]

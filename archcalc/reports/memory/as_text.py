@@ -1,4 +1,4 @@
-"""Memory for people: the peaks, what they are made of, a drawing over time, and what fits."""
+"""Memory for people: the peaks, their parts, a drawing over time, and what fits."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from archcalc.reports.running import lines
 from archcalc.running.declaration import GENERATE, INFERENCE, TRAIN
 
 _BAR = 28
-# No name of a part is cut: other columns go first.
+# Names of parts are never cut: other columns are dropped first.
 _NAME = max(len(definition.name) for definition in DEFINITIONS.values())
 _DEVICE = ("allocated", "reserved", "nvidia_smi")
 _LINES = tuple[Sequence[str], "Style | None"]
@@ -66,7 +66,7 @@ _HEADLINES = (Column("mode", right=False), Column("peak"), Column("where", right
 
 
 def _headlines(answer: Assessment) -> Iterator[_LINES]:
-    """The peak of each mode, and when it is."""
+    """The peak of each mode, and when it occurs."""
     for mode in answer.modes:
         place = f"peak {where(mode.found)}"
         generation = mode.found.generation
@@ -86,7 +86,7 @@ _COMPONENTS = (
 
 
 def _one(mode: Mode) -> Block:
-    """What the peak of one mode is made of, each part beginning where the one before ends."""
+    """The parts of the peak of one mode, each bar beginning where the previous one ends."""
     found = mode.found
     rows: list[_LINES] = []
     before = 0
@@ -117,7 +117,7 @@ def _line(key: str, bytes: int) -> _LINES:
 
 
 def _several(answer: Assessment) -> Block:
-    """What the peaks of several modes are made of, a column for each mode."""
+    """The parts of the peaks of several modes, with a column for each mode."""
     modes = answer.modes
     columns = (
         Column("what", right=False),
@@ -150,7 +150,7 @@ _LAYERS = (
     Column("bytes"),
     Column("%", rank=2),
 )
-# Longer descriptions of layers are cut, so that their column stays; names stay before any of these columns does.
+# Longer descriptions of layers are cut so that their column is kept; names have priority over all these columns.
 _LABEL = 32
 
 
@@ -179,7 +179,7 @@ def _holders(mode: Mode, count: int) -> Iterator[Block]:
 
 
 def _notes(answer: Assessment) -> Iterator[Block]:
-    """What stops the largest sizes, and how sure all this is."""
+    """What stops the largest sizes, and how certain the numbers are."""
     several = len(answer.modes) > 1
     notes: dict[str, list[str]] = {}
     for mode in answer.modes:

@@ -17,7 +17,7 @@ from archcalc.running.declaration import GENERATE
 
 
 class _Line(NamedTuple):
-    """What is shown of one network, so that the network need not be there."""
+    """What is shown of one network, so that the network itself can be released."""
 
     model: str
     inputs: str
@@ -30,7 +30,7 @@ class _Line(NamedTuple):
 
 
 def table(answers: Iterable[Assessment]) -> Block:
-    """Input, the peak of each mode, what a position adds, whether it fits, and the largest sizes."""
+    """The input, the peak of each mode, the growth per position, whether it fits, and the largest sizes."""
     lines: list[_Line] = []
     ran: dict[str, list[Running]] = {}
     notes: dict[str, None] = {}

@@ -1,4 +1,4 @@
-"""What every number about memory means, as a page of text."""
+"""A page of text on what every number about memory means."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from archcalc.memory.definitions import ASSUMPTIONS, DEFINITIONS, SURE
 
 
 def text(width: int) -> str:
-    """A paragraph for each number, and one for each word on how sure it is, in `width` columns."""
+    """A paragraph for each number, and one for each degree of certainty, in `width` columns."""
     width = max(30, min(width, 96))
     lines = []
     for definition in DEFINITIONS.values():

@@ -11,7 +11,7 @@ class Report:
     """The memory of networks.
 
     Attributes:
-        answers: made as they are printed: of many networks, one is held at a time.
+        answers: computed as they are printed, so that only one network is in memory at a time.
         several: whether each is one row of a comparison.
         layers: how many layers are listed for each mode.
     """

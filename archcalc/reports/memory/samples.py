@@ -1,4 +1,4 @@
-"""Moments of a run, brought to the width of a drawing."""
+"""The moments of a run, resampled to the width of a drawing."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from archcalc.memory.footprint import Sample
 
 
 def resample(samples: Sequence[Sample], width: int) -> list[Sample]:
-    """`width` samples over the same time, each the largest of those it stands for; phases keep their own.
+    """`width` samples over the same time, each the maximum of those it represents, within one phase.
 
-    Phases of few moments, as the loss, get room for their name where there is enough.
+    Phases of few moments, such as the loss, get room for their name if there is enough.
     """
     phases: dict[str, list[Sample]] = {}
     for sample in samples:

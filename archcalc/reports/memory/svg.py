@@ -1,4 +1,4 @@
-"""Memory over time as an SVG: plain text, no scripts, readable on light and on dark ground."""
+"""Memory over time as an SVG: plain text, no scripts, readable on light and dark backgrounds."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from archcalc.reports.memory.words import where
 _WIDTH, _HEIGHT = 760, 360
 _LEFT, _TOP, _RIGHT, _BOTTOM = 80, 76, 740, 292
 _MOST_POINTS = 660
-# Tell apart in grey and for the colour-blind: from the bottom of the stack to its top.
+# Distinct in grey and for colour-blind readers; from the bottom of the stack to its top.
 _COLORS = ("#4c78a8", "#72b7b2", "#eeca3b", "#b279a2")
 _STYLE = """
   svg { font: 12px system-ui, sans-serif; color: #24292f; background: #ffffff; }
@@ -25,7 +25,7 @@ _STYLE = """
 
 
 def network(answer: Assessment) -> str:
-    """The first mode that runs, over time: training where it was asked for.
+    """The first mode with moments over time: training, if it was requested.
 
     Raises:
         RequestError: none of the modes has moments to draw.
@@ -85,7 +85,7 @@ def _grid(scale: int) -> Iterator[str]:
 
 
 def _areas(columns: Sequence[Sample], scale: int) -> Iterator[str]:
-    """An area for each part, the top of the stack first: those under it are drawn over it."""
+    """An area for each part, the top of the stack first: lower ones are drawn over it."""
     count = len(columns)
     for index in reversed(range(len(STACK))):
         most = max(column.parts[index] for column in columns)

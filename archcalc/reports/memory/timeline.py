@@ -1,4 +1,4 @@
-"""Memory over time, drawn in characters: one column for some moments, stacked by what it is made of."""
+"""Memory over time, drawn in characters: each column stands for some moments, and is stacked by part."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Timeline:
         self.samples = list(samples)
 
     def pieces(self, page: Page) -> Iterator[Piece]:
-        """Rows from the top, the phases under them, and what the shades stand for."""
+        """Rows from the top, the phases under them, and a legend of the shades."""
         peak = max(sample.total for sample in self.samples) or 1
         first = self.samples[0].total
         margin = max(len(numbers.size(peak)), len(numbers.size(first)))
@@ -72,7 +72,7 @@ def _row(columns: Sequence[Sample], row: int, peak: int, colored: bool, plain: b
 
 
 def _cell(column: Sample, row: int, peak: int, colored: bool, plain: bool) -> tuple[str, Style | None]:
-    """A character: what fills most of it, and where two meet in colour the border between them."""
+    """A character: the part that fills most of it or, in colour, the border between two parts."""
     # From the bottom up: eighths of this cell, and the part that fills them; None above the stack.
     pieces: list[tuple[float, int | None]] = []
     low = 0
@@ -100,7 +100,7 @@ def _cell(column: Sample, row: int, peak: int, colored: bool, plain: bool) -> tu
 
 
 def _phases(columns: Sequence[Sample]) -> str:
-    """The name of each phase where it begins, as far as there is room."""
+    """The name of each phase at its beginning, as far as there is room."""
     line = ""
     for index, column in enumerate(columns):
         if index == 0 or column.phase != columns[index - 1].phase:

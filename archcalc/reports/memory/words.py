@@ -1,4 +1,4 @@
-"""What every form of a report about memory says in words, and the layers that hold the most."""
+"""Sentences that the forms of a memory report share, and the layers that hold the most."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from archcalc.running import Running
 
 
 def where(found: Footprint) -> str:
-    """When the peak is: "in the backward pass, at `fc6`"."""
+    """When the peak occurs: "in the backward pass, at `fc6`"."""
     if found.generation is not None:
         prompt = found.generation.peak_in_prompt
         if prompt is None:
@@ -64,7 +64,7 @@ def sentence(limit: Limit) -> str:
 
 
 def value(limit: Limit | None) -> str:
-    """The largest value alone: `59`, `none`, `any`; empty where it was not asked for."""
+    """Just the largest value: `59`, `none`, `any`; empty if it was not requested."""
     if limit is None:
         return ""
     return "any" if limit.unbounded else numbers.exact(limit.value) if limit.value else "none"
@@ -72,7 +72,7 @@ def value(limit: Limit | None) -> str:
 
 @dataclass(frozen=True)
 class Holder:
-    """A layer, or a group that keeps what goes into it, with its bytes; `count` copies of it at once."""
+    """A layer, or a group that saves its input, with its bytes; `count` copies of it at once."""
 
     node: Node
     count: int
@@ -80,7 +80,7 @@ class Holder:
 
 
 def holders(found: Footprint, most: int) -> tuple[list[Holder], list[Holder]]:
-    """The layers that hold the most, and all others."""
+    """The layers that hold the most, and a sum for all others."""
     alone = _one_at_a_time(found.graph.nodes, found.running.checkpoint)
     held = [
         Holder(node, runs // alone.get(id(node), 1), found.held[id(node)])
@@ -92,7 +92,7 @@ def holders(found: Footprint, most: int) -> tuple[list[Holder], list[Holder]]:
 
 
 def _one_at_a_time(nodes: list[Node], checkpoint: Sequence[str]) -> dict[int, int]:
-    """How many copies of a checkpointed group run again one after the other, by what is inside of it."""
+    """How many copies of a checkpointed group are recomputed one after the other, by the nodes inside it."""
     return {
         id(inner): runs
         for node, _, runs in walk(nodes)

@@ -6,5 +6,5 @@ from archcalc.reports.module.report import Report
 
 
 def render(report: Report) -> str:
-    """It needs nothing but PyTorch."""
+    """Source that depends only on PyTorch."""
     return report.source(report.graph)

@@ -9,6 +9,6 @@ from archcalc.reports.numbers import shape
 
 
 def render(report: Report) -> str:
-    """A line for each. Raises `RequestError` where there are too many."""
+    """A line for each. Raises `RequestError` if there are too many."""
     check_copies(report.graph, "--format state-dict")
     return "".join(f"{name}  {shape(sizes)}\n" for name, sizes in named_parameters(report.graph.nodes))

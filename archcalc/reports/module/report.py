@@ -8,7 +8,7 @@ from archcalc.network.load import Graph
 
 
 class Report:
-    """A network, and how its source is written where that is asked for."""
+    """A network, and how to write its source."""
 
     def __init__(self, graph: Graph, source: Callable[[Graph], str]) -> None:
         self.graph = graph

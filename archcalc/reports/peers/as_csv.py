@@ -1,4 +1,4 @@
-"""Layers beside another tool's as CSV, one line each; empty where it is not known."""
+"""Layers beside another tool's as CSV, one line each; empty if unknown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Exact integers, null where it is not known.
+"""Exact integers, null if unknown.
 
 `peer_macs` is in our unit; `peer_printed` is the number that the tool prints, `per_mac` of it for each
 MAC. In `reasons` are MACs and parameters beyond ours; they add up to the difference.

@@ -26,7 +26,7 @@ def render(report: Report) -> Block:
 
 
 def network(comparison: Comparison, rows: Iterable[Beside]) -> Block:
-    """The table, the reasons with what each makes up, and what the tool prints."""
+    """The table, the reasons with the amount of each, and what the tool prints."""
     graph, peer = comparison.graph, comparison.peer
     sizes = ", ".join(
         (f"{name} " if name != "input" else "") + numbers.shape(x.shape) for name, x in graph.inputs.items()

@@ -14,11 +14,11 @@ UNKNOWN = "not known"
 
 @dataclass
 class Beside:
-    """A row of ours, and what the tool has in its place.
+    """A row of ours, and the tool's numbers for it.
 
     Attributes:
-        macs, params: the tool's; None where it is not known, or for params where the tool has none.
-        reasons: what it counts beyond us, MACs and parameters for each reason.
+        macs, params: the tool's counts; None if unknown, or if the tool does not count parameters.
+        reasons: what it counts in addition to us, MACs and parameters for each reason.
     """
 
     row: Row
@@ -28,12 +28,12 @@ class Beside:
 
 
 def layers(comparison: Comparison, expand: bool) -> Iterator[Beside]:
-    """A row for every layer, with what is its own."""
+    """A row for every layer, with its own counts."""
     return _beside(comparison, flat(comparison.costs, expand), True)
 
 
 def table(comparison: Comparison, depth: int, expand: bool) -> Iterator[Beside]:
-    """Rows as the spec is nested, with what is inside them."""
+    """Rows nested like the spec, with counts that include what is inside."""
     return _beside(comparison, nested(comparison.costs, depth, expand), False)
 
 
@@ -54,7 +54,7 @@ def _beside(comparison: Comparison, rows: Iterable[Row], alone: bool) -> Iterato
 
 
 def printed(comparison: Comparison) -> str:
-    """What the tool says of the whole network, in its own words."""
+    """The tool's numbers for the whole network, in its own terms."""
     peer, macs, params = comparison.peer, comparison.macs, comparison.params
     if macs is None:
         return f"{peer.name} {peer.version}: what it says of this network is not known"
@@ -72,7 +72,7 @@ def signed(count: int) -> str:
 
 
 def apart(ours: int, theirs: int | None) -> str:
-    """How far the tool's total is from ours: in percent, or exactly where that is next to nothing."""
+    """The difference between the tool's total and ours: in percent, or exactly if that rounds to nothing."""
     if theirs is None or theirs == ours:
         return ""
     percent = 100 * (theirs - ours) / ours if ours else 0.0

@@ -1,4 +1,4 @@
-"""Seconds, with the bounds between which they are expected."""
+"""Seconds, with the expected range."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def _shares(found: dict[str, float], names: tuple[str, ...]) -> dict[str, float]
 
 
 def layer(row: TimedRow) -> dict[str, Any]:
-    """A row; what is no layer has no id."""
+    """A row; it has an id only if it is a layer."""
     node = row.row.node if row.row is not None else None
     return {
         "id": row.row.id if row.row is not None else "",

@@ -54,7 +54,7 @@ def network(answer: Answer, rows: Iterable[TimedRow], run: Whole | None = None) 
 
 
 def comparison(report: Report) -> str:
-    """A row for each; columns without anything are left out."""
+    """A row for each; empty columns are left out."""
     rows = [cells(answer, report.whole(answer)) for answer in report.answers]
     used = [index for index in range(len(COLUMNS)) if any(row[index] for row in rows)]
     return table(

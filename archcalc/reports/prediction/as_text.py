@@ -1,4 +1,4 @@
-"""A prediction for people: what it comes to, where the time goes, and how far to trust it."""
+"""A prediction for people: the total, where the time goes, and how far to trust it."""
 
 from __future__ import annotations
 

@@ -33,10 +33,10 @@ COLUMNS = (
 
 
 def table(report: Report) -> Block:
-    """The time of each with its range, how much goes through in a second, and whether it fits."""
+    """The time of each with its range, its throughput, and whether it fits."""
     rows: list[tuple[list[str], None]] = []
     runs: list[Running] = []
-    said: dict[tuple[str, str], list[str]] = {}  # the devices of each basis and what is known of it
+    said: dict[tuple[str, str], list[str]] = {}  # the devices by basis and calibration
     for answer in report.answers:
         rows.append((cells(answer, report.whole(answer)), None))
         runs.append(answer.prediction.running)

@@ -12,11 +12,11 @@ from archcalc.reports.rows import Row, flat, nested
 
 @dataclass(frozen=True)
 class TimedRow:
-    """A row with the time of what it stands for, all copies and the whole batch.
+    """A row with its time, for all copies and the whole batch.
 
     Attributes:
-        row: None for what is no layer: the loss, the optimizer's step, and the rest of a list that was cut.
-        steps: of generating all tokens.
+        row: None for the loss, the optimizer's step, and the rest of a list that was cut.
+        steps: the time in all generation steps.
     """
 
     row: Row | None
@@ -27,12 +27,12 @@ class TimedRow:
 
     @property
     def total(self) -> Estimate:
-        """All of it."""
+        """The total time."""
         return self.forward + self.backward + self.steps
 
 
 def rows(answer: Answer, depth: int) -> Iterator[TimedRow]:
-    """As the spec is nested, blocks opened down to `depth`."""
+    """Rows nested like the spec, with blocks opened down to `depth`."""
     for row in nested(answer.costs, depth):
         if row.node is not None:
             yield TimedRow(row, row.label, *answer.inside(row.node))

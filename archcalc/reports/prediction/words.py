@@ -1,4 +1,4 @@
-"""What the forms of a prediction say in words: what it comes to, and where the numbers are from."""
+"""Sentences that the forms of a prediction share: the total, and where the numbers are from."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from archcalc.reports import numbers
 from archcalc.reports.blocks import DIM
 from archcalc.reports.paragraphs import NO_BREAK, Wrapped
 
-# From this part of the time on the gaps between kernels are worth a word.
+# From this fraction of the time on, the gaps between kernels are mentioned.
 _MUCH = 0.1
 
 
 def sentence(note: str) -> Wrapped:
-    """A note over as many lines as it takes; a number stays with its sign."""
+    """A note on as many lines as needed; a number stays with its sign."""
     return Wrapped(note.replace(" %", f"{NO_BREAK}%"), DIM)
 
 
 def headline(answer: Answer) -> list[list[str]]:
-    """What it comes to, in a line or two of facts."""
+    """The total, in a line or two of facts."""
     if answer.decoding is not None:
         return _generating(answer.decoding)
     one = answer.prediction
@@ -73,7 +73,7 @@ def span(time: Estimate) -> str:
 
 
 def used(one: Prediction) -> float:
-    """The part of the peak rate that the network's products reach, over all passes; what is computed again does not count."""
+    """The fraction of the peak rate that the network's products reach, over all passes, without recomputation."""
     flops = int(one.costs.totals.flops)
     if one.running.trains:
         flops = one.running.batches * (flops + 2 * backward_macs(one.graph))
@@ -82,17 +82,17 @@ def used(one: Prediction) -> float:
 
 
 def _figures(value: float) -> str:
-    """Two figures, and every one before the point: `0.43`, `27`, `112`."""
+    """Two significant figures, and every digit before the point: `0.43`, `27`, `112`."""
     return f"{value:.2g}" if value < 99.5 else f"{value:,.0f}"
 
 
 def rate(value: float) -> str:
-    """How much goes through in a second: `609.4 k`, `8.37`."""
+    """Throughput per second: `609.4 k`, `8.37`."""
     return numbers.short(round(value)) if value >= 100 else f"{value:.3g}"
 
 
 def notes(answer: Answer) -> Iterator[str]:
-    """Where the numbers are from, and what is not in them."""
+    """Where the numbers are from, and what they leave out."""
     one, whole = answer.prediction, answer.total
     calibration: dict[str, Any] = one.device.calibration or {}
     for basis in BASES:
@@ -112,7 +112,7 @@ def _percent(share: float) -> str:
 
 
 def known(basis: str, one: Prediction) -> str:
-    """What times of a basis are from, and how far off they are."""
+    """What the times of a basis are based on, and how accurate they are."""
     if basis == CALIBRATED:
         found: dict[str, Any] = (one.device.calibration or {}).get("error", {})
         errors = [(phase, found[phase]) for phase in one.phases if phase in found]
@@ -129,7 +129,7 @@ def known(basis: str, one: Prediction) -> str:
 
 
 def _reached(basis: str, one: Prediction) -> str:
-    """What times are from that come of peak rates."""
+    """What times that come from peak rates are based on."""
     if one.device.kind != "gpu":
         return "not measured; between the peak rates and a quarter of them"
     fitted = efficiency()
@@ -156,7 +156,7 @@ def _conditions(one: Prediction, calibration: dict[str, Any]) -> Iterator[str]:
 
 
 def whole(run: Whole) -> list[str]:
-    """What a whole run comes to, as facts of one line: `1,281,167 samples: 40,037 steps`, the time, the energy."""
+    """The totals of a whole run, as facts of one line: `1,281,167 samples: 40,037 steps`, the time, the energy."""
     time = run.time
     facts = [f"{run.amount:,} {run.of}: {run.steps:,} step{'' if run.steps == 1 else 's'}", hours(time)]
     facts.append(f"{_three(time.seconds / 3600)} device-hours")
@@ -167,12 +167,12 @@ def whole(run: Whole) -> list[str]:
 
 
 def hours(time: Estimate) -> str:
-    """`13.4 h (12.3 to 17.7 h)`, or days where it takes longer than two."""
+    """`13.4 h (12.3 to 17.7 h)`, or in days if it takes more than two."""
     unit, scale = ("days", 86400.0) if time.seconds > 2 * 86400 else ("h", 3600.0)
     best, low, high = (_three(seconds / scale) for seconds in (time.seconds, time.low, time.high))
     return f"{best} {unit} ({low} to {high} {unit})"
 
 
 def _three(value: float) -> str:
-    """Three figures, and every one before the point: `0.431`, `27.1`, `1,120`."""
+    """Three significant figures, and every digit before the point: `0.431`, `27.1`, `1,120`."""
     return f"{value:.3g}" if value < 999.5 else f"{value:,.0f}"

@@ -1,3 +1,3 @@
-"""Time and memory that were measured on this machine."""
+"""Time and memory measured on this machine."""
 
 COMMAND = "archcalc profile"

@@ -31,7 +31,7 @@ def render(profile: Profile) -> Block:
 
 
 def _rates(profile: Profile) -> list[str]:
-    """Samples, tokens and FLOPs in a second."""
+    """Samples, tokens and FLOPs per second."""
     rates = [f"{_figure(profile.samples_per_second)} samples/s"]
     tokens = sum(x.elements for x in profile.graph.inputs.values() if x.integer)
     if tokens:

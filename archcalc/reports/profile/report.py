@@ -14,7 +14,7 @@ from archcalc.reports.rows import Row
 from archcalc.running import Running
 from archcalc.running.precisions import BYTES
 
-# From this part of the time on in which the thread did not run, the machine was busy.
+# The machine was busy if the thread did not run for this fraction of the time.
 _BUSY = 0.15
 
 
@@ -43,7 +43,7 @@ class LayerTime:
     """The times of a layer's copies, forward and, in training, backward; `row` has its static costs.
 
     Attributes:
-        flops: what all copies compute in one run, `bytes` what they read and write at least.
+        flops: the FLOPs of all copies in one run; `bytes`: the minimum that they read and write.
     """
 
     row: Row
@@ -54,7 +54,7 @@ class LayerTime:
 
     @property
     def forward_seconds(self) -> float:
-        """The sum over the copies of their medians."""
+        """The sum of the copies' medians."""
         return sum(times.median for times in self.forward)
 
     @property
@@ -80,14 +80,14 @@ class Profile:
 
     Attributes:
         running: how it was run, with all defaults.
-        threads: of the CPU; None on another device.
-        total: of the whole run; phases: of its parts in training.
-        peak: bytes; None where the device keeps no count. predicted: what `archcalc memory` says.
+        threads: CPU threads; None on another device.
+        total: the times of the whole run; phases: those of its parts in training.
+        peak: bytes; None if the device does not count them. predicted: the prediction of `archcalc memory`.
         warmup: runs that do not count.
         torch: the version of PyTorch.
-        worked: on a CPU the time that the program's thread ran; worked_in: by phase. What layers take is of this kind.
-        time: what `archcalc predict` says of the same run, or why it says nothing.
-        interrupted: whether it was ended early, so that there may be no layers.
+        worked: on a CPU, the time for which the program's thread ran, as in the times of layers; worked_in: by phase.
+        time: the prediction of `archcalc predict` for the same run, or why there is none.
+        interrupted: whether it was stopped early, so that there may be no layers.
     """
 
     graph: Graph
@@ -109,7 +109,7 @@ class Profile:
 
     @property
     def waited(self) -> float:
-        """The part of the time in which other programs ran in place of the thread; 0 where that is not known."""
+        """The fraction of the time in which other programs ran instead of the thread; 0 if unknown."""
         if not self.worked.seconds or not self.total.median:
             return 0.0
         return 1 - self.worked.median / self.total.median
@@ -121,7 +121,7 @@ class Profile:
 
     @property
     def quiet_seconds(self) -> float:
-        """The time of a run; on a busy machine that of its thread."""
+        """The time of a run; on a busy machine, that of its thread."""
         return self.worked.median if self.is_busy else self.total.median
 
     @property
@@ -138,7 +138,7 @@ class Profile:
         return {id(layer.node): layer.total.seconds for layer in layers}
 
     def predicted_seconds(self, layer: LayerTime) -> float | None:
-        """The predicted time of a layer; None where there is none."""
+        """The predicted time of a layer, or None."""
         return self._layer_predictions.get(id(layer.row.node))
 
     @property
@@ -152,18 +152,18 @@ class Profile:
 
     @property
     def samples_per_second(self) -> float:
-        """How many samples of the batch go through in a second."""
+        """Samples per second."""
         samples = self.graph.batch * self.running.batches
         return samples / self.total.median if self.total.median else 0.0
 
 
 @dataclass
 class Comparison:
-    """Two networks measured in turn.
+    """Two networks measured alternately.
 
     Attributes:
         running: how the first of them was run.
-        ratios: the first's time over the second's, in each round.
+        ratios: the first network's time divided by the second's, in each round.
     """
 
     graphs: tuple[Graph, Graph]

@@ -1,4 +1,4 @@
-"""What the forms of a profile say in words."""
+"""Sentences that the forms of a profile share."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from archcalc.reports.profile.report import Profile
 from archcalc.running.declaration import COMPILED
 
 _LIMIT = 0.10
-# The prediction of the peak is right within this part.
+# The prediction of the peak counts as right within this fraction.
 _SURE = 0.03
 
 
@@ -18,7 +18,7 @@ def facts(profile: Profile) -> str:
 
 
 def memory(profile: Profile) -> list[str]:
-    """The peak beside what `archcalc memory` predicts, and how far that is from what was measured where it is too far."""
+    """The peak beside the prediction of `archcalc memory`, with the error if it is too large."""
     predicted = f"{numbers.size(profile.predicted)} predicted"
     if profile.peak is None:
         return [f"peak: this device keeps no count, {predicted}"]
@@ -30,7 +30,7 @@ def memory(profile: Profile) -> list[str]:
 
 
 def time(profile: Profile) -> list[str]:
-    """The time that `archcalc predict` says, and how far that is from the measured one; or why it says nothing."""
+    """The prediction of `archcalc predict` with its error relative to the measured time, or why there is none."""
     one = profile.time
     if isinstance(one, str):
         return [f"time not predicted: {one}"] if one else []
@@ -45,7 +45,7 @@ def time(profile: Profile) -> list[str]:
 
 
 def apart(predicted: float, measured: float) -> str:
-    """How far a prediction is from what was measured, relative to that."""
+    """The error of a prediction, relative to the measured value."""
     return f"{abs(100 * (predicted / measured - 1)):.0f} % {'below' if predicted < measured else 'above'} the measured"
 
 
@@ -86,7 +86,7 @@ def phases_apart(profile: Profile) -> list[str]:
 
 
 def relation(profile: Profile) -> str:
-    """How the sum of the layers relates to the total that was timed without marks."""
+    """How the sum of the layers relates to the total, which was timed without marks."""
     phases = profile.worked_in or profile.phases
     timed = [phases[name].median for name in ("forward", "backward")] if profile.phases else []
     whole, layers = sum(timed) or profile.worked.median or profile.total.median, profile.layer_seconds
