@@ -9,7 +9,7 @@ from archcalc.layers.layout import CHANNELS_FIRST, EACH, ENDS, FEATURES_LAST, La
 from archcalc.layers.saved import Saving
 from archcalc.layers.shape import Rearranging, moved
 from archcalc.layers.strides import Strides
-from archcalc.layers.tensor import Tensor
+from archcalc.layers.tensor import Shape, Tensor
 
 
 class End(Rearranging):
@@ -30,10 +30,6 @@ class End(Rearranging):
     def survives(self, layout: str, x: Tensor) -> bool:
         """Features stay last."""
         return layout == FEATURES_LAST
-
-    def seen(self, fields: tuple[Field, ...], y: Tensor) -> tuple[Field, ...]:
-        """What the output `y` sees along its axes, where the input's elements see `fields`."""
-        raise NotImplementedError(self.op)
 
 
 class Entries(End):
@@ -80,9 +76,20 @@ class Entries(End):
         axis = axis_of(layout, inputs[0].rank)
         return CHANNELS_FIRST if axis == 1 else between(axis - 1)
 
-    def seen(self, fields: tuple[Field, ...], y: Tensor) -> tuple[Field, ...]:
-        """In the entry's own axes."""
-        return fields[len(fields) - len(y.positions) :]
+    def seen(self, fields: tuple[Field, ...], y: Tensor, x: Tensor, sizes: Shape) -> tuple[Field, ...] | None:
+        """In the entry's own axes, where the elements of `x` see `fields` of an input of these sizes.
+
+        That an axis is one of positions may be known of the entry alone: what nobody read before still sees itself there.
+        None where it got another size on the way. Axes that went away, as all see the same along them, are still in `fields`.
+        """
+        if len(fields) > len(x.positions):
+            still = [field for field in fields if not field.is_constant]
+            return fields[1:] if len(still) == len(x.positions) and still[:1] == [fields[0]] else None
+        known = {axis - x.rank: field for axis, field in zip(x.positions, fields)}
+        axes = [axis - y.rank for axis in y.positions]
+        if any(axis not in known and (-axis > len(sizes) or x.shape[axis] != sizes[axis]) for axis in axes):
+            return None
+        return tuple(known.get(axis, ITSELF) for axis in axes)
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
@@ -126,9 +133,10 @@ class Stacked(End):
             return None
         return between(axis_of(x.layout, x.rank) + 1)
 
-    def seen(self, fields: tuple[Field, ...], y: Tensor) -> tuple[Field, ...]:
-        """Nothing of other entries."""
-        return (ITSELF, *fields)
+    def seen(self, fields: tuple[Field, ...], y: Tensor, x: Tensor, entries: Field) -> tuple[Field, ...] | None:
+        """Nothing of further entries: along their axis what was seen before they were taken apart."""
+        lie = (0, *(axis + 1 for axis in x.positions))
+        return (entries, *fields) if y.positions == lie else None
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""

@@ -10,11 +10,11 @@ from collections import ChainMap
 from collections.abc import Callable, Iterable, MutableMapping
 from typing import Any
 
-from archcalc.layers.entries import End
+from archcalc.layers.entries import End, Entries, Stacked
 from archcalc.layers.field import ITSELF, Field, copied, whole
 from archcalc.layers.tensor import Alias, Tensor
 from archcalc.network.along import Along, mixes, through
-from archcalc.network.graph import Node
+from archcalc.network.graph import Node, walk
 from archcalc.network.load import Graph
 
 Value = Any
@@ -119,9 +119,18 @@ def fields(graph: Graph) -> dict[int, Value]:
     values: dict[int, Value] = {id(tensor): (ITSELF,) * len(tensor.positions) for tensor in graph.inputs.values()}
     inputs = list(graph.inputs.values())
     # With several inputs, it is not known which one an axis belongs to.
-    sizes = [int(inputs[0].shape[axis]) for axis in inputs[0].positions] if len(inputs) == 1 else None
+    sizes = [int(inputs[0].shape[axis]) for axis in _grid(inputs[0], graph)] if len(inputs) == 1 else None
+    taken = _taken_apart(graph)
+    before: dict[int, Value] = {}  # of what goes into loops, by the node that takes it apart
 
     def rule(node: Node, seen: list[Value]) -> Value:
+        layer = node.layer
+        if isinstance(layer, Entries):
+            before[id(node)] = seen[0]
+            if isinstance(seen[0], tuple):
+                return layer.seen(seen[0], node.exit, node.inputs[0], inputs[0].shape if sizes else ())
+        if isinstance(layer, Stacked) and isinstance(seen[0], tuple):
+            return _whole(_stacked(node, layer, seen[0], [before[one] for one in taken[id(node)]]), sizes)
         return _whole(_seen(node, seen, sizes), sizes)
 
     def grow(once: Value, twice: Value, copies: int) -> Value:
@@ -131,6 +140,33 @@ def fields(graph: Graph) -> dict[int, Value]:
 
     propagate(graph.nodes, values, rule, grow, EVERYTHING)
     return {tensor: None if seen == _SCATTERED or isinstance(seen, Along) else seen for tensor, seen in values.items()}
+
+
+def _grid(x: Tensor, graph: Graph) -> tuple[int, ...]:
+    """The axes of an input along which places lie; where only what reads its entries says so, as that does."""
+    apart = (node.exit for node, _, _ in walk(graph.nodes) if isinstance(node.layer, Entries))
+    entry = next((one for one in apart if one.layout is not None and one.rank < x.rank), None)
+    if x.layout is not None or x.integer or entry is None:
+        return x.positions
+    return tuple(axis for axis in range(x.rank) if axis - x.rank != entry.feature_axis - entry.rank)
+
+
+def _taken_apart(graph: Graph) -> dict[int, list[int]]:
+    """Of each node that stacks what a loop gives the nodes that take apart what it goes through."""
+    loops = [node.children for node, _, _ in walk(graph.nodes)]
+    ends = [([id(one) for one in inside if isinstance(one.layer, Entries)], inside) for inside in loops]
+    return {id(one): apart for apart, inside in ends for one in inside if isinstance(one.layer, Stacked)}
+
+
+def _stacked(node: Node, layer: Stacked, seen: tuple[Field, ...], before: list[Value]) -> tuple[Field, ...] | None:
+    """What is seen of the entries of a loop side by side: along their axis what was seen before it."""
+    axis: Field | None = None
+    for one in before:
+        if isinstance(one, tuple):
+            axis = one[0] if axis is None else axis.beside(one[0])
+            if axis is None:
+                return None
+    return None if axis is None else layer.seen(seen, node.exit, node.inputs[0], axis)
 
 
 def _all(axes: Iterable[Field | None]) -> tuple[Field, ...] | None:
@@ -191,8 +227,6 @@ def _seen(node: Node, inputs: list[Value], sizes: list[int] | None) -> Value:
         merged = _together(merged, value, sizes)
         if merged is None:
             return None
-    if isinstance(node.layer, End):
-        return node.layer.seen(merged, node.exit)
     if _is_constant(merged):
         return merged
     windows = node.layer.field(node.exit, node.inputs[0])
