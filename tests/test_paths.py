@@ -35,6 +35,8 @@ def spec(input, layers):
         (["conv 8 kernel=3 padding=1", "upsample 2"], ((3, Fraction(1, 2)),) * 2),
         (["conv 8 kernel=3 padding=1 name=a", "maxpool 2", "upsample 2", "{concat: [a, prev]}", "conv 8 kernel=3"], ((6, 1),) * 2),
         (["conv 8 kernel=3 padding=1", "transpose"], None),
+        (["conv 8 kernel=3", "flatten", "relu", "reshape 8x-1"], None),
+        (["conv 8 kernel=3", "flatten", "linear 16", "reshape 4x2x2"], EVERYTHING),
         (["parameter 3x64x64 name=p", "conv 8 kernel=3 from=input", "{sub: [input, p]}", "conv 8 kernel=3"], ((3, 1), (3, 1))),
     ],
 )  # fmt: skip

@@ -80,7 +80,7 @@ class Einsum(Layer):
     def _sizes(self, tensors: tuple[Tensor, ...]) -> dict[str, int]:
         terms, _ = self.terms()
         if len(terms) != len(tensors):
-            help = "write the axes of each operand, with commas between them, before the `->`"
+            help = "before the `->` stand the axes of each operand, with commas between them"
             message = f"the equation has {len(terms)} operands, {len(tensors)} are given"
             raise ShapeError("SHP107", message, "equation", help)
         sizes: dict[str, int] = {}

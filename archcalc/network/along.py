@@ -49,7 +49,7 @@ def through(node: Node, seen: list[tuple[int, Along]]) -> Along:
     if len(seen) == 1 and y.shape == x.shape and layer.mixes(x):
         return seen[0][1]  # an element sees its own place, whatever it sees on other axes
     windows = layer.field(y, x)
-    if not windows or any(window != ITSELF for window in windows):
+    if windows is None or any(window != ITSELF for window in windows):
         return Along()
     if layer.elementwise or layer.any_order:
         return Along(axis for index, axes in seen for axis in axes if node.inputs[index].shape == y.shape)

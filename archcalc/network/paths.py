@@ -131,7 +131,10 @@ def fields(graph: Graph) -> dict[int, Value]:
                 return layer.seen(seen[0], node.exit, node.inputs[0], inputs[0].shape if sizes else ())
         if isinstance(layer, Stacked) and isinstance(seen[0], tuple):
             return _whole(_stacked(node, layer, seen[0], [before[one] for one in taken[id(node)]]), sizes)
-        return _whole(_seen(node, seen, sizes), sizes)
+        value = _whole(_seen(node, seen, sizes), sizes)
+        # A vector of all positions sees everything, each of its elements does not: that shows where it is split again.
+        vector = value == EVERYTHING and layer is not None and layer.reorders and node.exit.rank == 1
+        return Along([-1]) if vector and EVERYTHING not in seen else value
 
     def grow(once: Value, twice: Value, copies: int) -> Value:
         if not isinstance(once, tuple) or not isinstance(twice, tuple) or len(once) != len(twice):
@@ -139,7 +142,15 @@ def fields(graph: Graph) -> dict[int, Value]:
         return _all(copied(one, two, copies) for one, two in zip(once, twice))
 
     propagate(graph.nodes, values, rule, grow, EVERYTHING)
-    return {tensor: None if seen == _SCATTERED or isinstance(seen, Along) else seen for tensor, seen in values.items()}
+    tensors = (one for node, _, _ in walk(graph.nodes) for one in (node.exit, node.output))
+    vectors = {id(one) for one in tensors if one.rank == 1}
+
+    def told(tensor: int, seen: Value) -> Value:
+        if isinstance(seen, Along):
+            return EVERYTHING if seen and tensor in vectors else None
+        return None if seen == _SCATTERED else seen
+
+    return {tensor: told(tensor, seen) for tensor, seen in values.items()}
 
 
 def _grid(x: Tensor, graph: Graph) -> tuple[int, ...]:

@@ -186,6 +186,19 @@ def test_receptive_fields_are_those_of_an_entry() -> None:
     assert [one.size for one in seen[id(each.children[-2].exit)]] == [5, 5]
 
 
+def test_receptive_fields_go_on_behind_each() -> None:
+    """Two windows of 2 to each side over every other frame, and all of an image: of [frames, channels, h, w]."""
+    layers = (
+        "slice 2 axis=0 step=2, {each: [conv 4 kernel=3, adaptiveavgpool 1, flatten]}, attention 1 window=3, "
+        "{each: [linear 5]}, attention 1 window=3"
+    )
+    network = graph("{model: m, input: [16, 3, 8, 9], layers: [" + layers + "]}")
+    seen = [fields(network)[id(node.exit)] for node in network.nodes]
+    told = [[(axis.size, axis.step, axis.start) for axis in one] for one in seen[1:]]
+    image = [(8, 0, 0), (9, 0, 0)]
+    assert told == [[(size, 2, start), *image] for size, start in ((1, 2), (9, -2), (9, -2), (17, -6))]
+
+
 def test_generation() -> None:
     text = "{model: m, dims: {seq: 6}, input: [seq, 4, 8], layers: [{each: [attention 2, sum 0]}, attention 2 causal=true]}"
     whole = generate(graph(text), run_of("generate"))
