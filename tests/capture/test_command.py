@@ -120,6 +120,76 @@ def test_what_cannot_be_done_is_one_sentence(folder, arguments, message):
     assert "Traceback" not in done.stderr
 
 
+CONFIG = """
+from dataclasses import dataclass
+
+@dataclass
+class Head:
+    classes: int = 10
+
+@dataclass
+class Config:
+    width: int
+    depth: int = 2
+    head: Head | None = None
+"""
+BLOCK = """
+from __future__ import annotations
+from torch import nn
+from ..config import Config
+
+class Net(nn.Sequential):
+    def __init__(self, config: Config):
+        super().__init__(*(nn.Linear(config.width, config.width) for _ in range(config.depth)))
+
+class Untyped(Net):
+    def __init__(self, config):
+        super().__init__(config)
+"""
+
+
+@pytest.fixture
+def repository(tmp_path):
+    """Files that import their siblings, in folders of which one says that it is a package."""
+    (tmp_path / "shop" / "parts").mkdir(parents=True)
+    (tmp_path / "shop" / "config.py").write_text(CONFIG, encoding="utf-8")
+    (tmp_path / "shop" / "parts" / "__init__.py").write_text("from .block import Net", encoding="utf-8")
+    (tmp_path / "shop" / "parts" / "block.py").write_text(BLOCK, encoding="utf-8")
+    (tmp_path / "shop" / "run.py").write_text("from shop.parts.block import Net", encoding="utf-8")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["config.width=4"], r"40 parameters.*as in PyTorch"),
+        (["config.width=4", "config.depth=3"], r"60 parameters.*as in PyTorch"),
+        (["config.wdith=4"], "'Config' takes no 'wdith': did you mean 'width'?"),
+        (["config.depth=4"], "'Config' needs width: --arg config.width=..."),
+        (["config.head=Head", "config.head.clases=4"], "'Head' takes no 'clases': did you mean 'classes'?"),
+    ],
+)
+def test_a_file_of_a_package_whose_settings_are_a_class(repository, arguments, message):
+    given = [word for one in arguments for word in ("--arg", one)]
+    done = run("import", "shop/parts/block.py:Net", *given, cwd=repository)
+    assert re.search(message, done.stderr), done.stderr
+
+
+def test_a_class_of_settings_that_no_annotation_names(repository):
+    first = run("import", "shop/parts/block.py:Untyped", "--arg", "config.width=4", cwd=repository)
+    assert "--arg config=Config" in first.stderr
+    done = run(
+        "import", "shop/parts/block.py:Untyped", "--arg", "config=Config", "--arg", "config.width=4", cwd=repository
+    )
+    assert "40 parameters" in done.stderr
+
+
+def test_a_file_that_imports_its_package_by_name(repository):
+    (repository / "shop" / "__init__.py").touch()
+    done = run("import", "run.py:Net", "--arg", "config.width=4", cwd=repository / "shop")
+    assert "40 parameters" in done.stderr, done.stderr
+
+
 def test_outputs_are_compared(folder):
     done = run("import", "net:Net", "--input", "3x8x8", "--check", cwd=folder)
     assert done.returncode == 0, done.stderr

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import copy
 import importlib
-import inspect
 import os
 import re
 import sys
@@ -20,6 +19,7 @@ from torch import nn
 from archcalc.advice import suggest
 from archcalc.diagnostics import RequestError
 from archcalc.opening import LIBRARIES
+from archcalc.pytorch.capture.arguments import filled
 from archcalc.pytorch.capture.examples import Example
 
 # What PyTorch says when code asks a meta tensor for its numbers.
@@ -53,12 +53,11 @@ class Found:
 
 def built(name: str, builder: Callable[..., Any], given: dict[str, Any]) -> nn.Module:
     """The module on the meta device, except for computed tables such as frequencies: these keep their numbers."""
-    _check_arguments(name, builder, given)
     first: BaseException | None = None
     for place in (_Skeleton(), torch.device("meta")):
         try:
             with quiet(), place:
-                module = builder(**given)
+                module = builder(**filled(name, builder, given))
             break
         except RAISED as error:
             if isinstance(error, (RequestError,)):
@@ -77,7 +76,7 @@ def real(name: str, builder: Callable[..., Any], given: dict[str, Any]) -> nn.Mo
     """The same module with numbers."""
     try:
         with quiet():
-            module: nn.Module = builder(**given)
+            module: nn.Module = builder(**filled(name, builder, given))
     except RAISED as error:
         raise RequestError(f"{name!r} cannot be built on the CPU: {told(error)}") from None
     return module
@@ -137,25 +136,6 @@ def _without_weights(module: nn.Module) -> None:
                 learned = isinstance(tensor, nn.Parameter)
                 new = nn.Parameter(empty, tensor.requires_grad) if learned else empty
                 torch.utils.swap_tensors(tensor, new)  # type: ignore[no-untyped-call]
-
-
-def _check_arguments(name: str, builder: Callable[..., Any], given: dict[str, Any]) -> None:
-    """Raises `RequestError` that names the missing arguments and the unknown ones."""
-    try:
-        parameters = inspect.signature(builder).parameters
-    except (TypeError, ValueError):
-        return
-    kinds = inspect.Parameter
-    any_name = any(one.kind is kinds.VAR_KEYWORD for one in parameters.values())
-    names = [key for key, one in parameters.items() if one.kind in (kinds.POSITIONAL_OR_KEYWORD, kinds.KEYWORD_ONLY)]
-    for key in given:
-        if key not in names and not any_name:
-            advice = suggest(key, names)
-            raise RequestError(f"{name!r} takes no {key!r}" + (f": did you mean {advice!r}?" if advice else ""))
-    missing = [key for key in names if parameters[key].default is kinds.empty and key not in given]
-    if missing:
-        each = " ".join(f"--arg {key}=..." for key in missing)
-        raise RequestError(f"{name!r} needs {', '.join(missing)}: {each}")
 
 
 def library(where: str, name: str, has: str) -> ModuleType:

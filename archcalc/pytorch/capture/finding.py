@@ -6,6 +6,7 @@ import copy
 import importlib
 import importlib.util
 import os
+import re
 import sys
 from collections.abc import Mapping
 from types import ModuleType
@@ -16,6 +17,7 @@ from torch import nn
 from archcalc.advice import suggest
 from archcalc.diagnostics import RequestError
 from archcalc.opening import LIBRARIES
+from archcalc.pytorch.capture.arguments import value
 from archcalc.pytorch.capture.bound import bounded
 from archcalc.pytorch.capture.building import RAISED, Found, built, package, quiet, real, told, without_numbers
 from archcalc.tracing.naming import snake
@@ -24,7 +26,7 @@ from archcalc.tracing.naming import snake
 def find(name: str, arguments: Mapping[str, str]) -> Found:
     """The module that a name stands for. Raises `RequestError` if there is none, or if it cannot be built."""
     where, _, what = name.partition(":")
-    given = {key: _value(text) for key, text in arguments.items()}
+    given = {key: value(text) for key, text in arguments.items()}
     with bounded(name, "cannot be built"):
         if where in LIBRARIES:
             library = importlib.import_module(f"archcalc.pytorch.capture.libraries.{where}")
@@ -52,21 +54,6 @@ def _plain(what: str) -> str:
     return snake(what.rpartition(".")[2])
 
 
-def _value(text: str) -> Any:
-    """The value of `--arg`: a number, true, false, none, a comma-separated list, else a string."""
-    words: dict[str, Any] = {"true": True, "false": False, "none": None}
-    if text.lower() in words:
-        return words[text.lower()]
-    if text.startswith(("[", "(")) and text.endswith(("]", ")")):
-        return [_value(one.strip()) for one in text[1:-1].split(",") if one.strip()]
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            pass
-    return text
-
-
 def _module(where: str, name: str) -> ModuleType:
     """A module by its dotted name, also from the working directory, as `python -m` finds it."""
     if os.getcwd() not in sys.path and "" not in sys.path:
@@ -75,12 +62,20 @@ def _module(where: str, name: str) -> ModuleType:
 
 
 def _file(path: str) -> ModuleType:
-    """A file as a module; it can import what lies beside it."""
+    """A file as a module, of its package if it is in one; what lies beside it or beside the package can be imported."""
     if not os.path.isfile(path):
         raise RequestError(f"cannot read {path!r}: there is no such file")
-    folder, base = os.path.split(os.path.abspath(path))
-    sys.path.insert(0, folder)
-    found = importlib.util.spec_from_file_location(base[:-3].replace("-", "_"), path)
+    folder = os.path.dirname(os.path.abspath(path))
+    root, name = _package(path)
+    sys.path[:0] = dict.fromkeys((folder, root))
+    if "." in name:
+        module = package(name, path)
+        if not os.path.samefile(getattr(module, "__file__", None) or os.devnull, path):
+            raise RequestError(
+                f"{path!r} is {name}, and {module.__file__!r} was found of that name: rename its package"
+            )
+        return module
+    found = importlib.util.spec_from_file_location(name.replace("-", "_"), path)
     assert found is not None
     assert found.loader is not None
     module = importlib.util.module_from_spec(found)
@@ -91,3 +86,23 @@ def _file(path: str) -> ModuleType:
     except RAISED as error:
         raise RequestError(f"{path!r} cannot be imported: {told(error)}") from None
     return module
+
+
+def _package(path: str) -> tuple[str, str]:
+    """The folder from which a file is imported, and its name there: with those of its packages if it says `from .`.
+
+    A package is a folder with an `__init__.py`, or one that such an import needs.
+    """
+    folder, base = os.path.split(os.path.abspath(path))
+    name = base.removesuffix(".py")
+    with open(path, encoding="utf-8", errors="replace") as file:
+        dots = max(map(len, re.findall(r"^[ \t]*from[ \t]+(\.+)", file.read(), re.MULTILINE)), default=0)
+    above = 0
+    while above < dots or os.path.isfile(os.path.join(folder, "__init__.py")):
+        folder, parent = os.path.split(folder)
+        if not parent:
+            break
+        above += 1
+        if dots:
+            name = f"{parent}.{name}"
+    return folder, name
