@@ -60,6 +60,9 @@ ZOO = {
     ("stylegan2", "GEO206", 28): "the paper blurs what is uneven; the comment in the spec says so",
     ("yolov8", "GEO212", 31): _HALVES,
     ("deeplabv3", "NRM501", 33): "the pooled branch has one number a channel; torchvision trains it in larger batches",
+    ("deformable-detr", "PRM303", 106): "transformers has the bias, softmax cancels it",
+    **{(f"dinov2{v}", "PRM303", 13): "the original has the bias, softmax cancels it" for v in ("", "@base", "@large")},
+    ("mobilevit-s", "PRM303", 16): "timm has the bias, softmax cancels it",
     **{(f"vit{v}", "PRM303", 22): _KEYS for v in ("", "@ti16", "@s16", "@b32", "@l16", "@h14")},
 }
 

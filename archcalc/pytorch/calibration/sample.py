@@ -92,7 +92,7 @@ def sample_of(node: Node, batch: int) -> Sample | None:
             inputs.append(plain(value))
             tensors.append(name)
         elif value is not None and not isinstance(value, Argument) and value != argument.default:
-            arguments[name] = argument.show(value)
+            arguments[name] = value if isinstance(value, str) else argument.show(value)  # JSON quotes texts
     if not inputs or len(inputs) > len(NAMES):
         return None
     first = node.inputs[0] if node.inputs else None

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from archcalc.diagnostics import RequestError, Source
@@ -103,12 +104,18 @@ def _numbers(one: Example, module: nn.Module) -> torch.Tensor:
 
 
 class _Doubled(TorchFunctionMode):
-    """Turns a module's conversions to single precision into double precision."""
+    """Turns a module's conversions to single precision into double precision, but keeps single precision's constants."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
         if func is torch.Tensor.float:
             return args[0].double()
-        return func(*args, **(kwargs or {}))
+        if func in (functional.rms_norm, torch.rms_norm):
+            kwargs = dict(zip(("input", "normalized_shape", "weight", "eps"), args)) | kwargs
+            if kwargs.get("eps") is None:  # by default that of the precision, which the network states as a number
+                kwargs["eps"] = torch.finfo(torch.float32).eps
+            return func(**kwargs)
+        return func(*args, **kwargs)
 
 
 @contextmanager

@@ -261,6 +261,8 @@ class Recorder(TorchFunctionMode):
         finally:
             before.remove()
             after.remove()
+            # PyTorch 2.13 leaves this entry behind, and `torch.compile` warns of global hooks while there is one.
+            hooks._global_forward_hooks_with_kwargs.pop(after.id, None)
 
     def _enter(self, module: nn.Module, args: Any) -> Any:
         parent = self.scopes[-1] if self.scopes else None
