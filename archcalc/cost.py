@@ -2,8 +2,8 @@
 
 Conventions: a multiply-accumulate (MAC) is two FLOPs; MACs are those of convolutions, linear maps,
 attention, recurrent and matrix products, as torch.utils.flop_counter counts them. Element-wise
-work is counted apart as `other_flops`. Activation bytes are those of every layer's output; a view
-of another tensor has none.
+work is counted separately as `other_flops`. Activation bytes are those of every layer's output; a view of another
+tensor has none.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ DTYPE_BYTES = {"fp64": 8, "fp32": 4, "bf16": 2, "fp16": 2, "int8": 1}
 
 
 class Cost:
-    """A sum of costs; all for the whole batch, parameters and buffers once.
+    """A sum of costs, all for the whole batch; parameters and buffers count once.
 
-    Active parameters are those that one position uses: of a mixture's experts the chosen ones. Frozen ones
+    Active parameters are those that one position uses: in a mixture of experts, only the chosen experts'. Frozen ones
     are not trained.
     """
 
@@ -63,7 +63,7 @@ class Cost:
 
     @property
     def trainable(self) -> int:
-        """The parameters that are trained."""
+        """The trained parameters."""
         return self.params - self.frozen
 
     @property
@@ -73,11 +73,11 @@ class Cost:
 
 
 class Declared:
-    """What of a network's costs stands in the spec, and is not computed.
+    """The part of a network's costs that the spec declares instead of having it computed.
 
     Attributes:
-        layers: how many parts say so of themselves.
-        params, macs: those of these parts, for the whole batch; unknown: whether of some nobody knows the MACs.
+        layers: how many layers declare their costs.
+        params, macs: those of these layers, for the whole batch; unknown: whether the MACs of some are unknown.
     """
 
     def __init__(self) -> None:
@@ -94,7 +94,7 @@ class Costs:
         dtype: the type of activations.
         batch: how many samples; by default the graph's.
 
-    `own(node)` is the node alone, over all its copies; `total(node)` adds what is inside it.
+    `own(node)` is the node alone, over all its copies; `total(node)` adds the nodes inside it.
     """
 
     def __init__(self, graph: Graph, useful: bool = False, dtype: str = "fp32", batch: int | None = None) -> None:
@@ -113,7 +113,7 @@ class Costs:
         return self._own[id(node)]
 
     def total(self, node: Node) -> Cost:
-        """The cost of `node` and all that is inside it, over all its copies."""
+        """The cost of `node` and everything inside it, over all its copies."""
         return self._total[id(node)]
 
     def _add(self, node: Node, weights: int, active: int, work: int) -> Cost:
@@ -143,7 +143,7 @@ class Costs:
 
     @cached_property
     def declared(self) -> Declared:
-        """What of them was declared."""
+        """The declared part of the costs."""
         found = Declared()
         for node, stored, _ in walk(self.graph.nodes):
             if node.layer is not None and node.layer.declared:

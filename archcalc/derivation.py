@@ -1,7 +1,7 @@
 """Why a number is what it is: a layer's formulas run on named quantities.
 
-Nothing is declared twice: the layer's own `infer`, `params`, `macs` and `other_flops` compute the
-derivation, because a `Quantity` is a whole number that remembers how it came about.
+Nothing is declared twice: the layer's own `infer`, `params`, `macs` and `other_flops` compute the derivation, because
+a `Quantity` is a whole number that remembers how it was computed.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ class Derivation:
     """One layer's numbers with their derivations, for one sample.
 
     Attributes:
-        sizes: (axis, size) of the output, each size a quantity where a formula gave it.
-        params: named shapes; parameters: the total of those that are no other node's.
-        portions: these, as they are added up.
+        sizes: (axis, size) of the output, each size a quantity if a formula gave it.
+        params: named shapes; parameters: the total of those that belong to no other node.
+        portions: these, in the groups in which they are added up.
         macs, other_flops: operations; elements: of the output.
     """
 
@@ -70,13 +70,13 @@ def derive(node: Node) -> Derivation:
 
 
 def parameter_formula(node: Node) -> Quantity:
-    """The number of parameters that a layer has for itself, with its derivation."""
+    """The number of a layer's own parameters, with its derivation."""
     layer, inputs = _quantities(node)
     return _total(_portions(node, layer, layer.params(inputs[0] if inputs else Tensor(()))))
 
 
 def _portions(node: Node, layer: Layer, shapes: Mapping[str, Shape]) -> list[Portion]:
-    """The parameters that are no other node's, in the layer's portions."""
+    """The parameters that belong to no other node, in the layer's portions."""
     return layer.portions({name: shape for name, shape in shapes.items() if name not in node.tied})
 
 
@@ -93,7 +93,7 @@ def total(shapes: Mapping[str, Shape], outputs_first: bool = False) -> Quantity:
     """The sum of the elements of named shapes, arranged as (what one output has) · outputs.
 
     Shapes with the same first size are added first: `(3·3·3 + 1)·2` for a weight [2, 3, 3, 3] and
-    a bias [2]. The sizes of a kernel stand before the channels, as textbooks write it.
+    a bias [2]. The sizes of a kernel come before the channels, as in textbooks.
     """
     groups: dict[str, tuple[int, list[int]]] = {}
     for name, shape in shapes.items():
@@ -117,7 +117,7 @@ def _bias_name(name: str) -> str:
 
 
 def _sum(parts: list[int]) -> int:
-    """Their sum; two biases are told as such, and a weight and a bias of one number each by name."""
+    """Their sum; two biases are labelled as such, and a weight and a bias of one number each by name."""
     if len(parts) > 1 and all(getattr(one, "op", "") == "name" and int(one) == 1 for one in parts):
         parts = [Quantity.named(one.operands[0], 1, counts=True) for one in parts]  # type: ignore[attr-defined]
     ones = [one for one in parts if getattr(one, "op", "") == "name" and one.operands[0] == "bias"]  # type: ignore[attr-defined]
@@ -131,7 +131,7 @@ def _sum(parts: list[int]) -> int:
 
 
 def axis_names(tensor: Tensor) -> list[str]:
-    """What the axes of a tensor are called: channels, height, width; positions, features."""
+    """The names of a tensor's axes: channels, height, width; positions, features."""
     rank = tensor.rank
     if tensor.layout == CHANNELS_FIRST and rank - 1 in _SPATIAL:
         return ["channels", *_SPATIAL[rank - 1]]
@@ -184,5 +184,5 @@ def _named(x: Tensor, prefix: str) -> Tensor:
 
 
 def _leaf(name: str, size: int) -> int:
-    """A size under a name; factors such as 1.5 stay as they are."""
+    """A named size; factors such as 1.5 stay as they are."""
     return Quantity.named(name, int(size)) if isinstance(size, int) else size

@@ -1,10 +1,10 @@
-"""Every layer of the language, one class each, one file a family; `index.py` says which file has which."""
+"""Every layer of the language, one class per layer, one file per family; `index.py` maps layers to files."""
 
 from archcalc.layers.base import REGISTRY, Layer, ShapeError
 from archcalc.layers.layout import CHANNELS_FIRST, FEATURES_LAST
 from archcalc.layers.tensor import Shape, Tensor
 
-# In the order in which they are listed.
+# The order in which families are listed.
 FAMILIES = (
     "convolution", "pooling", "resizing", "dense", "normalization", "activation", "elementwise", "reduction",
     "regularization", "recurrent", "attention", "position", "shape", "merge", "algebra", "opaque",

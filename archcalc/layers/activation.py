@@ -1,4 +1,4 @@
-"""Activation functions: element by element, any shape, nothing learned but prelu's slopes."""
+"""Activation functions: elementwise, any shape; only prelu has parameters."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class Activation(Layer):
     """A function of each element.
 
     Attributes:
-        operations: for one element; keeps: what its derivative is computed from.
-        span: the least and the largest number that it gives.
-        passes: the least and the largest number that come out as they are, with all between; None where none do.
-        rises: whether a larger number never gives a smaller one, so that it may change places with a maximum.
+        operations: per element; keeps: what its derivative is computed from.
+        span: the smallest and largest output.
+        passes: the smallest and largest number of the range that is returned unchanged; None if there is none.
+        rises: whether it is non-decreasing, so that it can be swapped with a maximum.
     """
 
     layout = KEEPS
@@ -202,16 +202,16 @@ class Hardtanh(Activation):
 
     @property
     def span(self) -> tuple[float, float]:  # type: ignore[override]
-        """Those that bound it."""
+        """From `low` to `high`."""
         return self.low, self.high
 
     @property
     def passes(self) -> tuple[float, float]:  # type: ignore[override]
-        """Those between its bounds."""
+        """The numbers between its bounds."""
         return self.span
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """Raises `ShapeError` where no value lies between the two."""
+        """Raises `ShapeError` if no value lies between the two."""
         if self.high <= self.low:
             raise ShapeError(
                 "SPC005",
@@ -244,7 +244,7 @@ class LeakyReLU(Activation):
 
     @property
     def rises(self) -> bool:  # type: ignore[override]
-        """Unless what is negative becomes positive."""
+        """Unless negative inputs become positive."""
         return self.slope >= 0
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
@@ -253,19 +253,19 @@ class LeakyReLU(Activation):
 
 
 class _Levelling(Activation):
-    """x where positive; for large negative inputs it levels off at -alpha."""
+    """x where positive; levels off at -alpha for large negative inputs."""
 
     passes = (0.0, inf)
     alpha: float
 
     @property
     def span(self) -> tuple[float, float]:  # type: ignore[override]
-        """From its value far left."""
+        """From its limit at -∞."""
         return min(0.0, -self.alpha), inf
 
     @property
     def rises(self) -> bool:  # type: ignore[override]
-        """Unless it comes from above."""
+        """Unless that limit is positive."""
         return self.alpha >= 0
 
 
@@ -307,7 +307,7 @@ class CELU(_Levelling):
     alpha: float = arg(Number, "minus the limit for large negative inputs; not 0", default=1.0)
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """Raises `ShapeError` for alpha=0, by which nothing can be divided."""
+        """Raises `ShapeError` for alpha=0, a division by zero."""
         if not self.alpha:
             raise ShapeError("SPC005", "`alpha` must not be 0", "alpha", changes=[Change(line="relu", reads=x)])
         return Tensor(x.shape)
@@ -325,7 +325,7 @@ class GELU(Activation):
 
     @property
     def computes(self) -> str:
-        """The formula that is asked for."""
+        """The formula of the chosen approximation."""
         near = "y = x/2 · (1 + tanh(√(2/π) · (x + 0.044715 · x³)))        close to x · Φ(x)"
         return near if self.approximate == "tanh" else self.notation
 

@@ -20,7 +20,7 @@ from archcalc.terms import called, work
 
 
 def _over_shares(word: str, axes: int) -> str:
-    """The equation of windows that share the input among the outputs."""
+    """The equation for windows that divide the input among the outputs."""
     out, _, read = indices(axes)
     alike = ("", "; j alike", "; j and l alike")[axes - 1]
     return (
@@ -38,7 +38,7 @@ class AdaptivePooling(Layer):
     # Of the input, once that is known.
     spatial_axes: int = 1
 
-    # What a window gives, and what is done with each of its elements.
+    # The result of a window, and the operation on each of its elements.
     word: ClassVar[str]
     step: ClassVar[str]
 
@@ -52,7 +52,7 @@ class AdaptivePooling(Layer):
 
     @property
     def computes(self) -> str:
-        """Of all elements where there is one output."""
+        """Over all elements if there is a single output."""
         if not self.is_global:
             return _over_shares(self.word, self.spatial_axes)
         _, _, read = indices(self.spatial_axes)
@@ -88,18 +88,18 @@ class AdaptivePooling(Layer):
 
     @property
     def is_global(self) -> bool:
-        """Whether a single output looks at all of the input."""
+        """Whether a single output sees all of the input."""
         return set(self.output) == {1}
 
     def field(self, y: Tensor, x: Tensor) -> list[Field] | None:
-        """Windows of different sizes where the output does not divide the input."""
+        """Windows of different sizes if the output size does not divide the input size."""
         fields = [_windows(plain(a), plain(b)) for a, b in zip(x.shape[1:], y.shape[1:])]
         known = [field for field in fields if field is not None]
         return known if len(known) == len(fields) else None
 
 
 def _windows(size: int, output: int) -> Field | None:
-    """From ⌊o·size / output⌋ to before ⌈(o + 1)·size / output⌉; None where that has no short rule."""
+    """From ⌊o·size / output⌋ up to, excluding, ⌈(o + 1)·size / output⌉; None if there is no short rule."""
     if output == 1:
         return whole(size)
     shared = gcd(size, output)
@@ -144,7 +144,7 @@ class AdaptiveMaxPool(AdaptivePooling):
     refused: ClassVar[dict[str, str]] = {"return_indices": "only `maxpool` has an output for the places: leave it out"}
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
-        """The input, and where each largest element was."""
+        """The input, and the place of each maximum."""
         return how.first(Saved((0,), extra={"positions": POSITION * how.batch * y.numel}))
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:

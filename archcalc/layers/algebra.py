@@ -35,7 +35,7 @@ class MatMul(Layer):
     operands: tuple[Tensor, ...] = arg(Operands, "the two factors", max=2)
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """Raises `ShapeError` when the inner sizes differ or the leading axes do not match."""
+        """Raises `ShapeError` if the inner sizes differ or the leading axes do not match."""
         other = others[0]
         numbers_only(self.op, (x, other))
         for index, tensor in enumerate((x, other)):
@@ -70,7 +70,7 @@ class MatMul(Layer):
         return [f"{stack}ik", f"{stack}kj"], f"{stack}ij"
 
     def macs(self, y: Tensor, *inputs: Tensor) -> int:
-        """Every output element is a product sum over the inner size."""
+        """Every output element is a dot product over the inner size."""
         return y.elements * inputs[0].shape[-1]
 
     def backward_macs(self, learns: bool, needs: tuple[bool, ...], y: Tensor, *inputs: Tensor) -> int:
@@ -78,7 +78,7 @@ class MatMul(Layer):
         return self.macs(y, *inputs) * sum(needs)
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
-        """Each factor for the other's gradient; a copy where it is stretched over a stack that does not lie as one."""
+        """Each factor, for the other's gradient; a copy if it is broadcast over a stack that is not contiguous."""
         kept, extra = [], {}
         for index, other in ((0, 1), (1, 0)):
             if how.needs[other]:
@@ -201,9 +201,9 @@ class MoE(Layer):
         return True
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """Raises `ShapeError` for more chosen experts than there are, or experts that give no vector.
+        """Raises `ShapeError` for a top_k above the number of experts, or experts that do not return a vector.
 
-        Positions are routed sample by sample: an input that is the same for all of them is refused.
+        Positions are routed sample by sample: an input that is the same for all samples is refused.
         """
         if not x.batched:
             raise ShapeError(
@@ -226,7 +226,7 @@ class MoE(Layer):
         return Tensor((*x.shape[:-1], others[0].shape[0]))
 
     def params(self, x: Tensor) -> dict[str, Shape]:
-        """The router; the experts count for themselves."""
+        """The router; the experts are counted separately."""
         bias = {"router.bias": (self.experts,)} if self.bias else {}
         return {"router.weight": (self.experts, x.shape[-1]), **bias}
 
@@ -243,11 +243,11 @@ class MoE(Layer):
         return router + part("weighted sum", chosen)
 
     def copied(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, ...]:
-        """Vectors that cannot be the rows of one matrix."""
+        """Vectors that cannot be viewed as the rows of one matrix."""
         return () if are_rows(how.strides[0]) else (0,)
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
-        """The router's input, softmax and choice; for each token sent, where it goes, its weight and its output."""
+        """The router's input, softmax and choice; for each routed token, its expert, weight and output."""
         positions = how.batch * plain(product(inputs[0].shape[:-1]))
         sent = positions * plain(self.top_k)
         routes = sent * (2 * _INDEX + (how.width if how.needs[1] else 0))
@@ -258,14 +258,14 @@ class MoE(Layer):
         return Saved((0, 1) if how.learns else (1,), extra=extra)
 
     def around(self, batch: int, width: int, y: Tensor, *inputs: Tensor) -> int:
-        """The scores, which experts are chosen with which weights, the sum so far and what the expert before gave to it."""
+        """The scores, the chosen experts with their weights, the sum so far and the previous expert's contribution."""
         positions, given = batch * plain(product(inputs[0].shape[:-1])), plain(y.shape[-1]) * width
         chosen = plain(self.top_k) * (2 * width + _INDEX)
         sent = -(-positions * plain(self.top_k) // plain(self.experts))
         return positions * (plain(self.experts) * width + chosen + given) + sent * (given + 2 * _INDEX)
 
     def passing(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, int]:
-        """The sum without the last expert; what the router gave is kept in training."""
+        """The sum without the last expert; the router's output is kept in training."""
         around, answer = self.around(how.batch, how.width, y, *inputs), y.numel * how.batch * how.width
         return answer if how.keeps else around, 0
 

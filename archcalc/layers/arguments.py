@@ -1,4 +1,4 @@
-"""The kinds of value a layer's keys take.
+"""The kinds of value that a layer's keys take.
 
 An argument is declared once, in its layer's class; reading, ranges, messages, the reference
 (`archcalc layer conv`) and the JSON Schema all come from that declaration.
@@ -27,13 +27,13 @@ class Argument:
     """One key of a layer.
 
     Args:
-        doc: what it is, in a few words.
-        default: its value when it is not given; without one the key is required.
+        doc: a short description.
+        default: its value if it is not given; without a default, the key is required.
         aliases: how PyTorch spells it, for a hint.
     """
 
     kind = "value"
-    words: Sequence[str] = ()  # that it may be, beside numbers and names
+    words: Sequence[str] = ()  # allowed in addition to numbers and names
 
     def __init__(self, doc: str, default: Any = REQUIRED, aliases: Sequence[str] = ()) -> None:
         self.doc = doc
@@ -50,7 +50,7 @@ class Argument:
 
     @property
     def about(self) -> str:
-        """What it is, and its value where none is given."""
+        """The description, with the default."""
         known = "" if self.required or self.default is None else f"; default {self.show(self.default)}"
         return f"`{self.name}`: {self.doc}{known}"
 
@@ -89,7 +89,7 @@ class Argument:
         return expression
 
     def coerce(self, value: Any) -> Any:
-        """A computed value as this argument's type. Raises `ValueProblem`."""
+        """A computed value, converted to this argument's type. Raises `ValueProblem`."""
         return value
 
     def schema(self) -> dict[str, Any]:
@@ -97,17 +97,17 @@ class Argument:
         return {}
 
     def show(self, value: Any) -> str:
-        """The value as it is written in a spec."""
+        """The value as written in a spec."""
         return f"{value:g}".replace("e-0", "e-").replace("e+0", "e") if isinstance(value, float) else describe(value)
 
 
 def check_names(
     expression: Expression | SizeExpression, known: Collection[str], wanted: str = "", words: Sequence[str] = ()
 ) -> None:
-    """Raises `SpecError` at the first name of `expression` that nothing defines.
+    """Raises `SpecError` at the first undefined name of `expression`.
 
     Args:
-        wanted: what the argument is, where it takes `words` beside names.
+        wanted: what the argument takes, if it takes `words` in addition to names.
     """
     for name, place in expression.names.items():
         if name not in known:
@@ -178,7 +178,7 @@ class Number(Argument):
         return {"anyOf": [number, {"$ref": "#/$defs/expression"}]}
 
 
-# How true and false are written elsewhere.
+# Spellings of true and false in other languages.
 _TRUTHS = {
     "true": "true",
     "yes": "true",
@@ -224,8 +224,8 @@ class Size(Argument):
 
     Args:
         words: further values.
-        foreign: words of other frameworks, which the layer refuses once it knows its input: then it can say what
-            to write instead.
+        foreign: words of other frameworks, which the layer refuses only once it knows its input and can say what to
+        write instead.
     """
 
     kind = "a size, e.g. 3 or 3x5"
@@ -322,7 +322,7 @@ class Word(Argument):
 
 
 class Letters(Flag):
-    """true, false, or some of a set of letters, as `qkv`."""
+    """true, false, or some of a set of letters, e.g. `qkv`."""
 
     def __init__(self, doc: str, letters: str, default: Any = REQUIRED, aliases: Sequence[str] = ()) -> None:
         super().__init__(doc, default, aliases)
@@ -365,7 +365,7 @@ class Words(Flag):
 
 
 class Text(Argument):
-    """Text in quotes, as a pattern of rearrange."""
+    """Text in quotes, e.g. a pattern of rearrange."""
 
     kind = "text in quotes"
 
@@ -386,7 +386,7 @@ def arg(kind: type[Argument], doc: str, **options: Any) -> Any:
 
 @cache
 def arguments_of(declaring: type) -> dict[str, Argument]:
-    """The arguments in the body of a class, by their keys."""
+    """The arguments in the body of a class, by key."""
     return {
         value.name: value
         for name, value in vars(declaring).items()

@@ -98,7 +98,7 @@ class Attention(AttentionOperations):
 
     @property
     def label(self) -> str:
-        """As a line, with the flags as words: `attention heads=12 causal`."""
+        """As a line, with flags as words: `attention heads=12 causal`."""
         words = super().label
         for flag in ("causal", "qknorm", "sinks"):
             words = words.replace(f" {flag}=true", f" {flag}")
@@ -106,7 +106,7 @@ class Attention(AttentionOperations):
         return words + (" cross" if self.kv is not None or self.k is not None else "")
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """Raises `ShapeError` where heads do not divide, or the other tensors do not fit."""
+        """Raises `ShapeError` if the heads do not divide the width, or the other tensors do not fit."""
         width = x.shape[-1]
         if self.head_dim is None and width % self.heads:
             raise ShapeError(
@@ -163,7 +163,7 @@ class Attention(AttentionOperations):
         ]
 
     def _even(self, width: int) -> list[Change]:
-        """What makes the rotated elements of a head pairs."""
+        """Changes that make the number of rotated elements of a head even."""
         if self.rope_dim is not None:
             return [Change({"rope_dim": size}) for size in (self.rope_dim - 1, self.rope_dim + 1)]
         if self.head_dim is not None:
@@ -172,7 +172,7 @@ class Attention(AttentionOperations):
         return [Change({"heads": heads}, gives=f"for heads of {plain(width) // heads} features") for heads in near]
 
     def wanted(self, *inputs: Tensor) -> tuple[Want, ...]:
-        """Features last, in queries as in keys and values."""
+        """Features last, in queries, keys and values."""
         given = ((getattr(self, key), key) for key in SOURCES)
         return ((inputs[0], FEATURES_LAST, None), *((x, FEATURES_LAST, key) for x, key in given if x is not None))
 
@@ -250,7 +250,7 @@ class Attention(AttentionOperations):
         return shapes
 
     def projections(self, y: Tensor, *inputs: Tensor) -> tuple[Projection, ...]:
-        """To queries, keys, values, and back."""
+        """Projections to queries, keys and values, and back."""
         x, sources = inputs[0], self.keys_and_values(inputs[0])
         read = zip("qkv", (0, *self.places), (x, *sources), (self.inner, self.kv_inner, self.kv_inner))
         made = [
@@ -297,7 +297,7 @@ class Attention(AttentionOperations):
         return shapes
 
     def kept(self, y: Tensor, *inputs: Tensor) -> dict[str, Shape]:
-        """Keys and values of the positions that a query may still see: the last `window` of its own sequence."""
+        """Keys and values of the positions a query may still see: the last `window` of its own sequence."""
         x = inputs[0]
         sources = dict(zip(("keys", "values"), self.keys_and_values(x)))
         positions = sources["keys"].shape[-2]
@@ -316,11 +316,11 @@ class Attention(AttentionOperations):
         return 1 if self.is_multihead_attention() else sum(one.place == place for one in self.projections(y, *inputs))
 
     def copied(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, ...]:
-        """Positions of inputs that its projections read from a copy."""
+        """Indices of inputs that its projections read from a copy."""
         return self._kernel(how, y, inputs).copied()
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
-        """As its kernel gives it."""
+        """As its kernel returns it."""
         return self._kernel(how, y, inputs).strides()
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:

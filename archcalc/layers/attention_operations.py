@@ -16,7 +16,7 @@ class AttentionOperations(Heads):
     """The formulas of its work."""
 
     def macs(self, y: Tensor, *inputs: Tensor) -> int:
-        """Four projections, then scores and their weighted sum of values, all pairs counted."""
+        """Four projections, then the scores and weighted sums of values, for all pairs."""
         x, (keys, values) = inputs[0], self.keys_and_values(inputs[0])
         lead, inner = product(x.shape[:-2]), self.inner
         queries, read = lead * x.shape[-2], lead * keys.shape[-2]
@@ -31,7 +31,7 @@ class AttentionOperations(Heads):
         return projections + scores + part("output", queries * inner * y.shape[-1], "[heads] W_O")
 
     def _projected(self, rows: int, keys: Tensor, values: Tensor) -> int:
-        """The products that give keys and values."""
+        """The products that compute keys and values."""
         each = [rows * source.shape[-1] * self.kv_inner for source in (keys, values)]
         if keys is values:
             told = ", ".join(f"{self.read(letter)} W_{letter}" for letter in "KV")
@@ -81,7 +81,7 @@ class AttentionOperations(Heads):
         return part("biases", work(added, f"element of {named}", ("addition", 1)))
 
     def backward_macs(self, learns: bool, needs: tuple[bool, ...], y: Tensor, *inputs: Tensor) -> int:
-        """A product for each gradient of queries, keys, values and scores that is needed; projections as linear layers."""
+        """A product for each needed gradient of queries, keys, values and scores; projections as linear layers."""
         x = inputs[0]
         sources, lead = self.keys_and_values(x), product(x.shape[:-2])
         inner, kv_inner = self.inner, self.kv_inner

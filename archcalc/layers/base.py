@@ -1,8 +1,8 @@
 """What every layer is: a declaration of its arguments and formulas.
 
-A layer class says everything about one layer type: its arguments, the shape that comes out, its
-named parameters and buffers, its multiply-accumulates and its element-wise work. Formulas are
-plain arithmetic over the layer's arguments and the tensors' sizes, for one sample.
+A layer class says everything about one layer type: its arguments, its output shape, its named parameters and buffers,
+its multiply-accumulates and its element-wise work. Formulas are plain arithmetic on the layer's arguments and the
+tensors' sizes, for one sample.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from archcalc.registry import Registry
 class Layer(LayerMemory):
     """A layer with its arguments bound.
 
-    Subclasses declare arguments with `arg` and override the formulas. Formulas see tensors of one
-    sample; whoever totals a network multiplies by the batch.
+    Subclasses declare arguments with `arg` and override the formulas. Formulas see tensors of one sample; totals of a
+    network are multiplied by the batch.
     """
 
     op: ClassVar[str] = ""
@@ -40,50 +40,50 @@ class Layer(LayerMemory):
     defaults: ClassVar[dict[str, Any]] = {}
     first: ClassVar[str | None] = None
     aliases: ClassVar[tuple[str, ...]] = ()
-    # Arguments of PyTorch's class that are no keys although they change something, and what to do instead.
+    # Arguments of PyTorch's class that have an effect but are not keys, and what to do instead.
     refused: ClassVar[dict[str, str]] = {}
-    # What it does to the layout: it wants CHANNELS_FIRST or FEATURES_LAST, or it KEEPS, ASKS or ENDS it.
+    # What it does to the layout: it needs CHANNELS_FIRST or FEATURES_LAST, or it KEEPS, ASKS or ENDS it.
     layout: ClassVar[str]
-    # How many axes the input may have (batch not counted), and what that is called.
+    # How many axes the input may have (not counting the batch), and what that is called.
     ranks: ClassVar[tuple[int, int]] = (1, 8)
     wants: ClassVar[str] = "a tensor"
     # False: the layer does not look at the tensor before it.
     takes_input: ClassVar[bool] = True
-    # True: a tensor that is the same for every sample goes along with others as it is; else it is repeated for each.
+    # True: a tensor that is the same for every sample is used next to others as it is; else it is repeated for each.
     broadcasts: ClassVar[bool] = False
-    # True: what it costs is declared in the spec, and not computed.
+    # True: its costs are declared in the spec, not computed.
     declared: ClassVar[bool] = False
-    # What the layers inside it are called where they are no part of the scope around it.
+    # What the layers inside it are called if they are not part of the scope around it.
     scope: ClassVar[str] = ""
-    # False for what is no layer of the spec: it has no row.
+    # False for layers that are not in the spec: they have no row.
     shown: ClassVar[bool] = True
-    # False for what has no statement of its own where a network is built.
+    # False for layers without a statement of their own in the built network.
     written: ClassVar[bool] = True
     # False for layers that pass token ids through as they are.
     numeric: ClassVar[bool] = True
-    # True: backward lets the gradient of the output go before the most is needed, unless others read it too.
+    # True: backward frees the gradient of the output before its peak, unless other layers read it too.
     lets_go_early: ClassVar[bool] = False
-    # True: backward gives the gradients of its weights one after the other, each a transposed view of a product.
+    # True: backward returns the gradients of its weights one after another, each a transposed view of a product.
     learns_in_turn: ClassVar[bool] = False
-    # A line and the sizes of its input, where its formulas are worth showing.
+    # An example line and its input sizes, if its formulas are worth showing.
     example: ClassVar[tuple[str, str] | None] = None
-    # True: its time is that of one pass, in which each element that goes in is read and each that comes out is written once.
-    # A layer that is none says in `prediction.operations` what it runs.
+    # True: its time is that of one pass that reads each input element and writes each output element once.
+    # For other layers, `prediction.operations` says what they run.
     one_pass: ClassVar[bool] = False
-    # How such a pass goes through memory on a GPU: over each number once, over windows, or twice over each channel.
+    # How such a pass accesses memory on a GPU: each number once, by windows, or each channel twice.
     traffic: ClassVar[str] = "passes"
-    # True: without products, weights, or anything else that other tools count.
+    # True: no products, no weights, and nothing else that other tools count.
     bare: ClassVar[bool] = False
-    # What it computes in the field's notation, a line for each step.
+    # What it computes, in the field's notation, one line per step.
     notation: ClassVar[str] = ""
-    # The numbers among its arguments that the notation has, by how it writes them.
+    # Its numeric arguments that occur in the notation, by their symbols.
     symbols: ClassVar[Mapping[str, str]] = {}
-    # The argument that every key not declared is read as, for layers that name sizes freely.
+    # The argument that collects all undeclared keys, for layers that name sizes freely.
     free_keys: ClassVar[Argument | None] = None
 
     @property
     def computes(self) -> str:
-        """The notation, for its sizes: axes that it has, channels that it sees."""
+        """The notation for its actual axes and channels."""
         return self.notation
 
     def __init__(self, **values: Any) -> None:
@@ -91,12 +91,12 @@ class Layer(LayerMemory):
 
     @classmethod
     def reads(cls, name: str) -> bool:
-        """Whether it computes with the tensor that the argument `name` refers to."""
+        """Whether it computes with the tensor that argument `name` refers to."""
         return not isinstance(cls.arguments[name], Like)
 
     @property
     def tensors(self) -> list[str]:
-        """The keys of the tensors that it computes with, in the order in which it reads them."""
+        """The keys of the tensors it computes with, in the order in which it reads them."""
         return [name for name in self.arguments if isinstance(self.__dict__.get(name), Tensor) and self.reads(name)]
 
     # -- formulas ---------------------------------------------------------------------------
@@ -106,14 +106,14 @@ class Layer(LayerMemory):
         return Tensor(x.shape)
 
     def admit(self, samples: int, x: Tensor) -> None:
-        """Raise `ShapeError` for an `x` that PyTorch refuses because there are so few samples of it."""
+        """Raises `ShapeError` for an `x` that PyTorch refuses because it has too few samples."""
 
     def params(self, x: Tensor) -> dict[str, Shape]:
         """Named shapes of the learned parameters, as in PyTorch's state dict."""
         return {}
 
     def portions(self, shapes: dict[str, Shape]) -> list[Portion]:
-        """These of its parameters in the portions that a derivation adds up."""
+        """Its parameters in the groups that a derivation adds up."""
         return [Portion(shapes)]
 
     def buffers(self, x: Tensor) -> dict[str, Shape]:
@@ -121,11 +121,11 @@ class Layer(LayerMemory):
         return {}
 
     def constants(self, y: Tensor) -> Shape | None:
-        """The shape of what it holds that is neither learned nor in PyTorch's state dict."""
+        """The shape of the numbers it holds that are neither learned nor in PyTorch's state dict."""
         return None
 
     def projections(self, y: Tensor, *inputs: Tensor) -> tuple[Projection, ...]:
-        """Its matrices that vectors are multiplied with, which adapters can stand beside."""
+        """Its matrices that multiply vectors, and so can have adapters."""
         return ()
 
     def macs(self, y: Tensor, *inputs: Tensor) -> int:
@@ -139,24 +139,24 @@ class Layer(LayerMemory):
     def backward_macs(self, learns: bool, needs: tuple[bool, ...], y: Tensor, *inputs: Tensor) -> int:
         """Multiply-accumulates of the backward pass.
 
-        By default those of a layer with weights: as many as forward for the weights' gradient where they are
-        trained, which `learns` says, and again for the input's where it is needed. `needs` says so for each input.
+        By default those of a layer with weights: as many as forward for the weights' gradient if they are trained
+        (`learns`), and again for the input's gradient if it is needed. `needs` says so for each input.
         """
         return self.macs(y, *inputs) * (learns + (bool(needs) and needs[0]))
 
     def reach(self, axis: int, x: Tensor) -> tuple[int, int] | None:
-        """How far before and after its own place an output reads along an axis; None where no such window is known."""
+        """How far before and after its own place an output reads along an axis; None if no such window is known."""
         return None
 
     def kept(self, y: Tensor, *inputs: Tensor) -> dict[str, Shape]:
-        """Named shapes of what it keeps of one sample from one position to the next, when positions come one by one.
+        """Named shapes of what it keeps for one sample from one position to the next, when positions come one by one.
 
-        A sequence is generated so: what earlier positions gave is kept instead of computed again.
+        This is how a sequence is generated: results of earlier positions are kept instead of recomputed.
         """
         return {}
 
     def sources(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        """The inputs whose elements matter; of the others only the sizes do."""
+        """The inputs whose elements matter; only the sizes of the others do."""
         return inputs
 
     def mixes(self, x: Tensor) -> tuple[int, ...]:
@@ -164,7 +164,7 @@ class Layer(LayerMemory):
         return ()
 
     def field(self, y: Tensor, x: Tensor) -> list[Field] | None:
-        """For each axis of positions what outputs see of the input; None when positions change."""
+        """For each axis of positions, what outputs see of the input; None if positions change."""
         return [whole(x.shape[axis]) if axis in self.mixes(x) else ITSELF for axis in x.positions]
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
@@ -175,13 +175,13 @@ class Layer(LayerMemory):
 
     @property
     def effect(self) -> str:
-        """What it does to the layout with its arguments: who is given an axis need not ask for one."""
+        """What it does to the layout with these arguments: a layer with a given axis need not ask for it."""
         told = self.layout in (ASKS, CHANNELS_FIRST) and self.__dict__.get("axis") is not None
         return KEEPS if told else self.layout
 
     @property
     def ranks_now(self) -> tuple[int, int]:
-        """How many axes the input may have with the arguments that are given."""
+        """How many axes the input may have with these arguments."""
         return self.ranks
 
     def wanted(self, *inputs: Tensor) -> tuple[Want, ...]:
@@ -189,15 +189,15 @@ class Layer(LayerMemory):
         return ((inputs[0], self.effect, None),) if inputs and self.effect in LAYOUTS else ()
 
     def gives(self, *inputs: Tensor) -> Layout:
-        """The layout of the output where the layer itself says it."""
+        """The layout of the output if the layer itself sets it."""
         return self.effect if self.effect in LAYOUTS else None
 
     def joined(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        """The inputs whose elements stand in the output, so that their layouts are one."""
+        """The inputs whose elements are in the output, so that they share its layout."""
         return inputs
 
     def survives(self, layout: str, x: Tensor) -> bool:
-        """Whether what ends a layout leaves that of the input `x` as it is, were it this one."""
+        """Whether a layer that ends layouts would leave this layout of the input `x` as it is."""
         return False
 
     def output_rank(self, *inputs: Tensor) -> int:
@@ -205,7 +205,7 @@ class Layer(LayerMemory):
         return max(x.rank for x in inputs)
 
     def further_rank(self, name: str, rank: int) -> int:
-        """The number of axes of the further output `name`, where the output has `rank`."""
+        """The number of axes of the further output `name`, if the output has `rank`."""
         return rank
 
     # -- structure --------------------------------------------------------------------------
@@ -215,28 +215,28 @@ class Layer(LayerMemory):
         return x
 
     def copies(self, x: Tensor) -> tuple[int, int, int]:
-        """How often the inner layers are stored, how often they run, and how many of the stored a position uses."""
+        """How many copies of the inner layers are stored, how many run, and how many a position uses."""
         return 1, 1, 1
 
     @property
     def depth(self) -> int:
-        """How many layers with weights lie one behind the other in this one."""
+        """How many layers with weights follow one another inside this one."""
         return 0
 
     @property
     def is_unknown(self) -> bool:
-        """Whether nobody knows its multiply-accumulates."""
+        """Whether its multiply-accumulates are unknown."""
         return False
 
     def masked_macs(self, y: Tensor, *inputs: Tensor) -> int:
-        """The part of `macs` that a mask throws away: what a dense count has over the useful work."""
+        """The part of `macs` that a mask discards: the excess of a dense count over the useful work."""
         return 0
 
     # -- words ------------------------------------------------------------------------------
 
     @property
     def label(self) -> str:
-        """What a person would say: the name and what was given, as in a line of a spec."""
+        """The name and the given arguments, as in a line of a spec."""
         words = [self.op]
         for name, argument in self.arguments.items():
             value = self.__dict__.get(name)
@@ -271,7 +271,7 @@ class Layer(LayerMemory):
             x.integer = False
 
     def disagreement(self, want: Want, inputs: tuple[Tensor, ...], found: str, by: Any) -> ShapeError:
-        """The error of a tensor that is to be read in one layout and has another, decided `by` a layer."""
+        """The error for a tensor that must be read in one layout but has another, decided `by` a layer."""
         x, wanted, blame = want
         if getattr(by, "text", "") == EACH and found not in LAYOUTS:
             entries = f"{x.shape[0]} entries of {Tensor(x.shape[1:])}"
@@ -294,7 +294,7 @@ class Layer(LayerMemory):
         )
 
     def bridges(self, x: Tensor, wanted: str) -> list[Change]:
-        """Layers before this one that give `x` the layout that is wanted."""
+        """Layers to put before this one that give `x` the wanted layout."""
         return into_layout(x, wanted)
 
     def per_axis(self, name: str, count: int, x: Tensor) -> tuple[int, ...]:
@@ -320,7 +320,7 @@ class Layer(LayerMemory):
         return [*each_alone(self, x), *found] if len(sizes) == count - 1 == 2 else found
 
     def numbers(self, name: str) -> Tensor:
-        """The tensor that the argument `name` refers to, which then holds numbers. Raises `ShapeError` for token ids."""
+        """The tensor that argument `name` refers to, which must hold numbers. Raises `ShapeError` for token ids."""
         tensor: Tensor = getattr(self, name)
         if tensor.integer:
             raise ShapeError(
@@ -377,7 +377,7 @@ def layer(
         op: the name.
         first: the key that may be given without its name.
         aliases: other names people use, for a hint.
-        family: what it is listed under; by default the name of its file.
+        family: the heading it is listed under; by default the name of its file.
     """
 
     def register(cls: _L) -> _L:

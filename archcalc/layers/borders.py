@@ -23,20 +23,20 @@ Border = tuple[int, int]
 
 
 class BorderSize(Size):
-    """Sizes of which negative ones cut."""
+    """Sizes; negative ones cut."""
 
     def coerce(self, value: Any) -> Any:
-        """Whole numbers, below 0 too."""
+        """Whole numbers, including negative ones."""
         sizes = value if isinstance(value, tuple) else (value,)
         return tuple(whole_number(size, -LARGEST_SIZE) for size in sizes)
 
 
 def check_borders(mode: str, x: Tensor, borders: Sequence[Border], arguments: tuple[str, str]) -> None:
-    """Raise `ShapeError` unless reflect adds less than the size and circular at most the size, as in PyTorch.
+    """Raises `ShapeError` unless reflect adds less than the size and circular at most the size, as in PyTorch.
 
     Args:
-        borders: what is added before and after each spatial axis of `x`.
-        arguments: the keys that say so.
+        borders: the sizes added before and after each spatial axis of `x`.
+        arguments: the keys that set them.
     """
     for size, border in zip(x.shape[1:], borders):
         most = {"reflect": size - 1, "circular": size}.get(mode)
@@ -56,14 +56,14 @@ def same_borders(sizes: Sequence[int], windows: Sequence[tuple[int, int]]) -> li
     TensorFlow calls this SAME and ONNX SAME_UPPER.
 
     Args:
-        windows: how far a window reaches along each axis, and the step between two.
+        windows: the extent of a window along each axis, and the step between windows.
     """
     totals = [max(0, (ceil_div(size, s) - 1) * s + reach - size) for size, (reach, s) in zip(sizes, windows)]
     return [(total // 2, total - total // 2) for total in totals]
 
 
 def evenly(sizes: Sequence[int], windows: Sequence[tuple[int, int]]) -> tuple[int, ...] | None:
-    """One number for both sides of each axis that gives as many windows as `same_borders`; None where there is none."""
+    """For each axis, one number for both sides that gives as many windows as `same_borders`; None if there is none."""
     borders = same_borders(sizes, windows)
     if any(before != after and s == 1 for (before, after), (_, s) in zip(borders, windows)):
         return None

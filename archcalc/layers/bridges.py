@@ -1,4 +1,4 @@
-"""Layers that turn a tensor into one that another layer takes: another layout, another number of axes."""
+"""Layers that make a tensor acceptable to another layer: another layout, another number of axes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from archcalc.quantity import plain, product
 
 
 class Asked(Protocol):
-    """What is asked of a layer."""
+    """The part of a layer that is used here."""
 
     op: ClassVar[str]
     layout: ClassVar[str]
@@ -29,7 +29,7 @@ class Asked(Protocol):
 
 
 def into_layout(x: Tensor, wanted: str) -> list[Change]:
-    """Layers that give `x` the layout that is wanted."""
+    """Layers that give `x` the wanted layout."""
     if wanted == CHANNELS_FIRST and x.rank == 2:
         positions, features = x.shape
         side = isqrt(plain(positions))
@@ -51,7 +51,7 @@ def into_layout(x: Tensor, wanted: str) -> list[Change]:
 
 
 def into_rank(layer: Asked, x: Tensor, most: int) -> list[Change]:
-    """What gives `x` as many axes, `most` at most, as a layer takes; or the layer on each of the entries of `x`."""
+    """Layers that give `x` as many axes as a layer takes, at most `most`; or the layer on each entry of `x`."""
     size, layout = plain(x.shape[0]), layer.layout
     inner = any(isinstance(argument, (Body, Operands)) for argument in layer.arguments.values())  # more than a line
     if x.rank == most + 1 and layout == FEATURES_LAST == x.layout and not inner:

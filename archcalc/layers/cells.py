@@ -1,4 +1,4 @@
-"""One step of a recurrent layer, which a `scan` runs at every step: its states are tensors like others."""
+"""One step of a recurrent layer, for use in a `scan`: its states are ordinary tensors."""
 
 from __future__ import annotations
 
@@ -53,11 +53,11 @@ class Cell(Layer):
 
     @property
     def rows(self) -> int:
-        """The rows of their weights, one below the other."""
+        """The rows of their weights, stacked."""
         return times(self.hidden, gates=self.gates, candidate=self.candidates)
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """Raises `ShapeError` for a state of another size."""
+        """Raises `ShapeError` for a state of the wrong size."""
         for name in self.states:
             state = self.numbers(name)
             if state.shape != (self.hidden,):
@@ -78,7 +78,7 @@ class Cell(Layer):
         return shapes
 
     def macs(self, y: Tensor, *inputs: Tensor) -> int:
-        """Every gate and the candidate are a product with the input and one with the state."""
+        """Every gate and the candidate take a product with the input and one with the state."""
         return self.rows * (inputs[0].shape[-1] + self.hidden)
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
@@ -92,7 +92,7 @@ class Cell(Layer):
         )
 
     def backward_macs(self, learns: bool, needs: tuple[bool, ...], y: Tensor, *inputs: Tensor) -> int:
-        """Each product again for its weight where that is trained, and for what it reads where a gradient flows there."""
+        """Each product again for its weight if that is trained, and for its input if a gradient flows there."""
         rows = self.products * self.hidden
         return rows * inputs[0].shape[-1] * (learns + needs[0]) + rows * self.hidden * (learns + needs[1])
 
@@ -178,7 +178,7 @@ class LSTMCell(Cell):
     passing_units = (1, 6, 3)
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """Raises `ShapeError` for states of other sizes."""
+        """Raises `ShapeError` for states of the wrong size."""
         y = super().infer(x, *others)
         y.outputs = {"c": Tensor((self.hidden,))}
         return y

@@ -1,4 +1,4 @@
-"""What a layer that cannot be computed was probably meant to be: other values of its keys, or a layer around it."""
+"""What an invalid layer was probably meant to be: other values of its keys, or a layer before it."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 from archcalc.layers.tensor import Tensor
 from archcalc.quantity import plain
 
-# Divisors are looked for among so many numbers at most.
+# Divisors are searched among at most this many numbers.
 _LARGEST = 10**10
 
 
 class Change:
-    """One thing that may have been meant; it is tried before it is told, and not told where it fails too.
+    """One thing that may have been meant; it is tried before it is suggested, and dropped if it fails too.
 
     Args:
         keys: other values of the layer's keys; None leaves a key out.
@@ -23,7 +23,7 @@ class Change:
         operand: the operand to put the line `behind`, by position.
         behind: that line.
         reads: what the layer or the operand then is.
-        gives: what it comes to, in words; without them the output is told where it says something.
+        gives: its result, in words; by default the output, if that is informative.
     """
 
     __slots__ = ("before", "behind", "gives", "keys", "line", "operand", "reads")
@@ -49,7 +49,7 @@ class Change:
 
 
 def divisors_near(number: int, to: int, fits: Callable[[int], bool] = lambda divisor: True) -> list[int]:
-    """The divisors of `number` next to `to`, below and above, of those that fit."""
+    """The divisors of `number` nearest to `to`, below and above, among those that fit."""
     number = plain(number)
     if not 0 < number <= _LARGEST:
         return []
@@ -60,7 +60,7 @@ def divisors_near(number: int, to: int, fits: Callable[[int], bool] = lambda div
 
 
 def counting_the_batch(key: str, axes: int | tuple[int, ...], x: Tensor) -> list[Change]:
-    """The axes one lower, where they were counted as PyTorch does, which counts the batch."""
+    """The axes lowered by one, if they were counted with the batch as in PyTorch."""
     given = axes if isinstance(axes, tuple) else (axes,)
     if max(given) != x.rank or min(given) < 1:
         return []

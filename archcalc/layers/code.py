@@ -11,14 +11,13 @@ class Code:
     Attributes:
         module: the class to instantiate, `nn.Conv2d` or one of `archcalc/pytorch/pieces.py`; empty
             for a plain expression.
-        args, kwargs: what it is made with; a keyword may be an `Option` that is left out at its
-            default.
+        args, kwargs: its constructor arguments; a keyword may be an `Option`, left out at its default.
         call: the expression that applies it. `{self}` is the module, `{0}`, `{1}` the inputs,
             `{inputs}` all of them, and other names stand for `values`.
         values: numbers in the expression.
-        imported: a class of somebody's that is made without arguments in the module's place, as `package.module:Name`.
-        around: what the module is given to before it is used, with `{module}` in its place; pieces: classes that it names.
-        outputs: expressions for further outputs, in terms of `{out}`, what the call returned;
+        imported: a user's class, made without arguments instead of the module, as `package.module:Name`.
+        around: a call that wraps the module, with `{module}` in its place; pieces: the classes it names.
+        outputs: expressions for further outputs, in terms of `{out}`, the result of the call;
             with them the call returns a tuple whose first element is the output.
     """
 
@@ -54,7 +53,7 @@ def expression(call: str, **values: Any) -> Code:
 
 
 class Written(str):
-    """An argument that is an expression, and stands there as it is."""
+    """An argument that is an expression, written as it is."""
 
 
 class Option:

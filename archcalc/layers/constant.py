@@ -15,7 +15,7 @@ from archcalc.layers.tensor import Shape, Tensor
 from archcalc.source import Node, Scalar, Sequence
 
 _MOST = 64
-# How many axes a kind has at least and at most.
+# The minimum and maximum number of axes of a kind.
 _RANKS = {"eye": (2, 2), "triangle": (2, 8), "binomial": (3, 5)}
 # Taps of a binomial filter along an axis: the sums of more are no whole numbers in double precision.
 _TAPS = 54
@@ -101,7 +101,7 @@ class Constant(Layer):
 
     @property
     def sizes(self) -> Shape:
-        """The shape, given or that of the values. Raises `ShapeError` where it is not clear what it holds."""
+        """The given shape, or that of the values. Raises `ShapeError` if it is not clear what it holds."""
         if (self.shape is None) == (self.values is None):
             what = "`constant` needs `shape` or `values`" if self.shape is None else "`values` has a shape of its own"
             help = (
@@ -123,7 +123,7 @@ class Constant(Layer):
         return len(self.sizes)
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """The tensor itself. Raises `ShapeError` for a kind that has other axes."""
+        """The tensor itself. Raises `ShapeError` for a kind with another number of axes."""
         sizes = self.sizes
         least, most = _RANKS.get(self.kind, (1, 8))
         if not least <= len(sizes) <= most:
@@ -149,17 +149,17 @@ class Constant(Layer):
         return y
 
     def _bounds(self, sizes: Shape) -> tuple[int, int]:
-        """The least and the largest number of a kind."""
+        """The smallest and largest number of a kind."""
         if self.kind == "arange":
             return 0, sizes[-1] - 1
         return int(self.kind == "ones"), int(self.kind != "zeros")
 
     def buffers(self, x: Tensor) -> dict[str, Shape]:
-        """All of it, where it is counted."""
+        """All of it, if it is counted."""
         return {"value": self.sizes} if self.buffer else {}
 
     def constants(self, y: Tensor) -> Shape | None:
-        """All of it, where it is not counted."""
+        """All of it, if it is not counted."""
         return None if self.buffer else y.shape
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
@@ -168,7 +168,7 @@ class Constant(Layer):
         return Code("Constant", (made,), given(persistent=(self.buffer, False)), call="{self}()")
 
     def _made(self, sizes: Shape, integer: bool) -> str:
-        """The expression that makes it: floating-point numbers unless it is read as whole ones."""
+        """The expression that makes it: floating-point numbers, unless it is read as whole numbers."""
         listed, dtype = ", ".join(map(str, sizes)), ", dtype=torch.long" if integer else ""
         number = repr if integer else lambda one: repr(float(one))
         if self.values is not None:

@@ -1,4 +1,4 @@
-"""What tensors hold: numbers, token ids, or what nothing has decided yet."""
+"""What tensors hold: numbers, token ids, or still undecided."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from archcalc.layers.tensor import Tensor
 
 
 def outside(index: Tensor, least: int, most: int) -> int | None:
-    """A number of `index` that is not from `least` to `most`; None where there is none, or its numbers are not known."""
+    """A number of `index` outside `least` to `most`; None if there is none, or the numbers are unknown."""
     if index.bounds is None:
         return None
     low, high = index.bounds
@@ -20,7 +20,7 @@ def towards(number: int) -> str:
 
 
 def positions_only(index: Tensor) -> None:
-    """An index holds whole numbers; an open one does from now on. Raises `ShapeError` for numbers."""
+    """Check that an index holds whole numbers; an undecided one does from now on. Raises `ShapeError` for numbers."""
     if index.integer is False:
         message = f"`index` {index} holds numbers, and an index has whole ones"
         help = "e.g. `constant 8 kind=arange`, NAME.indices of a `topk`, or `index 8` after the layer that computes it"
@@ -29,7 +29,7 @@ def positions_only(index: Tensor) -> None:
 
 
 def check_positions(index: Tensor, size: int, what: str, from_end: bool = True) -> None:
-    """Raises `ShapeError` where `index` is known to name more than the `size` positions of `what`."""
+    """Raises `ShapeError` if `index` is known to exceed the `size` positions of `what`."""
     if (number := outside(index, -size if from_end else 0, size - 1)) is not None:
         message = f"`index` {index} goes {towards(number)}, and {what} has {size} positions"
         help = f"its numbers may go from 0 to {size - 1}" + (f", or from -{size} to -1" if from_end else "")
@@ -37,7 +37,7 @@ def check_positions(index: Tensor, size: int, what: str, from_end: bool = True) 
 
 
 def numbers_only(op: str, tensors: tuple[Tensor, ...]) -> None:
-    """All operands hold numbers; an open one does from now on. Raises `ShapeError` for token ids."""
+    """Check that all operands hold numbers; an undecided one does from now on. Raises `ShapeError` for token ids."""
     for index, tensor in enumerate(tensors):
         if tensor.integer:
             raise ShapeError(

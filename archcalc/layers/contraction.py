@@ -1,4 +1,4 @@
-"""How torch.einsum reads two tensors: as stacks of matrices, copied where their axes do not lie so.
+"""How torch.einsum reads two tensors: as stacks of matrices, copied if their strides do not allow that.
 
 Source: einsum and sumproduct_pair in aten/src/ATen/native/Linear.cpp of PyTorch 2.13.
 """
@@ -16,7 +16,7 @@ class Contraction(NamedTuple):
     """What einsum reads and gives.
 
     Attributes:
-        read: of each operand the elements that are read from a new tensor; None for one read where it is.
+        read: for each operand, the elements read from a copy; None if it is read in place.
         result: how the result lies in memory.
     """
 

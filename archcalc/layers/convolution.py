@@ -16,7 +16,7 @@ from archcalc.layers.saved import NOTHING, Saved, Saving
 from archcalc.layers.tensor import Tensor
 from archcalc.quantity import ceil_div, plain, product
 
-# What a border of each mode holds.
+# The value of a border in each mode.
 _OUTSIDE = {
     "zeros": "x = 0 outside of the input",
     "reflect": "outside of the input x is mirrored        the element at the edge stands there once",
@@ -67,12 +67,12 @@ class Conv(Filtering, Correlation):
 
     @property
     def computes(self) -> str:
-        """With what stands in a border, where it has one."""
+        """Including the value of a border, if there is one."""
         padded = isinstance(self.padding, str) or any(self.padding)
         return super().computes + (f"\n{_OUTSIDE[self.padding_mode]}" if padded else "")
 
     def borders(self, x: Tensor) -> list[Border]:
-        """What is added before and after each spatial axis."""
+        """The sizes added before and after each spatial axis."""
         return same_borders(x.shape[1:], self.windows(x)) if isinstance(self.padding, str) else super().borders(x)
 
     def pads_zeros(self, x: Tensor) -> bool:
@@ -80,9 +80,9 @@ class Conv(Filtering, Correlation):
         return self.padding_mode == "zeros" and any(any(border) for border in self.borders(x))
 
     def _copied(self, x: Tensor) -> list[int] | None:
-        """The spatial sizes of the copy of the input that PyTorch makes to pad it; None where its kernel pads.
+        """The spatial sizes of the padded copy of the input that PyTorch makes; None if its kernel pads.
 
-        The kernel adds zeros alone, and as many before as after. With padding=same it adds what is even.
+        The kernel adds only zeros, equally on both sides. With padding=same it adds the even part.
         """
         uneven = [after - before for before, after in self.borders(x)]
         if self.padding_mode == "zeros" and not any(uneven):
@@ -110,7 +110,7 @@ class Conv(Filtering, Correlation):
         return f"nn.Conv{x.rank - 1}d"
 
     def _check_word(self, x: Tensor) -> None:
-        """Raises `ShapeError` for a word that PyTorch does not take here, with the number that was meant."""
+        """Raises `ShapeError` for a word that PyTorch does not take here, suggesting the number that was meant."""
         word = self.padding
         if not isinstance(word, str):
             return
@@ -140,7 +140,7 @@ class Conv(Filtering, Correlation):
             raise ShapeError("SHP109", "padding=same needs stride=1", "padding", changes=changes)
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
-        """The input or its padded copy, and filters that are given, for the gradients of either."""
+        """The input or its padded copy, and given filters, for each other's gradient."""
         if self.weight is not None and not any(how.needs):
             return NOTHING
         x, filters = inputs[0], self.kept_filters(how, *inputs)
@@ -152,7 +152,7 @@ class Conv(Filtering, Correlation):
         return self.with_weight(how, saved, self.filters(x))
 
     def passing(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, int]:
-        """Copies in the order of the kernels' own; a padded copy that is not kept, and the gradient of one."""
+        """Copies in the kernels' own order; a padded copy that is not kept, and its gradient."""
         x = inputs[0]
         copied = self._copied(x)
         if copied is None:

@@ -1,4 +1,4 @@
-"""What convolutions have in common: groups, windows, weights, and the sum over a window."""
+"""What convolutions share: groups, windows, weights, and the sum over a window."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 
 def sizes_text(sizes: tuple[int, ...]) -> str:
-    """`7×7` for (7, 7); a single size stands for itself on every axis."""
+    """`7×7` for (7, 7); a single size applies to every axis."""
     return "×".join(str(plain(size)) for size in sizes)
 
 
 def one_size(sizes: tuple[int, ...]) -> tuple[int, ...]:
-    """As a spec writes it: (7,) for (7, 7), which stands for every axis; (7, 1) as it is."""
+    """As written in a spec: (7,) for (7, 7), since one size applies to every axis; (7, 1) unchanged."""
     return tuple(plain(size) for size in (sizes[:1] if len(set(sizes)) == 1 else sizes))
 
 
@@ -71,19 +71,19 @@ class Convolution(Layer):
 
     @property
     def computes(self) -> str:
-        """For the spatial axes that it has, and the channels that an output sees."""
+        """For its spatial axes, and the channels an output sees."""
         return self.equation_over(
             self.spatial_axes, "the input channels k of c's group" if self.groups > 1 else "input channels k"
         )
 
     @staticmethod
     def equation_over(axes: int, channels: str) -> str:
-        """What is computed, over so many spatial axes; `channels` says which are summed over."""
+        """The equation over this many spatial axes; `channels` says which channels are summed over."""
         raise NotImplementedError
 
     @property
     def label(self) -> str:
-        """As people say it: `conv 64 7×7/2`, depthwise as `conv 64 3×3 groups=64`, along one axis `conv 64 kernel=3`."""
+        """In words: `conv 64 7×7/2`, depthwise `conv 64 3×3 groups=64`, along one axis `conv 64 kernel=3`."""
         stride = self.stride if len(set(self.stride)) > 1 else self.stride[:1]
         kernel = self.kernel if len(self.kernel) > 1 else self.kernel * self.spatial_axes
         flat = len(kernel) == 1
@@ -121,7 +121,7 @@ class Convolution(Layer):
         return channels // self.groups if self.groups != 1 else channels
 
     def filters(self, x: Tensor) -> Shape:
-        """The shape of the weights, as PyTorch keeps them."""
+        """The shape of the weights, as PyTorch stores them."""
         raise NotImplementedError(self.op)
 
     def params(self, x: Tensor) -> dict[str, Shape]:
@@ -142,17 +142,17 @@ class Convolution(Layer):
         return [(border, border) for border in self.per_axis("padding", x.rank - 1, x)]
 
     def windows(self, x: Tensor) -> list[tuple[int, int]]:
-        """How far a window reaches along each spatial axis, dilation·(kernel - 1) + 1, and the step between two."""
+        """The extent of a window along each spatial axis, dilation·(kernel - 1) + 1, and the step between windows."""
         n = x.rank - 1
         kernel, dilation = self.per_axis("kernel", n, x), self.per_axis("dilation", n, x)
         return [(d * (k - 1) + 1, s) for k, d, s in zip(kernel, dilation, self.per_axis("stride", n, x))]
 
     def field(self, y: Tensor, x: Tensor) -> list[Field] | None:
-        """A window sees what it reaches over."""
+        """A window sees everything it covers."""
         return [windows(size, step, -before) for (size, step), (before, _) in zip(self.windows(x), self.borders(x))]
 
     def reach(self, axis: int, x: Tensor) -> tuple[int, int] | None:
-        """A window that moves step by step and starts before its place by the border that is added there."""
+        """A window that moves by single steps and starts before its place by the border added there."""
         if axis == 0:  # all channels are read
             return None
         (window, step), (before, _) = self.windows(x)[axis - 1], self.borders(x)[axis - 1]
@@ -173,7 +173,7 @@ class Convolution(Layer):
     def convolving(
         self, how: Saving, before: tuple[int, ...], padding: tuple[int, ...], y: Tensor, x: Tensor, *others: Tensor
     ) -> Convolving:
-        """What PyTorch's kernels see of an input of the spatial sizes `before`, which they pad themselves."""
+        """The convolution as PyTorch's kernels see it, on an input of spatial sizes `before`, which they pad."""
         from archcalc.layers.kernels.onednn import Convolving  # only memory asks
 
         kernel, stride, dilation = (self.per_axis(name, x.rank - 1, x) for name in ("kernel", "stride", "dilation"))
@@ -185,7 +185,7 @@ class Convolution(Layer):
 
 
 class Correlation(Convolution):
-    """A weighted sum of a window of the input for each element of the output."""
+    """A weighted sum over a window of the input for each element of the output."""
 
     def padded(self, x: Tensor) -> list[int]:
         """The spatial sizes with their borders."""
@@ -228,5 +228,5 @@ class Correlation(Convolution):
         return (self.channels, self.group_channels(x.shape[0]), *self.per_axis("kernel", x.rank - 1, x))
 
     def macs(self, y: Tensor, *inputs: Tensor) -> int:
-        """Every output element is a product sum over its window."""
+        """Every output element is a dot product over its window."""
         return y.elements * product(self.filters(inputs[0])[1:])

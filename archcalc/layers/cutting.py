@@ -94,7 +94,7 @@ class Slice(Rearranging):
     step: int = arg(Whole, "from one position to the next", default=1, min=1)
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """Raises `ShapeError` when nothing would be left."""
+        """Raises `ShapeError` if nothing would be left."""
         axis = self.axis_index("axis", x)
         size = x.shape[axis]
         start = self.begin(x)
@@ -115,12 +115,12 @@ class Slice(Rearranging):
         return max(0, self.start + size if self.start < 0 else self.start)
 
     def reach(self, axis: int, x: Tensor) -> tuple[int, int] | None:
-        """The element as many places later as are cut off before."""
+        """The element shifted by the number of places cut off before it."""
         cuts = axis == self.axis_index("axis", x) and self.start >= 0 and self.step == 1
         return (-self.start, self.start) if cuts else None
 
     def field(self, y: Tensor, x: Tensor) -> list[Field] | None:
-        """Each its own place, behind what is cut off before."""
+        """Each its own place, after the positions cut off before it."""
         return [
             windows(1, plain(self.step), self.begin(x)) if axis == self.axis_index("axis", x) else ITSELF
             for axis in x.positions
@@ -142,7 +142,7 @@ class Slice(Rearranging):
         return expression("{0}[" + before + ", {start}:{end}]", start=int(self.start), end=int(self.end))
 
 
-# So many equal parts at most: each is an output.
+# The maximum number of equal parts: each is an output.
 _MOST = 1000
 
 
@@ -166,7 +166,7 @@ class Split(FeatureAxis, Rearranging):
     axis: int | None = arg(Whole, "axis; default: channels or features", default=None, min=-8, aliases=("dim",))
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """Raises `ShapeError` when the parts are not those of the axis."""
+        """Raises `ShapeError` if the parts do not add up to the axis."""
         axis = self.along(x)
         parts = {
             str(index): moved(x, (*x.shape[:axis], size, *x.shape[axis + 1 :]))

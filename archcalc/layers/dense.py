@@ -30,9 +30,9 @@ from archcalc.terms import called, repeated, work
 class Linear(Reparametrized):
     """y = x Wᵀ + b over the last axis. [*, in] -> [*, features].
 
-    bias=qv is for features that are queries, keys and values in three equal parts, of which these have a bias.
-    transposed=true has its weight as [in, features]: so a decoder can be tied to its encoder, `tie=encoder`, with a bias of
-    its own. Source: torch.nn.Linear.
+    bias=qv is for features that are queries, keys and values in three equal parts: only the named parts have a bias.
+    transposed=true stores its weight as [in, features], so that a decoder can be tied to its encoder (`tie=encoder`)
+    with a bias of its own. Source: torch.nn.Linear.
     """
 
     span = ANY
@@ -57,12 +57,12 @@ class Linear(Reparametrized):
 
     @property
     def is_altered(self) -> bool:
-        """With a bias in part or its weight the other way, too."""
+        """Also with a partial bias or a transposed weight."""
         return super().is_altered or isinstance(self.bias, str) or self.transposed
 
     @property
     def computes(self) -> str:
-        """Behind what its weight is computed by."""
+        """After the equation of its weight."""
         return "y = x W + b" if self.transposed else self.computed_by(self.notation, "W")
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
@@ -84,7 +84,7 @@ class Linear(Reparametrized):
         return Tensor((*x.shape[:-1], self.features))
 
     def bridges(self, x: Tensor, wanted: str) -> list[Change]:
-        """What reads an image mostly reads all of it."""
+        """A linear layer on an image usually reads all of it."""
         return [Change(before="flatten", reads=Tensor((x.elements,)), gives=f"to use all {x.numel:,} elements")]
 
     def params(self, x: Tensor) -> dict[str, Shape]:
@@ -119,7 +119,7 @@ class Linear(Reparametrized):
         return work(y.elements, "output element", ("bias", 1)) if self.bias else 0
 
     def copied(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, ...]:
-        """The vectors, where they cannot be rows of one matrix."""
+        """The vectors, if they cannot be viewed as rows of one matrix."""
         return () if are_rows(how.strides[0]) else (0,)
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
@@ -136,7 +136,7 @@ class Linear(Reparametrized):
         return True
 
     def passing(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, int]:
-        """The room of products of 16-bit numbers."""
+        """The workspace of 16-bit products."""
         from archcalc.layers.kernels.narrow import mapping, mapping_back  # only memory asks
 
         x, outputs = inputs[0], int(y.shape[-1])
@@ -182,7 +182,7 @@ class Embedding(Layer):
     }
 
     def accept(self, x: Tensor) -> None:
-        """The input must be token ids: an input of the model that nothing used as numbers."""
+        """The input must be token ids: a model input that no layer has used as numbers."""
         super().accept(x)
         if x.integer is False:
             raise ShapeError(
@@ -201,7 +201,7 @@ class Embedding(Layer):
         return inputs[0].rank + 1
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """One vector for each id. Raises `ShapeError` for a padding that is no token."""
+        """One vector for each id. Raises `ShapeError` for a padding index outside the table."""
         if self.padding_idx is not None and not -self.vocab <= self.padding_idx < self.vocab:
             raise ShapeError(
                 "SHP108",
@@ -290,7 +290,7 @@ class LayerScale(FeatureAxis):
     )
 
     def passing(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, int]:
-        """Backward, the factors' gradient before it is added up."""
+        """Backward, the factors' gradient before it is summed."""
         return 0, y.numel * how.batch * how.width * how.learns
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:

@@ -99,7 +99,7 @@ class Einsum(Layer):
         return sizes
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """Raises `ShapeError` when the equation does not fit its operands."""
+        """Raises `ShapeError` if the equation does not fit its operands."""
         tensors = (x, *others)
         numbers_only(self.op, tensors)
         sizes = self._sizes(tensors)
@@ -109,8 +109,8 @@ class Einsum(Layer):
     def _summed(self, sizes: dict[str, int]) -> tuple[str, str]:
         """Letters summed over in both operands at once, and those of the product before the sum.
 
-        As in PyTorch, an axis that only one operand has is summed away before the product, and one of
-        size 1 is none to sum over.
+        As in PyTorch, an axis that only one operand has is summed away before the product, and an axis of size 1 is
+        not summed over.
         """
         terms, right = self.terms()
         if len(terms) == 1:
@@ -120,7 +120,7 @@ class Einsum(Layer):
         return shared, right + shared
 
     def macs(self, y: Tensor, *inputs: Tensor) -> int:
-        """A matrix product where an axis is summed over both operands; without one, none."""
+        """A matrix product if an axis of both operands is summed over; otherwise none."""
         sizes = self._sizes(inputs)
         shared, letters = self._summed(sizes)
         return product(sizes[letter] for letter in letters) if shared else 0
@@ -143,7 +143,8 @@ class Einsum(Layer):
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """Each of two operands for the other's gradient; a sum over one operand keeps nothing.
 
-        An operand of which an axis is summed away first is kept as that sum, and one whose axes are no matrices as a copy.
+        An operand with an axis that is summed away first is kept as that sum, and one that cannot be viewed as
+        matrices as a copy.
         """
         if len(inputs) == 1:
             return Saved()
@@ -156,12 +157,12 @@ class Einsum(Layer):
         return Saved(tuple(kept), extra=extra)
 
     def shares(self, how: Saving, y: Tensor, *inputs: Tensor) -> bool:
-        """Where axes change their places alone."""
+        """If axes only change places."""
         terms, right = self.terms()
         return len(inputs) == 1 and len(right) == len(terms[0])
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
-        """As its product gives it, in the order of the result's letters."""
+        """As returned by its product, in the order of the result's letters."""
         return self._contracted(how).result
 
     def _contracted(self, how: Saving) -> Contraction:

@@ -1,4 +1,4 @@
-"""Plain functions of each element: any shape, nothing learned. One operation an element, as PyTorch has one kernel."""
+"""Elementwise functions: any shape, no parameters. One operation per element, since PyTorch has one kernel for each."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from archcalc.terms import work
 
 
 class Function(Activation):
-    """A function of the name that PyTorch's has; `call` is how it is called, `word` what it does."""
+    """A function with the same name as in PyTorch; `call` is its call, `word` what it does."""
 
     one_pass = True
     bare = True
@@ -24,7 +24,7 @@ class Function(Activation):
     word: ClassVar[str]
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
-        """One an element."""
+        """One per element."""
         return work(y.elements, "element", (self.word, 1))
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:

@@ -1,4 +1,4 @@
-"""The two ends of `each`: entries become samples, and samples entries again. No layers of the language."""
+"""The two ends of `each`: entries become samples, and samples entries again. Not layers of the language."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Entries(End):
     bare = True
 
     def cut(self, x: Tensor) -> Tensor:
-        """An entry. Raises `ShapeError` for what has none."""
+        """One entry. Raises `ShapeError` for a tensor without entries."""
         if x.rank < 2:
             help = "an entry needs an axis of its own, as in [steps, features]"
             message = f"`{self.loop}` goes through the first of several axes, but its input is {x}"
@@ -50,7 +50,7 @@ class Entries(End):
         return moved(x, x.shape[1:])
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """Raises `ShapeError` for what has no entries."""
+        """Raises `ShapeError` for a tensor without entries."""
         y = self.cut(x)
         if not any(one.batched for one in (x, *others)):  # beside a tensor of each sample, one of parameters is for all
             help = "go through something that depends on the input, or write the layers without `each`"
@@ -105,7 +105,7 @@ class Stacked(End):
     count: int
 
     def stacked(self, x: Tensor) -> Tensor:
-        """So many of `x`."""
+        """`x`, this many times."""
         return moved(x, (self.count, *x.shape))
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:

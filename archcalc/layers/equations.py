@@ -1,8 +1,8 @@
-"""Equations of recurrences: the biases that there are, where they start, and how layers and directions are joined."""
+"""Equations of recurrences: their biases, where they start, and how layers and directions are joined."""
 
 from __future__ import annotations
 
-# Stands between an equation and what is said about it.
+# Separates an equation from a remark about it.
 _GAP = " " * 8
 
 

@@ -1,4 +1,4 @@
-"""The error of a layer that cannot take what it is given."""
+"""The error for a layer that cannot take its input or arguments."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class ShapeError(Exception):
         message: the fact, with its numbers.
         argument: the key to blame, None for the layer itself.
         operand: the operand to blame, by position.
-        help: what to do; what else there is to do beside the changes.
-        changes: what may have been meant; where they are `told`, the help says them.
-        notes: what else to know, each with its place.
+        help: what to do, apart from the changes.
+        changes: what may have been meant; they are shown in the help if `told`.
+        notes: further facts, each with its place.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What is true of a layer as a function: the rules prove with it, and ask nobody by name."""
+"""Facts about a layer as a function, which rules use in proofs instead of asking for layers by name."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ ANY = (float("-inf"), float("inf"))
 
 
 class LayerFacts:
-    """Facts of a layer class; the default is the one that proves nothing."""
+    """Facts of a layer class; the defaults prove nothing."""
 
     # True: it moves or holds numbers; any other layer says with `macs` or `other_flops` what it computes.
     computes_nothing: ClassVar[bool] = False
@@ -18,19 +18,19 @@ class LayerFacts:
     elementwise: ClassVar[bool] = False
     # True: an output position may depend on positions of its own sequence that come after it.
     sees_ahead: ClassVar[bool] = False
-    # True: the output holds the numbers of the input, each once, in other places or another shape.
+    # True: the output holds each number of the input once, in other places or another shape.
     reorders: ClassVar[bool] = False
-    # True: every number of the output is one of the input; some may be missing, or there several times.
+    # True: every number of the output is one of the input; some may be missing or repeated.
     selects: ClassVar[bool] = False
-    # True: where its first input holds no negative number, neither does its output; `span` says more.
+    # True: if its first input has no negative number, neither does its output; `span` says more.
     nonnegative: ClassVar[bool] = False
-    # The least and the largest number of the output, whatever goes in and whatever is learned; None where that is not known.
+    # The smallest and largest number of the output for any input and any weights; None if unknown.
     span: tuple[float, float] | None = None
-    # True: its output has the same shape in whatever order it reads its operands.
+    # True: its output has the same shape for any order of its operands.
     any_order: ClassVar[bool] = False
-    # True: it makes more positions than there were.
+    # True: its output has more positions than its input.
     enlarges: ClassVar[bool] = False
-    # True: its arguments set the sizes of its output, so that an axis of size 1 is meant.
+    # True: its arguments set the sizes of its output, so an axis of size 1 is intended.
     sets_sizes: ClassVar[bool] = False
     # True: a gradient can pass it without being multiplied by its weights.
     has_shortcut: ClassVar[bool] = False
@@ -42,19 +42,19 @@ class LayerFacts:
 
     @property
     def bound_keys(self) -> tuple[str, ...]:
-        """Keys that say how large a tensor is that another layer gives: they cannot change alone."""
+        """Keys that state the size of another layer's output: they cannot be changed alone."""
         return ()
 
     def averaged(self, x: Tensor) -> int | None:
-        """How many elements of one sample share a mean or a deviation; None for a layer that takes none."""
+        """How many elements of one sample share a mean or a deviation; None for a layer without statistics."""
         return None
 
     def normalises_channels(self, y: Tensor) -> bool:
-        """Whether it takes off each channel's own mean and scale."""
+        """Whether it removes each channel's own mean and scale."""
         return False
 
     def letters(self, *inputs: Tensor) -> tuple[list[str], str] | None:
-        """Of a sum of products a letter for each axis of its operands and of its result; those not in it are summed over."""
+        """For a sum of products, a letter for each axis of its operands and of its result; others are summed over."""
         return None
 
     def goes(self, axis: int, x: Tensor, y: Tensor) -> int | None:

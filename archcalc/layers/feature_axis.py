@@ -1,4 +1,4 @@
-"""Layers that work along the channels or features unless an axis is given, and so have to know which axis that is."""
+"""Layers that work along the channels or features unless an axis is given, and so need to know that axis."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class FeatureAxis(Layer):
     one_pass = True
     layout = ASKS
     axis: int | None
-    # What it does to the axis, as in: axis=0 joins channels.
+    # What it does to the axis, as in "axis=0 joins channels".
     does: ClassVar[str]
 
     def along(self, x: Tensor) -> int:
@@ -24,13 +24,13 @@ class FeatureAxis(Layer):
         return x.feature_axis if self.axis is None else self.axis_index("axis", x)
 
     def outcome(self, axis: int, *inputs: Tensor) -> str:
-        """What comes out along that axis, in words. Raises `ShapeError`."""
+        """The result along that axis, in words. Raises `ShapeError`."""
         return f"{self.infer(*inputs)}"
 
     def readings(self, *inputs: Tensor) -> tuple[dict[str, str], dict[str, str]]:
-        """What each layout of the inputs would give, in words, and why the others do not fit.
+        """The result for each layout of the inputs, in words, and why other layouts do not fit.
 
-        Raises the `ShapeError` of the inputs where none fits.
+        Raises the `ShapeError` of the inputs if none fits.
         """
         x = max(inputs, key=lambda one: one.rank)
         fit: dict[str, str] = {}
@@ -66,5 +66,5 @@ class Normalizing(FeatureAxis):
         return (self.along(x),)
 
     def blind_to_order(self, y: Tensor, *inputs: Tensor) -> bool:
-        """Where it works along the features."""
+        """If it works along the features."""
         return self.along(inputs[0]) == inputs[0].rank - 1

@@ -1,4 +1,4 @@
-"""What an output sees of an input along one axis: the receptive field.
+"""What an output sees of an input along one axis: its receptive field.
 
 Output `o` reads the inputs from `first(o)` to `last(o)`. Both repeat: `outputs` further on the same is read
 `inputs` further on. A window of 3 with stride 2 and a border of 1 is `Field(1, 2, (-1,), (1,))`; twice the size by
@@ -20,7 +20,7 @@ from archcalc.records import NamedTuple
 if TYPE_CHECKING:
     from fractions import Fraction
 
-# More positions than this are not gone through one by one.
+# Above this, positions are not visited one by one.
 _MOST = 4096
 
 
@@ -28,7 +28,7 @@ class Field(NamedTuple):
     """What the outputs along one axis see.
 
     Attributes:
-        outputs, inputs: after so many outputs the pattern is repeated, so many inputs further on.
+        outputs, inputs: the pattern repeats after this many outputs, shifted by this many inputs.
         first, last: what each of these outputs reads; None for one that reads nothing.
     """
 
@@ -39,7 +39,7 @@ class Field(NamedTuple):
 
     @property
     def sizes(self) -> list[int]:
-        """How many inputs the outputs span, those that see any."""
+        """How many inputs each output spans, for those that see any."""
         return [b - a + 1 for a, b in zip(self.first, self.last) if a is not None and b is not None]
 
     @property
@@ -69,7 +69,7 @@ class Field(NamedTuple):
         return next((one for one in self.first if one is not None), 0)
 
     def keeps_step(self, other: Field) -> bool:
-        """Whether both have outputs equally far apart."""
+        """Whether both have the same step between outputs."""
         return self.inputs * other.outputs == other.inputs * self.outputs
 
     def at(self, output: int) -> tuple[int, int] | None:
@@ -79,7 +79,7 @@ class Field(NamedTuple):
         return None if first is None or last is None else (first + turn * self.inputs, last + turn * self.inputs)
 
     def after(self, before: Field) -> Field | None:
-        """What is seen of the input through both, this one after `before`; None for patterns without a short period."""
+        """The field of both in sequence, this one after `before`; None for patterns without a short period."""
         turns = before.outputs // math.gcd(before.outputs, self.inputs)
         outputs = self.outputs * turns
         if outputs > _MOST:
@@ -93,7 +93,7 @@ class Field(NamedTuple):
         return made(outputs, inputs, seen)
 
     def beside(self, other: Field) -> Field | None:
-        """What is seen where both come together; None where their outputs lie differently far apart."""
+        """The field where both are combined; None if their outputs have different steps."""
         if not self.keeps_step(other):
             return None
         outputs = math.lcm(self.outputs, other.outputs)
@@ -153,7 +153,7 @@ def whole(size: int) -> Field:
 
 
 def copied(once: Field, twice: Field, copies: int) -> Field | None:
-    """After all copies, from the field after one and after two. None where no rule follows from these."""
+    """The field after all copies, from those after one and two. None if these imply no rule."""
     if once.outputs == twice.outputs == 1:
         return _grown(once, twice, copies)
     if not once.keeps_step(twice) or None in once.first or None in twice.first:
@@ -184,7 +184,7 @@ def _grown(once: Field, twice: Field, copies: int) -> Field | None:
     if once.is_constant:
         return once
     stride = twice.inputs // once.inputs
-    copies = min(copies, 64) if stride > 1 else copies  # by then it is more than any input has
+    copies = min(copies, 64) if stride > 1 else copies  # by then it exceeds any input
     times = copies - 1 if stride == 1 else (stride ** (copies - 1) - 1) // (stride - 1)
     begin, end = (a + (b - a) * times for a, b in zip(one, two))
     return Field(1, once.inputs * stride ** (copies - 1), (begin,), (end,))

@@ -1,4 +1,4 @@
-"""Filters of convolutions that other layers make: fixed ones, learned ones that are computed, and one for each sample."""
+"""Convolution filters made by other layers: fixed, computed from parameters, or one for each sample."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from archcalc.quantity import plain, product
 
 
 class Filtering(Reparametrized, Convolution):
-    """A convolution that learns its filters, or reads them: `weight` is what a layer gives, for all samples or for each."""
+    """A convolution that learns its filters, or reads them from the layer `weight`: shared, or one per sample."""
 
     keys_last = True
     broadcasts = True
@@ -38,7 +38,7 @@ class Filtering(Reparametrized, Convolution):
 
     @property
     def computes(self) -> str:
-        """Where filters are read they are no parameters, and there is no bias."""
+        """Filters that are read are not parameters, and have no bias."""
         equation = self.computed_by(super().computes, "h")
         if self.weight is None:
             return equation
@@ -46,7 +46,7 @@ class Filtering(Reparametrized, Convolution):
         return equation.replace("b[c] + ", "") + f"\nh: what `weight` gives{same}"
 
     def check_filters(self, x: Tensor) -> None:
-        """Raises `ShapeError` unless the filters that are given are those of the layer's sizes."""
+        """Raises `ShapeError` unless the given filters have the layer's sizes."""
         wanted = self.filters(x)
         self.check_reparam(wanted)
         if self.weight is None:
@@ -74,7 +74,7 @@ class Filtering(Reparametrized, Convolution):
             )
 
     def _of_filters(self, x: Tensor, wanted: Shape) -> list[Change]:
-        """What fits filters that are given: other groups, or another kernel."""
+        """Changes that fit given filters: other groups, or another kernel."""
         assert self.weight is not None
         given = self.weight.shape
         if len(given) != len(wanted):
@@ -113,16 +113,16 @@ class Filtering(Reparametrized, Convolution):
 
     @property
     def bound_keys(self) -> tuple[str, ...]:
-        """Those of the filters, where another layer gives them."""
+        """Those of the filters, if another layer makes them."""
         return () if self.weight is None else ("channels", "kernel", "groups")
 
     @property
     def each_sample(self) -> bool:
-        """Whether each sample has filters of its own; then all are convolved at once, as groups of one image."""
+        """Whether each sample has its own filters; then all are convolved at once, as groups of one image."""
         return self.weight is not None and self.weight.batched
 
     def params(self, x: Tensor) -> dict[str, Shape]:
-        """None where filters are given."""
+        """None if filters are given."""
         return self.learned(super().params(x)) if self.weight is None else {}
 
     # The axis of the weight that outputs lie along, which spectralnorm turns to the front.
@@ -147,7 +147,7 @@ class Filtering(Reparametrized, Convolution):
         return contiguous((how.batch, *y.shape)) if self.each_sample else super().strides(how, y, *inputs)
 
     def copied(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, ...]:
-        """What cannot be seen as groups of one image, or as filters of these, as it lies."""
+        """Inputs whose strides do not let them be viewed as groups of one image, or as their filters."""
         x = inputs[0]
         if not self.each_sample:
             return ()
@@ -164,7 +164,7 @@ class Filtering(Reparametrized, Convolution):
         return self.weight is not None and self.weight.shape[0] != self.filters(x)[0]
 
     def kept_images(self, how: Saving, *inputs: Tensor, filters: Saved) -> Saved:
-        """The input, for the gradient of the filters, beside what is kept of these."""
+        """The input, for the gradient of the filters, in addition to what is kept of the filters."""
         x = inputs[0]
         if self.each_sample and not x.batched and not self._is_flat(how, 0, x):  # repeated for each
             return Saved(filters.inputs, extra={"images": how.batch * plain(x.elements) * how.width, **filters.extra})

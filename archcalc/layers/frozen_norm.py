@@ -1,4 +1,4 @@
-"""Normalisation by stored numbers, none of which is trained."""
+"""Normalisation by stored numbers that are not trained."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from archcalc.terms import work
 class FrozenBatchNorm(Layer):
     """Normalises each channel by a stored mean and variance, then scales and shifts it by stored numbers.
 
-    [C, *S] -> the same shape. As detectors have it, which train on few images at a time; `batchnorm frozen=true`
-    takes statistics of the batch all the same. Source: torchvision.ops.FrozenBatchNorm2d.
+    [C, *S] -> the same shape. Used by detectors, which train on few images at a time; `batchnorm frozen=true` still
+    uses statistics of the batch. Source: torchvision.ops.FrozenBatchNorm2d.
     """
 
     one_pass = True
@@ -37,7 +37,7 @@ class FrozenBatchNorm(Layer):
         return dict.fromkeys(("weight", "bias", "running_mean", "running_var"), (x.shape[0],))
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
-        """One product and one sum an element: what is stored folds into a factor and a number to add."""
+        """One product and one sum per element: the stored numbers fold into a factor and an addend."""
         return work(y.elements, "element", ("product", 1), ("addition", 1))
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:

@@ -1,4 +1,4 @@
-"""The gated linear unit: one half of the features lets the other through."""
+"""The gated linear unit: one half of the features gates the other."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class GLU(FeatureAxis):
     )
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """Raises `ShapeError` for an axis the input does not have, or that has no halves."""
+        """Raises `ShapeError` for an axis the input does not have, or of odd size."""
         axis = self.along(x)
         if x.shape[axis] % 2:
             raise ShapeError(
@@ -51,7 +51,7 @@ class GLU(FeatureAxis):
         return Tensor((*x.shape[:axis], x.shape[axis] // 2, *x.shape[axis + 1 :]))
 
     def blind_to_order(self, y: Tensor, *inputs: Tensor) -> bool:
-        """Where it works along the features."""
+        """If it works along the features."""
         return self.along(inputs[0]) == inputs[0].rank - 1
 
     def field(self, y: Tensor, x: Tensor) -> list[Field] | None:

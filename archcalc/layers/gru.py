@@ -36,13 +36,13 @@ class GRU(Recurrent):
     )
 
     def element_bytes(self, how: Saving) -> int:
-        """Those of the state, to which the CPU adds step by step what it computes in the type of autocast."""
+        """Those of the state, to which the CPU adds, step by step, what it computes in autocast's type."""
         return how.width if how.gpu or not how.casts else how.given[0 if self.state is None else 1]
 
     def _kept_by_steps(self, how: Saving, x: Tensor) -> int:
         """Three products, two gates and the candidate, and for the gradients of the weights the state.
 
-        Where the state has another type than the products, so has the difference between it and the candidate.
+        If the state's type differs from the products', so does that of the difference between state and candidate.
         """
         each = (5 + how.learns) * how.width + self.element_bytes(how)
         return each * plain(x.shape[0]) * how.batch * plain(self.hidden) * self.layers * self.directions

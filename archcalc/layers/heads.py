@@ -1,4 +1,4 @@
-"""What attention with its projections is: heads, and where queries, keys and values come from."""
+"""The structure of attention with projections: heads, and where queries, keys and values come from."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from archcalc.layers.scores import Scored
 from archcalc.layers.tensor import Tensor
 from archcalc.terms import called
 
-# The arguments that say where keys and values come from, the first of both.
+# The arguments that say where keys and values come from; the first is for both.
 SOURCES = ("kv", "k", "v")
 # Axes of a table of scores: heads, queries, keys.
 _TABLE = 3
@@ -17,7 +17,7 @@ class Heads(Scored):
     """The sizes of `Attention`, as its formulas and its kernels read them.
 
     Attributes:
-        head: features of a head; inner: of all heads, once the width is known; the rest as the layer's arguments.
+        head: features of a head; inner: of all heads, once the width is known; the rest are the layer's arguments.
     """
 
     lets_go_early = True
@@ -40,12 +40,12 @@ class Heads(Scored):
     zero_attn: bool
 
     def blind_to_order(self, y: Tensor, *inputs: Tensor) -> bool:
-        """Without a mask or positions of its own."""
+        """If it has no mask and no positions of its own."""
         return self.rope is None and not (self.causal or self.is_masked)
 
     @property
     def computes(self) -> str:
-        """The notation with what is done to queries, keys and scores where that is asked for."""
+        """The notation, with any options for queries, keys and scores."""
         read, _, back = self.notation.split("\n")
         for letter in "qkvo":
             if not self.biased(letter):
@@ -85,28 +85,28 @@ class Heads(Scored):
         return letter in self.bias if isinstance(self.bias, str) else self.bias
 
     def keys_and_values(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """What keys and values are made of."""
+        """The sources of keys and values."""
         both = x if self.kv is None else self.kv
         return both if self.k is None else self.k, both if self.v is None else self.v
 
     @property
     def normed(self) -> tuple[int, int]:
-        """Features of one norm of queries and of one of keys, where `qknorm` is given."""
+        """Features of a query norm and of a key norm, if `qknorm` is given."""
         return (self.inner, self.kv_inner) if self.qknorm == "width" else (self.head, self.head)
 
     @property
     def has_each(self) -> bool:
-        """Whether each of the axes before, as windows, has a table of its own."""
+        """Whether each index of the axes before, e.g. each window, has a table of its own."""
         return self.relbias is not None and self.relbias.rank > _TABLE
 
     @property
     def more(self) -> int:
-        """Keys and values beside those of the positions."""
+        """Keys and values in addition to those of the positions."""
         return int(self.bias_kv) + int(self.zero_attn)
 
     @property
     def places(self) -> tuple[int, int]:
-        """At which place among the inputs the sources of keys and of values stand."""
+        """The indices of the sources of keys and of values among the inputs."""
         if self.k is self.v is not None:  # read as one
             return self.at("k"), self.at("k")
         keys, values = (
@@ -126,5 +126,5 @@ class Heads(Scored):
 
     @property
     def turned(self) -> int:
-        """Elements of a head that rotate with its position, where `rope` is given."""
+        """Elements of a head that rotate with its position, if `rope` is given."""
         return self.head if self.rope_dim is None else self.rope_dim

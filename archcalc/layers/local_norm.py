@@ -1,4 +1,4 @@
-"""Normalisation by the channels around."""
+"""Normalisation by neighbouring channels."""
 
 from __future__ import annotations
 
@@ -60,6 +60,6 @@ class LocalResponseNorm(Layer):
         """The same in PyTorch."""
         plain = given(alpha=(self.alpha, 1e-4), beta=(self.beta, 0.75), k=(self.k, 1.0))
         code = module("nn.LocalResponseNorm", self.size, **plain)
-        if x.rank == 4:  # PyTorch looks at height and width as one axis
+        if x.rank == 4:  # PyTorch treats height and width as one axis
             code.call = "{self}({0}.contiguous())"
         return code

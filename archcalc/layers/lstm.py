@@ -1,4 +1,4 @@
-"""The recurrent layer with a cell state, which PyTorch runs by kernels of its own."""
+"""The recurrent layer with a cell state, which PyTorch runs with special kernels."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 class LSTM(Recurrent):
     """Three gates, a candidate and a cell state. [steps, in] -> [steps, directions·hidden]; also output `c`.
 
-    With `proj` a linear map without bias makes the hidden state smaller, which is then what steps read and what
-    comes out: [steps, directions·proj]. Source: torch.nn.LSTM; Sak et al. 2014, arXiv:1402.1128.
+    With `proj`, a linear map without bias makes the hidden state smaller; steps read and return the projected state:
+    [steps, directions·proj]. Source: torch.nn.LSTM; Sak et al. 2014, arXiv:1402.1128.
     """
 
     has_shortcut = True
@@ -49,22 +49,22 @@ class LSTM(Recurrent):
 
     @property
     def computes(self) -> str:
-        """With the projection, where there is one."""
+        """With the projection, if there is one."""
         told = super().computes
         return told if self.proj is None else told.replace("h(t) = o ⊙ tanh(c(t))", "h(t) = P (o ⊙ tanh(c(t)))")
 
     @property
     def width(self) -> int:
-        """What the projection gives, where there is one."""
+        """The projected size, if there is a projection."""
         return self.hidden if self.proj is None else self.proj
 
     @property
     def learns_in_turn(self) -> bool:  # type: ignore[override]
-        """Where no kernel of its own does all steps."""
+        """If no single kernel runs all steps."""
         return self.proj is not None
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """Raises `ShapeError` for a projection that makes nothing smaller, which PyTorch refuses."""
+        """Raises `ShapeError` for a projection that is not smaller than the hidden state, which PyTorch refuses."""
         if self.proj is not None and self.proj >= self.hidden:
             raise ShapeError(
                 "SHP101",
@@ -75,7 +75,7 @@ class LSTM(Recurrent):
         return super().infer(x, *others)
 
     def params(self, x: Tensor) -> dict[str, Shape]:
-        """With a projection its weight beside those of each layer and direction."""
+        """With a projection, also its weight for each layer and direction."""
         shapes = super().params(x)
         if self.proj is None:
             return shapes
@@ -95,7 +95,7 @@ class LSTM(Recurrent):
         return times(steps, directions=self.directions) * self.hidden * self.proj
 
     def macs(self, y: Tensor, *inputs: Tensor) -> int:
-        """And in each step the projection."""
+        """Including the projection in each step."""
         total = super().macs(y, *inputs)
         if self.proj is None:
             return total

@@ -1,4 +1,4 @@
-"""The part of every layer that is about memory: how its output lies there, what it reads from a copy and keeps."""
+"""The memory part of every layer: the strides of its output, what it reads from a copy, and what it keeps."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ LOW, WIDE, JOINED = "low", "wide", "joined"
 
 
 class LayerMemory(LayerFacts):
-    """What a layer says of memory; tensors are of one sample, `Saving.batch` says of how many."""
+    """What a layer says about memory; tensors are of one sample, `Saving.batch` is the number of samples."""
 
     # True: the output is another view of the input's memory.
     view: ClassVar[bool] = False
     # True: the gradient of the output is that of each input, and takes no memory of its own.
     hands_on: ClassVar[bool] = False
-    # True: autograd keeps nothing of it, as of sums and views; any other layer says with `saved` what.
+    # True: autograd keeps nothing of it, e.g. of sums and views; any other layer says in `saved` what it keeps.
     keeps_nothing: ClassVar[bool] = False
     # What torch.autocast makes of it: LOW computes in 16 bits, WIDE in fp32 where it is a GPU's kernel, and JOINED is at least
     # as wide as its parameters; all others compute in the widest of the types that they read.
@@ -34,7 +34,7 @@ class LayerMemory(LayerFacts):
         return how.width
 
     def readers(self, place: int, y: Tensor, *inputs: Tensor) -> int:
-        """How many products read the input `place`, each of which autocast gives a copy of its own."""
+        """How many products read the input `place`; autocast gives each its own copy."""
         return 1
 
     def reads_back(self, name: str) -> bool:
@@ -42,19 +42,19 @@ class LayerMemory(LayerFacts):
         return False
 
     def sums_samples(self) -> bool:
-        """Whether the gradient of an input that is the same for every sample is computed for each, then added up."""
+        """Whether the gradient of an input that is the same for every sample is computed per sample, then summed."""
         return not self.hands_on
 
     def shares(self, how: Saving, y: Tensor, *inputs: Tensor) -> bool:
-        """Whether the output is memory of the first input when it runs; a view always is."""
+        """Whether the output shares the first input's memory when it runs; a view always does."""
         return self.view
 
     def stored(self, how: Saving, y: Tensor, *inputs: Tensor) -> int:
-        """Elements of the new memory that the output lies in."""
+        """Elements of the new memory that holds the output."""
         return how.batch * y.numel
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
-        """How the output lies in memory; by default as its input element by element, else in the order of its axes."""
+        """How the output lies in memory; by default like the input if elementwise, else in the order of its axes."""
         return iterated(how.strides[0]) if self.elementwise else contiguous((how.batch, *y.shape))
 
     def further_strides(self, name: str, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
@@ -62,11 +62,11 @@ class LayerMemory(LayerFacts):
         return contiguous((how.batch, *(y.outputs or {})[name].shape))
 
     def further_memory(self, name: str) -> str | None:
-        """Whose memory the further output `name` is: that of another one, by name; "" of the output; None its own."""
+        """Whose memory the further output `name` uses: another one's, by name; the output's (""); or its own (None)."""
         return None
 
     def copied(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, ...]:
-        """Positions of inputs that it reads from a copy, as they lie in another order; one that stands twice has two."""
+        """Indices of inputs that it reads from a copy, because they lie in another order; one listed twice has two."""
         return ()
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
@@ -76,13 +76,13 @@ class LayerMemory(LayerFacts):
         return NOTHING
 
     def around(self, batch: int, width: int, y: Tensor, *inputs: Tensor) -> int:
-        """Bytes of its own that are there while the layers inside it run."""
+        """Bytes of its own that are alive while the layers inside it run."""
         return 0
 
     def passing(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, int]:
-        """Bytes that its kernels need in passing, forward and backward, beside what they read, keep and give.
+        """Bytes that its kernels need in passing, forward and backward, apart from what they read, keep and return.
 
-        They give the output, and backward the gradients of the inputs and of the parameters.
+        They return the output, and backward the gradients of the inputs and of the parameters.
         """
         forward, backward = self.makes
         if not inputs or not (forward or backward):
@@ -92,5 +92,5 @@ class LayerMemory(LayerFacts):
 
 
 def unsaid(layer: type[LayerMemory]) -> str:
-    """What to write in a layer of which nobody knows what autograd keeps."""
+    """What to write in a layer if it is not known what autograd keeps."""
     return f"write `saved` in {layer.__name__}, or `keeps_nothing = True` where autograd keeps nothing of it"

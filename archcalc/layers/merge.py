@@ -22,7 +22,7 @@ from archcalc.layers.tensor import Tensor, Want
 from archcalc.quantity import plain, product
 from archcalc.terms import work
 
-# Python compiles no expression of thousands of operators: of so many operands it is a call.
+# Python cannot compile an expression of thousands of operators: from this many operands on, it is a call.
 _LONG = 500
 _CALLS = {" + ": "sum(({rest}), {first})", " * ": "math.prod(({rest}), start={first})"}
 
@@ -76,13 +76,13 @@ def _mismatch(op: str, wide: Tensor, tensor: Tensor, index: int) -> ShapeError:
 
 
 def passes_to_sum(read: Tensor, y: Tensor) -> bool:
-    """Whether a number added to each channel of an operand is one added to each channel of the sum."""
+    """Whether adding a number to each channel of an operand adds one to each channel of the sum."""
     axis = read.feature_axis
     return (read.layout, read.rank, read.shape[axis]) == (y.layout, y.rank, y.shape[axis])
 
 
 class Arithmetic(Layer):
-    """Operands joined element by element, by an operation of a `word`."""
+    """Operands combined element by element, by an operation with the name `word`."""
 
     word: ClassVar[str] = "comparison"
     own_back: ClassVar[int] = 0  # the first operand whose gradient is another than the output's
@@ -95,13 +95,13 @@ class Arithmetic(Layer):
     any_order = True
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
-        """As the operands, one after the other."""
+        """As the operands, one after another."""
         rank = y.rank + 1
         laid = [_widened(one, rank) for one in how.strides]
         return reduce(iterated, laid[1:], laid[0])
 
     def wanted(self, *inputs: Tensor) -> tuple[Want, ...]:
-        """Features last where a vector goes along the last axis."""
+        """Features last if a vector goes along the last axis."""
         wide = max(inputs, key=lambda tensor: tensor.rank)
         vector = next((index for index, tensor in enumerate(inputs) if tensor.rank == 1 < wide.rank), None)
         return () if vector is None else ((wide, FEATURES_LAST, vector),)
@@ -125,7 +125,7 @@ class Arithmetic(Layer):
         )
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """Raises `ShapeError` when two operands do not match."""
+        """Raises `ShapeError` if two operands do not match."""
         tensors = (x, *others)
         numbers_only(self.op, tensors)
         return Tensor(_broadcast(self.op, tensors))
@@ -135,11 +135,11 @@ class Arithmetic(Layer):
         return True
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
-        """One operation an element for each operand after the first."""
+        """One operation per element for each operand after the first."""
         return work(y.elements, "element", (f"{self.word} of {len(inputs)} operands", len(inputs) - 1))
 
     def passing(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, int]:
-        """Backward, gradients of what was stretched."""
+        """Backward, the gradients of stretched operands."""
         from archcalc.layers.kernels.stretching import back  # only memory asks
 
         first = len(inputs) if self.hands_on else self.own_back
@@ -149,7 +149,7 @@ class Arithmetic(Layer):
 
 @layer("add", first="operands", aliases=("plus", "eltwise", "elementwiseadd", "elementwisesum"))
 class Add(Arithmetic):
-    """Sum of its operands, element by element; one operand may stand twice. Source: torch.add."""
+    """Sum of its operands, element by element; an operand may occur twice. Source: torch.add."""
 
     word = "addition"
     notation = "y = a + b + …"
@@ -177,7 +177,7 @@ class Mul(Arithmetic):
     operands: tuple[Tensor, ...] = arg(Operands, "what is multiplied")
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
-        """Each factor of a product whose other factor needs a gradient; products in between are new."""
+        """Each factor of a product whose other factor needs a gradient; intermediate products are new tensors."""
         kept: dict[int, None] = {}
         extra: dict[str, int] = {}
         shape, before = inputs[0].shape, how.needs[0]
@@ -229,11 +229,11 @@ class Div(Arithmetic):
     operands: tuple[Tensor, ...] = arg(Operands, "what is divided, and by what", max=2)
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
-        """The divisor; what is divided too, for the divisor's gradient."""
+        """The divisor, and the dividend for the divisor's gradient."""
         return Saved((0, 1) if how.needs[1] else (1,) if how.needs[0] else ())
 
     def passing(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, int]:
-        """The divisor's gradient needs the quotient, divided once more."""
+        """The divisor's gradient needs the quotient, divided again."""
         forward, backward = super().passing(how, y, *inputs)
         return forward, backward + 2 * y.numel * how.batch * how.width * how.needs[1]
 
@@ -289,7 +289,7 @@ class Concat(FeatureAxis):
     axis: int | None = arg(Whole, "axis; default: channels or features", default=None, min=-8, aliases=("dim",))
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """Raises `ShapeError` when two operands differ in another axis."""
+        """Raises `ShapeError` if two operands differ in another axis."""
         tensors = (x, *others)
         numbers_only(self.op, tensors)
         axis = self.along(x)
@@ -309,7 +309,7 @@ class Concat(FeatureAxis):
         return beside(x, (self.along(x),))
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
-        """Channels last where all operands have them so."""
+        """Channels last if all operands are channels last."""
         return concatenated(how.strides, (how.batch, *y.shape))
 
     def passes_shift(self, read: Tensor, y: Tensor, *inputs: Tensor) -> bool:
@@ -344,7 +344,7 @@ class Residual(Layer):
     shortcut: tuple[Tensor, ...] | None = arg(Body, "layers on the way around f; default: none", default=None)
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """Raises `ShapeError` when both ways do not end in one shape."""
+        """Raises `ShapeError` if both paths do not end in the same shape."""
         result = others[0]
         around = others[1] if len(others) > 1 else x
         if result.shape != around.shape:
@@ -358,20 +358,20 @@ class Residual(Layer):
         return Tensor(result.shape)
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
-        """As what is added, the way around f first."""
+        """As the addends, the shortcut first."""
         around, result = (how.strides[2], how.strides[1]) if len(inputs) > 2 else how.strides[:2]
         return iterated(around, result)
 
     def joined(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        """What is added: f, and the input or its shortcut."""
+        """The addends: f, and the input or its shortcut."""
         return inputs[1:] if len(inputs) > 2 else inputs
 
     def sources(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        """What is added: with a shortcut, what both start from is not."""
+        """The addends: with a shortcut, not the input itself."""
         return self.joined(*inputs)
 
     def _projections(self, result: Tensor, x: Tensor) -> list[Change]:
-        """A shortcut that makes the shapes equal, where one layer does."""
+        """A shortcut that makes the shapes equal, if a single layer can."""
         if result.rank != x.rank or x.layout is None:
             return []
         if x.layout == FEATURES_LAST:
@@ -388,11 +388,11 @@ class Residual(Layer):
         return True
 
     def passes_shift(self, read: Tensor, y: Tensor, *inputs: Tensor) -> bool:
-        """Both ways end in one shape."""
+        """Both paths end in the same shape."""
         return passes_to_sum(read, y)
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
-        """One addition an element."""
+        """One addition per element."""
         return work(y.elements, "element", ("addition", 1))
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:

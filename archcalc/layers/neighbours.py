@@ -1,20 +1,20 @@
-"""Between which elements a resized tensor looks up its values, by PyTorch's rules."""
+"""The elements between which a resized tensor reads its values, by PyTorch's rules."""
 
 from __future__ import annotations
 
 from archcalc.layers.field import Field, made, windows
 
-# A scale whose pattern is repeated after more outputs than this has no short rule.
+# A scale whose pattern repeats only after more outputs than this has no short rule.
 LONGEST = 1024
 
 
 def neighbours(mode: str, corners: bool, before: int, after: int, scale: float | None) -> Field | None:
-    """What outputs see along one axis of `before` elements that becomes one of `after`.
+    """What outputs see along an axis resized from `before` to `after` elements.
 
     Args:
-        mode: as torch.nn.functional.interpolate has it.
+        mode: as in torch.nn.functional.interpolate.
         corners: whether the first and last elements stay at the corners.
-        scale: the factor where places follow from it and not from the sizes.
+        scale: the factor, if places are computed from it and not from the sizes.
 
     Output o lies at the input's place (o + ½)·inputs/outputs − ½; `nearest` takes the element at o·inputs/outputs,
     and with corners all lies at o·(before − 1)/(after − 1).

@@ -29,13 +29,13 @@ _NORMALISING = ("mean", 1), ("centring", 1), ("variance", 2), ("division by √(
 
 
 def _normalising(elements: int, parameters: dict[str, Shape]) -> int:
-    """Those, then scale and shift where they are learned."""
+    """The same, then scale and shift if they are learned."""
     affine = ("scale γ", int("weight" in parameters)), ("shift β", int("bias" in parameters))
     return work(elements, "element", *_NORMALISING, *affine)
 
 
 class ChannelNorm(Layer):
-    """Normalises channels, with a scale and a shift of each."""
+    """Normalises channels, with a scale and a shift for each."""
 
     span = ANY
     one_pass = True
@@ -69,17 +69,17 @@ class _TrackingNorm(ChannelNorm):
     )
 
     def buffers(self, x: Tensor) -> dict[str, Shape]:
-        """The running statistics, and how many batches they have seen."""
+        """The running statistics, and the number of batches seen."""
         if not self.track_running_stats:
             return {}
         return {"running_mean": (x.shape[0],), "running_var": (x.shape[0],), "num_batches_tracked": ()}
 
     def mixes(self, x: Tensor) -> tuple[int, ...]:
-        """Space, where no running statistics stand for it at inference."""
+        """Space, unless running statistics replace it at inference."""
         return () if self.track_running_stats else tuple(range(1, x.rank))
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
-        """At inference running mean and variance, scale and shift fold into one product and one sum of a channel."""
+        """At inference, running mean and variance, scale and shift fold into one product and one sum per channel."""
         if not self.track_running_stats:
             return super().other_flops(y, *inputs)
         return work(y.elements, "element", ("product with γ/√(σ² + ε)", 1), ("addition of β − μ·γ/√(σ² + ε)", 1))
@@ -106,7 +106,7 @@ class BatchNorm(_TrackingNorm):
     }
 
     def admit(self, samples: int, x: Tensor) -> None:
-        """Raises `ShapeError` for one value a channel without running statistics, which PyTorch always refuses."""
+        """Raises `ShapeError` for one value per channel without running statistics, which PyTorch always refuses."""
         if not self.track_running_stats and samples * x.elements == x.shape[0]:
             raise ShapeError(
                 "SHP101",
@@ -117,7 +117,7 @@ class BatchNorm(_TrackingNorm):
             )
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
-        """Channels last where the input has them so, or suggests it."""
+        """Channels last if the input is, or suggests it."""
         x = how.strides[0]
         last = not x.is_contiguous and (x.is_channels_last or x.suggests_channels_last)
         return channels_last(x.sizes) if last else contiguous(x.sizes)
@@ -141,7 +141,7 @@ class BatchNorm(_TrackingNorm):
 
 @layer("groupnorm", first="groups", aliases=("gn", "group_norm", "groupnormalization"))
 class GroupNorm(ChannelNorm):
-    """Normalises groups of channels over space, each sample for itself. [C, *S] -> the same shape.
+    """Normalises groups of channels over space, each sample separately. [C, *S] -> the same shape.
 
     Source: torch.nn.GroupNorm.
     """
@@ -158,7 +158,7 @@ class GroupNorm(ChannelNorm):
         return tuple(range(1, x.rank))
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """Raises `ShapeError` when the groups do not divide the channels."""
+        """Raises `ShapeError` if the groups do not divide the channels."""
         if x.shape[0] % self.groups:
             raise ShapeError(
                 "SHP105",
@@ -169,7 +169,7 @@ class GroupNorm(ChannelNorm):
         return Tensor(x.shape)
 
     def admit(self, samples: int, x: Tensor) -> None:
-        """Raises `ShapeError` for one value a group of a single sample, which PyTorch refuses at inference too."""
+        """Raises `ShapeError` for one value per group and a single sample, which PyTorch refuses at inference too."""
         if samples * x.elements == self.groups:
             raise ShapeError(
                 "SHP101",
@@ -191,7 +191,7 @@ class GroupNorm(ChannelNorm):
         return x.elements // self.groups
 
     def normalises_channels(self, y: Tensor) -> bool:
-        """Where each channel is a group."""
+        """If each channel is a group."""
         return self.groups == y.shape[0]
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
@@ -207,9 +207,9 @@ class GroupNorm(ChannelNorm):
 
 @layer("instancenorm", aliases=("in", "instance_norm", "instancenormalization"))
 class InstanceNorm(_TrackingNorm):
-    """Normalises each channel over space, each sample for itself. [C, *S] -> the same shape.
+    """Normalises each channel over space, each sample separately. [C, *S] -> the same shape.
 
-    As in PyTorch nothing is learned unless affine=true, and statistics are those of the sample unless
+    As in PyTorch, nothing is learned unless affine=true, and statistics are those of the sample unless
     track_running_stats=true. Source: torch.nn.InstanceNorm1d to InstanceNorm3d.
     """
 
@@ -259,7 +259,7 @@ class InstanceNorm(_TrackingNorm):
 
 @layer("layernorm", aliases=("ln", "layer_norm", "layernormalization"))
 class LayerNorm(Layer):
-    """Normalises each vector of the last axis, or of the last axes together. [*, features] -> the same shape.
+    """Normalises each vector along the last axis, or along the last axes together. [*, features] -> the same shape.
 
     Source: torch.nn.LayerNorm, whose normalized_shape has the sizes of those axes.
     """
@@ -283,16 +283,16 @@ class LayerNorm(Layer):
     bias: bool = arg(Flag, "learn a shift beside the scale", default=True)
 
     def vector(self, x: Tensor) -> Shape:
-        """The sizes of what is normalised together."""
+        """The sizes of the axes normalised together."""
         return x.shape[x.rank - len(self.axes) :]
 
     def mixes(self, x: Tensor) -> tuple[int, ...]:
-        """What is normalised together."""
+        """The axes normalised together."""
         return tuple(range(x.rank - len(self.axes), x.rank))
 
     @property
     def effect(self) -> str:
-        """Over several axes it is the same in any layout."""
+        """Over several axes, the layout does not matter."""
         return super().effect if len(self.axes) == 1 else KEEPS
 
     def wanted(self, *inputs: Tensor) -> tuple[Want, ...]:
@@ -325,7 +325,7 @@ class LayerNorm(Layer):
         return _affine(self.vector(x), self.affine, self.bias)
 
     def blind_to_order(self, y: Tensor, *inputs: Tensor) -> bool:
-        """Where a vector is one position."""
+        """If each vector is one position."""
         return len(self.axes) == 1
 
     def averaged(self, x: Tensor) -> int:

@@ -1,4 +1,4 @@
-"""What the language cannot say: a part whose shape and costs are declared."""
+"""Parts that the language cannot express: their shapes and costs are declared."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from archcalc.quantity import plain
 from archcalc.source import Mapping, Node, Scalar, Sequence
 
 SAME, UNKNOWN = "same", "unknown"
-# What Python and the file that `build` writes call so themselves.
+# Names used by Python and by the file that `build` writes.
 _TAKEN = frozenset([*keyword.kwlist, *dir(builtins), "nn", "torch", "F", "math", "self"])
 _CLASS = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*"
 
@@ -47,7 +47,7 @@ class NamedSizes(SizeExpression):
 
 
 class Outputs(Argument):
-    """One size, `same`, or several with names; as pairs of name and size, the first without a name where it has none."""
+    """One size, `same`, or several with names; as pairs of name and size, where the first name may be empty."""
 
     kind = "a size, e.g. output=64x56x56, or output=same"
 
@@ -129,7 +129,7 @@ class Import(Text):
     kind = "a class, e.g. class=package.module:Name"
 
     def parse(self, node: Node, known: Collection[str]) -> Any:
-        """The text. Raises `SpecError` for what is none."""
+        """The text. Raises `SpecError` for anything else."""
         scalar = self.scalar(node)
         if not re.fullmatch(_CLASS, scalar.text, re.ASCII):
             raise fail("SPC005", f"`{self.name}` must be {self.kind}, not `{scalar.text}`", scalar, self.about)
@@ -170,12 +170,12 @@ class _formula:
 
 @layer("opaque", first="what", aliases=("custom", "lambda", "blackbox"))
 class Opaque(Layer):
-    """A part that nothing else can say: what comes out and what it costs is declared.
+    """A part that no other layer can express: its output and its costs are declared.
 
-    [...] -> the declared output; further ones by their names. Totals say how much of them was declared. What is
-    not given costs nothing. Backward takes twice the multiply-accumulates, and passes a gradient to every input.
-    The class that `class` names is made without arguments and called with what it reads; where there are further
-    outputs it gives the output, and a tuple of the others. It is imported by what `build` writes, never here.
+    [...] -> the declared output; further ones by their names. Totals say how much of them was declared. A cost that is
+    not given is zero. Backward takes twice the multiply-accumulates, and passes a gradient to every input.
+    The class named by `class` is made without arguments and called with the layer's inputs; with further outputs, it
+    returns the output and a tuple of the others. The code that `build` writes imports it; reading a spec never does.
     Source: what the spec declares.
     """
 
@@ -216,7 +216,7 @@ class Opaque(Layer):
         return self.__dict__[key]
 
     def survives(self, layout: str, x: Tensor) -> bool:
-        """Where there are as many axes."""
+        """If the number of axes stays the same."""
         return self.output_rank(x) == x.rank
 
     def gives(self, *inputs: Tensor) -> Layout:
@@ -228,7 +228,7 @@ class Opaque(Layer):
         return inputs[0].rank if self.output == SAME else len(self.output[0][1])
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """What is declared: the first is the output, the others go by their names."""
+        """The declared sizes: the first is the output, the others have names."""
         if self.output == SAME:
             return Tensor(x.shape)
         (_, sizes), *further = self.output
@@ -247,7 +247,7 @@ class Opaque(Layer):
 
     @_formula
     def macs(self, y: Tensor, *inputs: Tensor) -> int:
-        """Those that are declared; none where they are unknown, which totals say."""
+        """The declared ones; none if they are unknown, which totals point out."""
         count: int = 0 if self.is_unknown else self._given("macs")
         return count
 
@@ -271,11 +271,11 @@ class Opaque(Layer):
         return Saved(tuple(range(len(inputs))), True, extra)
 
     def field(self, y: Tensor, x: Tensor) -> list[Field] | None:
-        """Nobody knows what it sees."""
+        """It is not known what it sees."""
         return None
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
-        """A class of somebody's, or one that says what is missing."""
+        """The user's class, or one that says what is missing."""
         tensors = [y, *(y.outputs or {}).values()]
         further = {name: f"{{state}}[{index}]" for index, name in enumerate(y.outputs or {})}
         sizes = tuple(tuple(map(int, one.shape)) for one in tensors)

@@ -18,7 +18,7 @@ class Reference(Argument):
 
 
 class Like(Reference):
-    """The name of a channels-first tensor of which the layer takes the size of its space and reads nothing."""
+    """The name of a channels-first tensor; the layer takes its spatial size and reads no elements."""
 
     kind = "the name of a layer whose height and width it takes"
 
@@ -50,6 +50,6 @@ class Operands(Argument):
             "minItems": 1,
             **limit,
             "items": {"anyOf": [{"type": "string"}, {"$ref": "#/$defs/layers"}]},
-            # `skip.*` stands for as many as there are copies
+            # `skip.*` stands for one tensor per copy
             "anyOf": [{"minItems": self.min}, {"contains": {"type": "string", "pattern": r"\.\*$"}}],
         }

@@ -24,7 +24,7 @@ _TOKEN = r"\.\.\.|[A-Za-z_]\w*|1(?!\w)|[()]"
 
 
 class PatternError(Exception):
-    """A pattern that is not one, or does not fit a shape; `help` says what to do."""
+    """An invalid pattern, or one that does not fit a shape; `help` says what to do."""
 
     def __init__(self, message: str, help: str | None = None) -> None:
         super().__init__(message)
@@ -70,7 +70,7 @@ class Pattern:
         return [name for name in _names(self.left) if name != "..."]
 
     def apply(self, shape: tuple[int, ...], given: Mapping[str, int]) -> tuple[int, ...]:
-        """The output's shape. Raises `PatternError` when the shape does not fit."""
+        """The output's shape. Raises `PatternError` if the shape does not fit."""
         for name in given:
             if name not in self.names:
                 raise PatternError(f"the pattern has no axis `{name}`", f"it has {', '.join(self.names)}")
@@ -79,7 +79,7 @@ class Pattern:
         return tuple(product(sizes[name] for name in group) for group in _axes(self.right, rest))
 
     def sizes(self, shape: tuple[int, ...], given: Mapping[str, int]) -> dict[str, int]:
-        """The size of each axis, by its name. Raises `PatternError` when the shape does not fit."""
+        """The size of each axis, by name. Raises `PatternError` if the shape does not fit."""
         rest = [[name] for name in _spread(len(shape) - (len(self.left) - 1))]
         groups = [one for group in self.left for one in (rest if group == ["..."] else [group])]
         if len(groups) != len(shape):
@@ -119,8 +119,8 @@ class Pattern:
     def source(self, rank: int, given: Collection[str]) -> str:
         """Method calls that do the same to a PyTorch tensor of `rank` axes with a batch axis in front.
 
-        Sizes that are `given` stand as `{NAME_size}`; all others follow from the tensor, so that the
-        calls do for every input that the pattern fits.
+        Sizes that are `given` are written as `{NAME_size}`; all others follow from the tensor, so the calls work for
+        every input that fits the pattern.
         """
         rest = rank - (len(self.left) - 1)
         split, joined = _axes(self.left, rest), _axes(self.right, rest)

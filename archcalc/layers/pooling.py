@@ -38,7 +38,7 @@ def formatted(reorders_volumes: bool, how: Saving, y: Tensor) -> Strides:
 
 
 class Pooling(Layer):
-    """A window that moves over each channel for itself."""
+    """A window that moves over each channel separately."""
 
     one_pass = True
     traffic = "windows"
@@ -48,7 +48,7 @@ class Pooling(Layer):
     # Of the input, once that is known; a label writes a window along each of them.
     spatial_axes: int = 1
 
-    # What a window gives, and what is done with each of its elements.
+    # The result of a window, and the operation on each of its elements.
     word: ClassVar[str]
     step: ClassVar[str]
 
@@ -66,18 +66,18 @@ class Pooling(Layer):
 
     @property
     def computes(self) -> str:
-        """For the spatial axes that it has, with what stands in a border."""
+        """For its spatial axes, with the value of a border."""
         border = self.border_told if isinstance(self.padding, str) or any(self.padding) else ""
         return _over_windows(self.word, self.spatial_axes, "dilation" in self.arguments) + border
 
     @property
     def border_told(self) -> str:
-        """A line on what a window finds outside of its input."""
+        """A line on what a window reads outside its input."""
         raise NotImplementedError(self.op)
 
     @property
     def label(self) -> str:
-        """As people say it: `maxpool 3×3/2`."""
+        """In words: `maxpool 3×3/2`."""
         kernel = self.kernel if len(self.kernel) > 1 else self.kernel * self.spatial_axes
         stride = self.stride or self.kernel
         return f"{self.op} {sizes_text(kernel)}/{sizes_text(stride if len(set(stride)) > 1 else stride[:1])}"
@@ -90,7 +90,7 @@ class Pooling(Layer):
         return list(zip(self.per_axis("kernel", n, x), stride, padding, self.per_axis("dilation", n, x)))
 
     def borders(self, x: Tensor) -> list[Border]:
-        """What stands before and after each spatial axis."""
+        """The border before and after each spatial axis."""
         return [(padding, padding) for padding in self.per_axis("padding", x.rank - 1, x)]
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
@@ -127,7 +127,7 @@ class Pooling(Layer):
         return Tensor((x.shape[0], *spatial))
 
     def _foreign_word(self, word: str, x: Tensor) -> ShapeError:
-        """What to write for a word of TensorFlow's, whose means leave the border out."""
+        """What to write for a word from TensorFlow, whose means leave the border out."""
         self.padding = (0,)
         axes = self.axes(x)
         changes, help = [Change({"padding": (0,)})], None
@@ -188,7 +188,7 @@ class MaxPool(Pooling):
     indices: bool = arg(Flag, "also output `indices`, for `maxunpool`", default=False, aliases=("return_indices",))
 
     def windows(self, x: Tensor) -> list[tuple[int, int]]:
-        """How far a window reaches along each spatial axis, and the step between two."""
+        """The extent of a window along each spatial axis, and the step between windows."""
         kernel, stride, dilation = (
             self.per_axis(key, x.rank - 1, x) for key in ("kernel", "stride" if self.stride else "kernel", "dilation")
         )
@@ -244,7 +244,7 @@ class MaxPool(Pooling):
         return how.batch * plain(x.shape[0] * product(sizes)) * how.width
 
     def passes_shift(self, read: Tensor, y: Tensor, *inputs: Tensor) -> bool:
-        """The largest element has it."""
+        """The largest element is shifted too."""
         return True
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
@@ -280,7 +280,7 @@ class AvgPool(Pooling):
 
     @property
     def computes(self) -> str:
-        """The sum by a number of its own where that is given."""
+        """The sum, divided by a given number if there is one."""
         told = super().computes
         return told if self.divisor_override is None else told.replace("mean", f"1/{self.divisor_override} Σ", 1)
 
@@ -292,7 +292,7 @@ class AvgPool(Pooling):
         return "\ntaps outside of the input do not count"
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """As every pooling; over three axes the window must fit the input without its padding, as in PyTorch."""
+        """As for every pooling; over three axes the window must fit the input without its padding, as in PyTorch."""
         y = super().infer(x)
         if self.divisor_override is not None and x.rank == 2:
             raise ShapeError(
@@ -317,7 +317,7 @@ class AvgPool(Pooling):
         return how.first(INPUT)
 
     def passes_shift(self, read: Tensor, y: Tensor, *inputs: Tensor) -> bool:
-        """Where every window is full: a window over the edge has a smaller sum."""
+        """If every window is full: a window over the edge has a smaller sum."""
         return self.divisor_override is None and not any(padding for _, _, padding, _ in self.axes(inputs[0]))
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:

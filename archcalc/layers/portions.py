@@ -1,4 +1,4 @@
-"""In what portions the parameters of a layer are added up when they are explained."""
+"""The groups in which a layer's parameters are added up when they are explained."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ class Portion(NamedTuple):
     """Some of a layer's parameters.
 
     Attributes:
-        shapes: theirs by name, one set of those that are there several times.
-        label: what they are for, as `layer 1`; empty where there is nothing to tell apart.
-        note: a few words about them.
-        times: how often the same set is there.
+        shapes: their shapes by name; one set, if there are several equal ones.
+        label: what they are for, e.g. `layer 1`; empty if there is only one group.
+        note: a short remark.
+        times: how many equal sets there are.
         outputs_first: write outputs · (what one has), instead of the other way around.
     """
 

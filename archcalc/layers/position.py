@@ -1,4 +1,4 @@
-"""What tells a layer where a position is: tables, waves, rotations, biases, a class token."""
+"""Position encodings: tables, waves, rotations, biases, and a class token."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class PosEmbed(Layer):
         return "\n".join([adds, *waves]) if self.kind == "sinusoidal" else f"{adds}        p learned"
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """Raises `ShapeError` when the table has fewer rows than the input has positions."""
+        """Raises `ShapeError` if the table has fewer rows than the input has positions."""
         if self.length is not None and x.shape[-2] > self.length:
             raise ShapeError(
                 "SHP101",
@@ -114,7 +114,7 @@ class ClsToken(Layer):
         return Tensor((*x.shape[:-2], x.shape[-2] + 1, x.shape[-1]))
 
     def field(self, y: Tensor, x: Tensor) -> list[Field] | None:
-        """Each its own place, behind the vector."""
+        """Each its own place, after the vector."""
         *before, _ = x.positions
         return [ITSELF for _ in before] + [windows(1, 1, -1)]
 
@@ -221,10 +221,11 @@ class Rope(Layer):
 class RelPosBias(Layer):
     """A score for each head and distance, as a [heads, queries, keys] table.
 
-    kind=bucket (T5): positions of the input, distances in buckets; with causal=true all of them are for what is before, as
-    in T5's decoder, and later positions count as the query's own. kind=window (Swin): the
+    kind=bucket (T5): positions of the input, distances in buckets; with causal=true all buckets are for earlier
+    positions, as in T5's decoder, and later positions count as the query's own. kind=window (Swin): the
     positions of a window h×w, a score for each of the (2h - 1)(2w - 1) displacements, or of a window
-    of more axes (Video Swin). kind=alibi: nothing is learned, the score falls with the distance, in each head at a slope of its own.
+    of more axes (Video Swin). kind=alibi: nothing is learned; the score falls with the distance, with a different
+    slope in each head.
     Source: Raffel et al. 2020; Liu et al. 2021; Press et al. 2021.
     """
 

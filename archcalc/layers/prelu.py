@@ -1,4 +1,4 @@
-"""The activation that learns: its slopes are parameters."""
+"""The activation with learned slopes."""
 
 from __future__ import annotations
 
@@ -46,11 +46,11 @@ class PReLU(Activation):
         return Tensor(x.shape)
 
     def wanted(self, *inputs: Tensor) -> tuple[Want, ...]:
-        """Channels first, where each channel has a slope of its own."""
+        """Channels first, if each channel has its own slope."""
         return ((inputs[0], CHANNELS_FIRST, "parameters"),) if self.parameters != 1 else ()
 
     def disagreement(self, want: Want, inputs: tuple[Tensor, ...], found: str, by: Any) -> ShapeError:
-        """One slope does for any layout."""
+        """A single slope works in any layout."""
         error = super().disagreement(want, inputs, found, by)
         error.help = "use one slope"
         return error

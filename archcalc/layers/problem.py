@@ -18,7 +18,7 @@ _ROUNDING, _EXACT = 16 * 2.0**-52, 2.0**47
 
 
 class ValueProblem(Exception):
-    """A value its argument cannot take; the message follows "`key` ". A `fraction` can be made whole."""
+    """A value its argument cannot take; the message follows "`key` ". A `fraction` can be rounded."""
 
     def __init__(self, message: str, help: str | None = None, fraction: float | None = None) -> None:
         super().__init__(message)

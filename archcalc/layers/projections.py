@@ -9,9 +9,9 @@ class Projection(NamedTuple):
     """A matrix of a layer that vectors are multiplied with.
 
     Attributes:
-        name: that of one among several, as `q`; empty of the only one.
+        name: its name among several, e.g. `q`; empty for the only one.
         place: which input it reads; -1 for what the layer makes inside.
-        columns, rows: sizes of the vectors that it reads and gives.
+        columns, rows: sizes of its input and output vectors.
         positions: how many vectors there are in a sample.
     """
 

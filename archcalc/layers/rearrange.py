@@ -20,9 +20,9 @@ from archcalc.layers.tensor import Tensor, Want
 class Rearrange(Rearranging):
     """Reorders, joins and splits axes by a pattern. Sizes that cannot be found are given by name.
 
-    'c h w -> (h w) c'; '(a p) (b q) c -> (a b) (p q) c' p=7 q=7. The letter `c` means channels or
-    features: on the left it must stand for the axis that holds them, on the right it says the layout
-    of the output where it is the first axis or the last. Source of the notation: einops.
+    'c h w -> (h w) c'; '(a p) (b q) c -> (a b) (p q) c' p=7 q=7. The letter `c` means channels or features: on the
+    left it must be the axis that holds them; on the right, as the first or last axis, it sets the layout of the
+    output. Source of the notation: einops.
     """
 
     sets_sizes = True
@@ -32,7 +32,7 @@ class Rearrange(Rearranging):
 
     @property
     def computes(self) -> str:
-        """The pattern as places of elements; of axes in parentheses the last is the fastest."""
+        """The pattern as places of elements; in parentheses, the last axis is the fastest."""
         left, _, right = (part.strip().replace("...", "…") for part in self.pattern.partition("->"))
         y, x = (re.sub(r"\s+(?![^(]*\))", ", ", one) for one in (right, left))
         told = "        of axes in parentheses the last runs fastest" if "(" in left + right else ""
@@ -45,7 +45,7 @@ class Rearrange(Rearranging):
     pattern: str = arg(Text, "input axes -> output axes, in quotes")
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """Raises `ShapeError` when the pattern is wrong or does not fit."""
+        """Raises `ShapeError` if the pattern is invalid or does not fit."""
         given = {name: size for name, size in self.__dict__.items() if name != "pattern"}
         try:
             return moved(x, parsed(self.pattern).apply(x.shape, given))
@@ -53,7 +53,7 @@ class Rearrange(Rearranging):
             raise ShapeError("SHP108", f"rearrange '{self.pattern}': {error}", "pattern", error.help) from None
 
     def goes(self, axis: int, x: Tensor, y: Tensor) -> int | None:
-        """Where its letter stands alone on both sides."""
+        """If its letter is alone on both sides."""
         left, right = (parsed(self.pattern).axes(side, x.rank) for side in ("left", "right"))
         return right.index(left[axis]) if len(left[axis]) == 1 and left[axis] in right else None
 
@@ -85,7 +85,7 @@ class Rearrange(Rearranging):
         try:
             axes = parsed(self.pattern).axes(side, rank)
         except PatternError:
-            return None  # told when it is applied
+            return None  # reported when it is applied
         at = next((index for index, names in enumerate(axes) if CHANNELS in names), None)
         if at is None or len(axes) < 2:
             return None

@@ -67,12 +67,12 @@ class Recurrent(Layer):
 
     @property
     def biases(self) -> int:
-        """How many a row of the weights has: one for the product of the input, then one for that of the state."""
+        """Biases per row of the weights: one for the product with the input, then one for that with the state."""
         return 1 if self.bias == ONE_BIAS else 2 * bool(self.bias)
 
     @property
     def computes(self) -> str:
-        """The notation with the biases that there are, where it starts, and how layers and directions are joined."""
+        """The notation, with its biases, its start, and how layers and directions are joined."""
         told = with_biases(self.notation, self.biases)
         return stacked(told, self.state is not None, self.directions, self.layers)
 
@@ -98,7 +98,7 @@ class Recurrent(Layer):
 
     @property
     def sees_ahead(self) -> bool:  # type: ignore[override]
-        """When it also runs from the last step to the first."""
+        """If it also runs from the last step to the first."""
         return bool(self.bidirectional)
 
     @property
@@ -108,11 +108,11 @@ class Recurrent(Layer):
 
     @property
     def draws(self) -> bool:
-        """What its dropout sets to 0."""
+        """The elements its dropout sets to 0."""
         return self.dropout > 0
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """Raises `ShapeError` when the initial state is another layer's kind of state."""
+        """Raises `ShapeError` if the initial state is of a different kind."""
         if self.state is not None:
             self._check_state(self.numbers("state"))
         width = self._between
@@ -173,7 +173,7 @@ class Recurrent(Layer):
             )
 
     def _inputs(self, x: Tensor) -> list[int]:
-        """The features that each stacked layer reads."""
+        """The input features of each stacked layer."""
         return [x.shape[-1]] + [self._between] * (self.layers - 1)
 
     def params(self, x: Tensor) -> dict[str, Shape]:
@@ -209,7 +209,7 @@ class Recurrent(Layer):
         return "layer 2" if top == 2 else "layers 2 and 3" if top == 3 else f"layers 2 to {top}"
 
     def macs(self, y: Tensor, *inputs: Tensor) -> int:
-        """In each step every gate and the candidate are a product with the input and one with the state."""
+        """In each step, every gate and the candidate take a product with the input and one with the state."""
         x = inputs[0]
         each = times(called(x.shape[0], "steps", self.hidden), directions=self.directions) * self.rows
         total = each * (x.shape[-1] + self.width)
@@ -220,11 +220,11 @@ class Recurrent(Layer):
 
     @property
     def _between(self) -> int:
-        """Features that a layer hands to the next."""
+        """Features that one layer passes to the next."""
         return times(self.width, directions=self.directions)
 
     def projection_macs(self, x: Tensor) -> int:
-        """Those that make the hidden state smaller, part of `macs`."""
+        """Those of the projection of the hidden state, part of `macs`."""
         return 0
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
@@ -240,7 +240,7 @@ class Recurrent(Layer):
         )
 
     def backward_macs(self, learns: bool, needs: tuple[bool, ...], y: Tensor, *inputs: Tensor) -> int:
-        """Every product again for its weight where that is trained, and for what it read where a gradient flows there.
+        """Every product again for its weight if that is trained, and for its input if a gradient flows there.
 
         The state before the first step is a constant unless it comes from another layer.
         """
@@ -354,7 +354,7 @@ class Recurrent(Layer):
         plain = given(
             num_layers=(self.layers, 1),
             bias=(bool(self.bias), True),
-            dropout=(self.dropout if self.layers > 1 else 0.0, 0.0),  # PyTorch warns of one that does nothing
+            dropout=(self.dropout if self.layers > 1 else 0.0, 0.0),  # PyTorch warns about one without effect
             bidirectional=(self.bidirectional, False),
             nonlinearity=(getattr(self, "nonlinearity", "tanh"), "tanh"),
             proj_size=(self.width if self.width is not self.hidden else 0, 0),

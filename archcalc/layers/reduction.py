@@ -1,4 +1,4 @@
-"""Layers that make one number of many along an axis. Axes are numbered without the batch."""
+"""Reductions along an axis. Axes are numbered without the batch."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from archcalc.terms import Pieces, work
 class Reduction(Layer):
     """One number for all elements along one axis or several.
 
-    `operations` are those of an element of the input, `more` those of one of the output; `keeps` is what
-    its gradient is computed from.
+    `operations` are those per input element, `more` those per output element; `keeps` is what its gradient is computed
+    from.
     """
 
     sets_sizes = True
@@ -33,7 +33,7 @@ class Reduction(Layer):
     operations: ClassVar[Pieces] = (("addition", 1),)
     more: ClassVar[Pieces] = ()
     keeps: ClassVar[Saved] = NOTHING
-    # PyTorch's name, and what stands before the axes in its call.
+    # PyTorch's name, and what comes before the axes in its call.
     call: ClassVar[str]
     before: ClassVar[str] = ""
 
@@ -41,7 +41,7 @@ class Reduction(Layer):
     keepdim: bool = arg(Flag, "keep the axes with size 1", default=False)
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """Raises `ShapeError` for axes the input does not have, and when none would be left."""
+        """Raises `ShapeError` for axes the input does not have, or if none would be left."""
         axes = self.axis_indices("axis", x)
         if self.keepdim:
             return Tensor(tuple(1 if index in axes else size for index, size in enumerate(x.shape)))
@@ -64,7 +64,7 @@ class Reduction(Layer):
         return inputs[0].rank - (0 if self.keepdim else len(self.axis))
 
     def blind_to_order(self, y: Tensor, *inputs: Tensor) -> bool:
-        """Over all positions."""
+        """If it reduces all positions."""
         return inputs[0].rank == 2 and [inputs[0].axis(axis) for axis in self.axis] == [0]
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
@@ -87,7 +87,7 @@ class Reduction(Layer):
 
     @property
     def after(self) -> str:
-        """What stands behind the axes in PyTorch's call."""
+        """What follows the axes in PyTorch's call."""
         return ""
 
 
@@ -136,7 +136,7 @@ class Min(Reduction):
 
 
 class _Spread(Reduction):
-    """Mean (1), subtraction (1), square (1) and sum (1) an element; a division one of the output."""
+    """Mean (1), subtraction (1), square (1) and sum (1) per input element; a division per output element."""
 
     operations = ("mean", 1), ("centring", 1), ("square", 1), ("sum", 1)
     more: ClassVar[Pieces] = (("division", 1),)
@@ -181,7 +181,8 @@ class Std(_Spread):
 class LogSumExp(Reduction):
     """Logarithm of the sum of exponentials. [n, features] -> [features]. Source: torch.logsumexp.
 
-    Maximum (1), subtraction (1), exponential (1) and sum (1) an element; logarithm and addition one of the output.
+    Maximum (1), subtraction (1), exponential (1) and sum (1) per input element; a logarithm and an addition per output
+    element.
     """
 
     makes = 1, 2
@@ -198,7 +199,7 @@ class LogSumExp(Reduction):
 class Norm(Reduction):
     """Length of the vectors along one axis or several. [n, features] -> [features]. Source: torch.linalg.vector_norm.
 
-    A power (1) and a sum (1) an element; a root one of the output.
+    A power (1) and a sum (1) per input element; a root per output element.
     """
 
     autocast = WIDE
@@ -218,12 +219,12 @@ class Norm(Reduction):
 
     @property
     def after(self) -> str:
-        """The power, where it is not Euclid's."""
+        """The power, if it is not 2."""
         return "" if self.p == 2 else f", ord={self.p!r}"
 
 
 class _Place(Layer):
-    """Where along an axis a value stands: whole numbers, which have no gradient. One comparison an element."""
+    """The place of a value along an axis: whole numbers, which have no gradient. One comparison per element."""
 
     one_pass = True
     bare = True
@@ -235,7 +236,7 @@ class _Place(Layer):
     keepdim: bool = arg(Flag, "keep the axis with size 1", default=False)
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """Raises `ShapeError` for an axis the input does not have, and when none would be left."""
+        """Raises `ShapeError` for an axis the input does not have, or if none would be left."""
         axis = self.axis_index("axis", x)
         shape = (*x.shape[:axis], *([1] if self.keepdim else []), *x.shape[axis + 1 :])
         if not shape:
@@ -258,7 +259,7 @@ class _Place(Layer):
         return inputs[0].rank - (not self.keepdim)
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
-        """One comparison an element of the input."""
+        """One comparison per input element."""
         return work(inputs[0].elements, "input element", ("comparison", 1))
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
@@ -269,21 +270,21 @@ class _Place(Layer):
 
 @layer("argmax", first="axis")
 class ArgMax(_Place):
-    """Where the largest value along an axis stands. [n, classes] -> [n]. Source: torch.argmax."""
+    """The place of the largest value along an axis. [n, classes] -> [n]. Source: torch.argmax."""
 
     notation = "y = the i with the largest x[i]"
 
 
 @layer("argmin", first="axis")
 class ArgMin(_Place):
-    """Where the smallest value along an axis stands. [n, classes] -> [n]. Source: torch.argmin."""
+    """The place of the smallest value along an axis. [n, classes] -> [n]. Source: torch.argmin."""
 
     notation = "y = the i with the smallest x[i]"
 
 
 @layer("cumsum", first="axis", aliases=("cumulativesum",))
 class CumSum(Layer):
-    """Sums of the elements so far along an axis. [n, features] -> [n, features]. Source: torch.cumsum."""
+    """Cumulative sums along an axis. [n, features] -> [n, features]. Source: torch.cumsum."""
 
     makes = 0, 2
     autocast = WIDE
@@ -307,7 +308,7 @@ class CumSum(Layer):
         return (self.axis_index("axis", x),)
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
-        """One addition an element."""
+        """One addition per element."""
         return work(y.elements, "element", ("addition", 1))
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
@@ -339,7 +340,7 @@ class Normalize(Normalizing):
         return f"vectors of {inputs[0].shape[axis]} of length 1"
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
-        """A power, a sum and a division an element; a root and a comparison for each vector."""
+        """A power, a sum and a division per element; a root and a comparison per vector."""
         each = work(y.elements, "element", ("power", 1), ("sum", 1), ("division", 1))
         return each + work(self._vectors(y), "vector", ("root", 1), ("comparison with ε", 1))
 
@@ -347,7 +348,7 @@ class Normalize(Normalizing):
         return x.elements // x.shape[self.along(x)]
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
-        """The input, the lengths, and the lengths that are divided by."""
+        """The input, the lengths, and the divisors."""
         length = how.batch * plain(self._vectors(y)) * how.width
         return how.first(Saved((0,), extra={"length": length, "divisor": length}))
 

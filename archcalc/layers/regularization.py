@@ -1,4 +1,4 @@
-"""Layers that drop values while training and do nothing at inference."""
+"""Layers that drop values in training and do nothing at inference."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Dropping(Layer):
 
     @property
     def draws(self) -> bool:
-        """What it sets to 0."""
+        """The elements it sets to 0."""
         return True
 
 
@@ -39,7 +39,7 @@ class Dropout(Dropping):
     p: float = arg(Number, "probability of zero", default=0.5, min=0, max=1, aliases=("rate",))
 
     def shares(self, how: Saving, y: Tensor, *inputs: Tensor) -> bool:
-        """Where nothing is dropped."""
+        """If nothing is dropped."""
         return not self.p or not how.training
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:

@@ -1,4 +1,4 @@
-"""Layers that put the elements of axes in another order, or there several times. Axes are numbered without the batch."""
+"""Layers that reorder or repeat the elements of axes. Axes are numbered without the batch."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from archcalc.layers.tensor import Tensor
 
 @layer("roll", family="shape", first="shift")
 class Roll(Rearranging):
-    """Shifts positions along axes, the end coming in at the start. Source: torch.roll."""
+    """Shifts positions along axes; those shifted past the end come back at the start. Source: torch.roll."""
 
     reorders = True
 
@@ -83,7 +83,7 @@ class Flip(Rearranging):
         return moved(x, x.shape)
 
     def field(self, y: Tensor, x: Tensor) -> list[Field] | None:
-        """Itself, unless positions are turned."""
+        """Itself, unless positions are reversed."""
         return beside(x, self.axis_indices("axis", x))
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:

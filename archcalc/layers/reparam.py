@@ -1,4 +1,4 @@
-"""Weights that are computed from what is learned: with lengths of their own, with a largest factor of 1, or standardised."""
+"""Weights computed from parameters: with separate lengths, with spectral norm 1, or standardised."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from archcalc.layers.tensor import Shape
 from archcalc.quantity import plain, product
 
 WEIGHTNORM, SPECTRALNORM, STANDARDIZED = "weightnorm", "spectralnorm", "standardized"
-# What stands before the equation of the layer, whose weights are W or h.
+# What precedes the equation of the layer, whose weights are W or h.
 _EQUATIONS = {
     WEIGHTNORM: "{w} = γ · V / ‖V‖        a learned length for each entry of an axis",
     SPECTRALNORM: "{w} = V / (uᵀ V v)        by its largest singular value; u and v are stored",
@@ -20,7 +20,7 @@ _EQUATIONS = {
 
 
 class Reparametrized(Layer):
-    """A layer whose weight may be computed from parameters, once for a whole batch; at inference it can be kept instead."""
+    """A layer whose weight may be computed from parameters, once per batch; at inference it can be stored instead."""
 
     keys_last = True
     keys = "reparam", "reparam_axis", "reparam_eps"
@@ -38,7 +38,7 @@ class Reparametrized(Layer):
 
     @property
     def is_altered(self) -> bool:
-        """Whether its module is another than PyTorch's own."""
+        """Whether its module is not PyTorch's own."""
         return self.reparam is not None
 
     def check_reparam(self, weight: Shape) -> None:
@@ -73,7 +73,7 @@ class Reparametrized(Layer):
         return {f"{at}._u": (weight[axis],), f"{at}._v": (rest,)}
 
     def computed_by(self, equation: str, symbol: str) -> str:
-        """The equation of the layer behind that of its weight."""
+        """The equation of the layer after that of its weight."""
         return equation if self.reparam is None else f"{_EQUATIONS[self.reparam].format(w=symbol)}\n{equation}"
 
     def with_weight(self, how: Saving, saved: Saved, weight: Shape, axis: int = 0, itself: bool = True) -> Saved:

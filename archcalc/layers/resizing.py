@@ -1,4 +1,4 @@
-"""Layers that change the size of a channels-first tensor without learning anything."""
+"""Layers without parameters that change the spatial size of a channels-first tensor."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _MODES = {
     aliases=("interpolate", "upsampling", "upsamplingnearest", "nearest"),
 )
 class Upsample(Layer):
-    """Another size, by a factor, as given or as another tensor has it. [C, *S] -> [C, *floor(S·scale)] or [C, *size].
+    """Resizes by a factor, to a size, or to that of a tensor. [C, *S] -> [C, *floor(S·scale)] or [C, *size].
 
     Source: torch.nn.Upsample.
     """
@@ -75,7 +75,7 @@ class Upsample(Layer):
 
     @property
     def computes(self) -> str:
-        """For its mode and the spatial axes that it has."""
+        """For its mode and its spatial axes."""
         out, _, read = indices(self.spatial_axes)
         also = ("", "        j alike, from t", "        j and l alike")[self.spatial_axes - 1]
         scale = "scale" if self.scale is not None and not self.recompute_scale_factor else "(S′ / S)"
@@ -86,7 +86,7 @@ class Upsample(Layer):
         return f"y[c, {out}] = x[c] at {read}, between the elements there ({self.mode})\ni = {place}{also}"
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """Raises `ShapeError` for a mode of another number of axes, not one of scale, size and like, an empty output."""
+        """Raises `ShapeError` unless the mode fits, one of scale, size and like is given, and the output is not empty."""
         self.spatial_axes = axes = x.rank - 1
         if axes not in _MODES[self.mode][0]:
             fitting = [mode for mode, (ranks, _) in _MODES.items() if axes in ranks]
@@ -160,7 +160,7 @@ class Upsample(Layer):
         return how.strides[0].formatted((how.batch, *y.shape))
 
     def passes_shift(self, read: Tensor, y: Tensor, *inputs: Tensor) -> bool:
-        """Every position has it."""
+        """Every position is shifted."""
         return True
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
@@ -179,7 +179,8 @@ class Upsample(Layer):
 class Pad(Layer):
     """A border around each spatial axis, or the axes given. [C, *S] -> [C, *(S + before + after)].
 
-    `size` is added on both sides; `before` and `after` give the two sides separately; below 0 so much is cut. With `axis` the layout is free.
+    `size` is added on both sides; `before` and `after` give the two sides separately; negative sizes cut. With `axis`
+    the layout is free.
     Source: torch.nn.functional.pad, torch.nn.ZeroPad2d, ReflectionPad2d, ReplicationPad2d, CircularPad2d.
     """
 
@@ -207,7 +208,7 @@ class Pad(Layer):
 
     @property
     def computes(self) -> str:
-        """With what its border holds."""
+        """With the value of its border."""
         told = {
             "zeros": f"{self.value:g} outside",
             "reflect": "mirrored outside",
@@ -217,23 +218,23 @@ class Pad(Layer):
 
     @property
     def ranks_now(self) -> tuple[int, int]:
-        """Any where the axes with a border are given."""
+        """Any number if the axes with a border are given."""
         return self.ranks if self.axis is None else (1, 8)
 
     def reach(self, axis: int, x: Tensor) -> tuple[int, int] | None:
-        """The element as many places before as are added there; a border that copies elements looks elsewhere."""
+        """The element shifted by the border before it; a border that copies elements reads elsewhere."""
         if self.mode != "zeros" or (self.axis is None and axis == 0):
             return None
         before, _ = self.borders(x)[axis - (self.axis is None)]
         return before, -before
 
     def field(self, y: Tensor, x: Tensor) -> list[Field]:
-        """Each its own place, behind what is added before."""
+        """Each its own place, after the border before it."""
         sides = dict(enumerate(self.borders(x), self.axis is None))
         return [windows(1, 1, -sides[axis][0]) for axis in x.positions]
 
     def borders(self, x: Tensor) -> list[Border]:
-        """What is added before and after each spatial axis, or with `axis` each axis."""
+        """The sizes added before and after each spatial axis, or each given axis with `axis`."""
         axes = range(1, x.rank) if self.axis is None else self.axis_indices("axis", x)
         keys = (key if getattr(self, key) else "size" for key in ("before", "after"))
         added = dict(zip(axes, zip(*(self.per_axis(key, len(axes), x) for key in keys))))
@@ -280,7 +281,7 @@ class Pad(Layer):
         return x.formatted(sizes) if self.mode != "zeros" or any(map(any, self.borders(inputs[0]))) else x.like()
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
-        """The input where the border copies it, though only its sizes are needed."""
+        """The input if the border copies it, though only its sizes are needed."""
         return how.first(INPUT) if self.mode in ("reflect", "replicate") else NOTHING
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
@@ -293,7 +294,7 @@ class Pad(Layer):
 
 @layer("crop", first="size", aliases=("centercrop",))
 class Crop(Rearranging):
-    """The middle of each spatial axis. [C, *S] -> [C, *size]; of an odd rest the larger part is cut after it.
+    """The middle of each spatial axis. [C, *S] -> [C, *size]; of an odd rest, the larger part is cut at the end.
 
     Source: the copy-and-crop of Ronneberger et al. (2015).
     """

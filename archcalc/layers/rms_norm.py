@@ -1,4 +1,4 @@
-"""Normalisation by the root mean square alone, without a mean."""
+"""Normalisation by the root mean square, without subtracting a mean."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class RMSNorm(Normalizing):
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """Input and deviation for the input's gradient; the CPU also keeps the normalised input for the scales'.
 
-        Of 16-bit numbers the CPU keeps both in fp32, in which it computes.
+        With 16-bit numbers, the CPU computes in fp32 and keeps both in it.
         """
         elements = how.batch * y.numel
         rows = elements // plain(y.shape[self.along(inputs[0])])
@@ -86,7 +86,7 @@ class RMSNorm(Normalizing):
     def passing(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, int]:
         """On the CPU the normalised input beside the scaled one, and backward the gradients of both and of the squares.
 
-        Of 16-bit numbers all are in fp32, and the input as well.
+        With 16-bit numbers, all of them and the input are in fp32.
         """
         if how.gpu:
             return 0, 0

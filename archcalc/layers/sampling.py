@@ -1,4 +1,4 @@
-"""Layers that read an image at places which are computed: a grid of them, or windows that move."""
+"""Layers that read an image at computed places: a grid, or windows whose taps move."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from archcalc.layers.tensor import Tensor, Want
 from archcalc.quantity import plain, product
 from archcalc.terms import Pieces, part, work
 
-# Operations for one element that is read between its neighbours, along two axes or three.
+# Operations for one interpolated element, along two or three axes.
 _BETWEEN: dict[str, dict[int, Pieces]] = {
     "nearest": {2: (), 3: ()},
     "bilinear": {
@@ -29,7 +29,7 @@ _BETWEEN: dict[str, dict[int, Pieces]] = {
 
 @layer("gridsample", family="resizing", aliases=("grid_sample", "warp", "spatialtransformer"))
 class GridSample(Layer):
-    """The image at the places of a grid, between the elements there. [C, *S] and a grid [*P, axes] -> [C, *P].
+    """Samples an image at the places of a grid, between elements. [C, *S] and a grid [*P, axes] -> [C, *P].
 
     A place has a coordinate for each spatial axis, the last axis first (x, y), from -1 at one side to 1 at the other.
     Source: torch.nn.functional.grid_sample; Jaderberg et al. 2015.
@@ -63,7 +63,7 @@ class GridSample(Layer):
         return inputs[0].rank
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """Raises `ShapeError` for places with another number of coordinates, and for a mode that volumes do not have."""
+        """Raises `ShapeError` for places with the wrong number of coordinates, or a mode that volumes do not have."""
         grid, axes = self.numbers("grid"), x.rank - 1
         if grid.rank != x.rank or grid.shape[-1] != axes:
             places = "height, width, 2" if axes == 2 else "depth, height, width, 3"
@@ -104,8 +104,8 @@ class DeformConv(Correlation):
     """Convolution whose taps are moved by `offset`, and weighted by `mask`. [C, H, W] -> [channels, H', W'].
 
     offset [2·parts·taps, H', W'] has for each tap how far down and how far right it moves, mask [parts·taps, H', W']
-    its weight; each of the parts is for as many channels. Read between elements, zeros outside. Written in plain
-    PyTorch by F.grid_sample, equal to torchvision.ops.deform_conv2d. Source: Dai et al. 2017; Zhu et al. 2019 (v2).
+    its weight; each of the parts is for as many channels. Values are interpolated, with zeros outside the image.
+    Written in plain PyTorch by F.grid_sample, equal to torchvision.ops.deform_conv2d. Source: Dai et al. 2017; Zhu et al. 2019 (v2).
     """
 
     ranks = (3, 3)

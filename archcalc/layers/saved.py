@@ -13,18 +13,18 @@ class Saving:
     """How a layer runs when it saves.
 
     Attributes:
-        needs: for each input whether a gradient flows to it.
-        batch: samples that run at once; of a layer inside experts, the positions that reach them.
+        needs: for each input, whether a gradient flows to it.
+        batch: samples that run at once; for a layer inside experts, the positions that reach them.
         width: bytes of an element.
         gpu: whether PyTorch's CUDA kernels run, which keep masks as bytes and attention fused.
-        attention: "flash" or "math" where that is forced, else what PyTorch picks.
+        attention: "flash" or "math" to force one, else PyTorch's choice.
         threads: of the CPU; one has kernels of its own.
-        keeps: whether it runs in training; else what it would keep is let go at once.
+        keeps: whether it runs in training; else what it would keep is freed at once.
         strides: how each input lies in memory.
-        training: whether layers that drop values do so.
+        training: whether dropout is active.
         learns: whether the layer's parameters are trained, or an adapter of what it makes inside.
-        adapts: whether such an adapter alone is.
-        beside: whether a gradient arrives at its further outputs alone.
+        adapts: whether only such an adapter is trained.
+        beside: whether a gradient arrives only at its further outputs.
         given: bytes of an element of each input before autocast copies it.
         casts: whether autocast gave it its type, so that it reads copies of its parameters.
     """
@@ -82,9 +82,9 @@ class Saved:
     Attributes:
         inputs: positions of the inputs that are kept as they are; others may keep the same memory.
         output: whether the output is kept as it is.
-        extra: bytes of what else is kept, by name.
+        extra: bytes of anything else that is kept, by name.
         further: which further outputs are kept, by name.
-        alone: names of `extra` that are of parameters alone, which every expert keeps by itself.
+        alone: names in `extra` that depend only on parameters, which every expert keeps for itself.
         states: which states of the second input, a recurrent layer, are kept.
     """
 

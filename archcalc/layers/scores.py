@@ -1,4 +1,4 @@
-"""Attention scores: the keys that say what is done to them, how many a mask lets through, the operations on one."""
+"""Attention scores: the keys that change them, how many a mask lets through, and the operations on one."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from archcalc.terms import part, work
 
 # Operations on one attention score.
 SCORING = (("scaling", 1), ("softmax", 5))
-# Operations more on one with a bias, and with a soft cap.
+# Extra operations on one with a bias, and with a soft cap.
 _BIAS, _SOFTCAP = 1, 3
 
 
 class Scored(Layer):
-    """A layer that weighs values by the softmax of scores, with the keys that change these."""
+    """A layer that weights values by the softmax of scores, with the keys that change the scores."""
 
     autocast = LOW
 
@@ -52,7 +52,7 @@ class Scored(Layer):
 
     @property
     def is_scored_by_hand(self) -> bool:
-        """Whether no function of PyTorch does to the scores what is asked for."""
+        """Whether no function of PyTorch supports these options for the scores."""
         return self.softcap is not None or self.sinks
 
     @property
@@ -61,13 +61,13 @@ class Scored(Layer):
         return self.window is not None or self.relbias is not None or self.mask is not None
 
     def at(self, key: str) -> int:
-        """At which place among the inputs the tensor of a key stands."""
+        """The index among the inputs of the tensor of a key."""
         references = (name for name, argument in self.arguments.items() if isinstance(argument, Reference))
         given = [name for name in references if getattr(self, name) is not None]
         return given.index(key) + self.takes_input
 
     def weighing(self) -> list[str]:
-        """The equation of the weights, with the mask that it has."""
+        """The equation of the weights, with its mask."""
         factor = "Q Kᵀ / √d" if self.scale is None else f"Q Kᵀ · {self.scale:g}" if self.scale != 1 else "Q Kᵀ"
         if self.softcap is not None:
             inside = f"({self.softcap:g}·√d)" if self.scale is None else f"{self.softcap:g}"
@@ -80,7 +80,7 @@ class Scored(Layer):
         )
 
     def check_scores(self, shape: Shape) -> None:
-        """Raise `ShapeError` where a table or a mask is not one of scores of this shape [*, queries, keys]."""
+        """Raises `ShapeError` if a table or a mask does not fit scores of this shape [*, queries, keys]."""
         if self.relbias is not None and self.numbers("relbias").shape not in (shape[-3:], shape):
             raise ShapeError(
                 "SHP107",
@@ -100,11 +100,11 @@ class Scored(Layer):
             )
 
     def hidden(self, queries: int, keys: int) -> int:
-        """How many of a head's scores are known to be hidden; what `mask` holds is not."""
+        """How many of a head's scores are known to be hidden; those hidden by `mask` are unknown."""
         return queries * keys - visible_scores(queries, keys, self.causal, self.window)
 
     def scored(self, pairs: int) -> int:
-        """Operations on that many scores."""
+        """Operations on this many scores."""
         added = ("bias of the distance", _BIAS * (self.relbias is not None))
         capped = ("soft cap", _SOFTCAP * (self.softcap is not None))
         return work(pairs, "score", *SCORING, added, capped)

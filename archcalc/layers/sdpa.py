@@ -44,12 +44,12 @@ class SDPA(Scored):
 
     @property
     def label(self) -> str:
-        """As a line, with the flags as words: `sdpa causal`."""
+        """As a line, with flags as words: `sdpa causal`."""
         return super().label.replace(" causal=true", " causal").replace(" sinks=true", " sinks")
 
     @property
     def computes(self) -> str:
-        """With the factor and the mask that it has."""
+        """With its factor and its mask."""
         shared = []
         if self.kv_heads is not None:
             shared = [f"one head of K and V for every {self.q.shape[-3] // self.kv_heads} of Q"]
@@ -72,7 +72,7 @@ class SDPA(Scored):
         return self.q.rank
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """Raises `ShapeError` where the three do not fit together."""
+        """Raises `ShapeError` if the three do not fit together."""
         for name in ("q", "k", "v"):
             tensor = self.numbers(name)
             if tensor.rank < 2:
@@ -104,7 +104,7 @@ class SDPA(Scored):
         return Tensor((*self.q.shape[:-1], self.v.shape[-1]))
 
     def _check_heads(self, name: str, tensor: Tensor) -> None:
-        """Raise `ShapeError` where the leading axes of a tensor are not those of the queries."""
+        """Raises `ShapeError` if the leading axes of a tensor are not those of the queries."""
         asked = self.q.shape[:-2]
         if self.kv_heads is not None and not asked:
             raise ShapeError(
@@ -156,9 +156,9 @@ class SDPA(Scored):
         return pairs * (self.q.shape[-1] * (q + k) + self.v.shape[-1] * (v + bool(asks)))
 
     def kept(self, y: Tensor, *inputs: Tensor) -> dict[str, Shape]:
-        """Keys and values of the positions that a query may still see, once where they are one tensor.
+        """Keys and values of the positions a query may still see, counted once if they are one tensor.
 
-        Those are not kept that are computed from what is.
+        Those computed from other kept tensors are not kept.
         """
         kept = {} if self.k.cached else {"keys": self.k.shape}
         kept |= {} if self.v.cached or self.v is self.k else {"values": self.v.shape}

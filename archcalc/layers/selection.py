@@ -1,4 +1,4 @@
-"""The largest of an axis with their places, and what stands at places."""
+"""The largest elements of an axis with their places, and the elements at given places."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class TopK(Layer):
 
     @property
     def computes(self) -> str:
-        """The smallest where they are asked for."""
+        """The smallest, if asked for."""
         return self.notation if self.largest else self.notation.replace("largest", "smallest")
 
     layout = KEEPS
@@ -82,8 +82,8 @@ class TopK(Layer):
 class Gather(Layer):
     """The positions of an axis that an index of whole numbers names, in its order. [n, ...] and [m] -> [m, ...].
 
-    The index may be a constant, the same for every sample, or one of each sample; a table that is the same for
-    every sample is a `parameter`. Source: torch.index_select, torch.Tensor.__getitem__.
+    The index may be a constant, the same for every sample, or different for each sample; a table shared by all samples
+    is a `parameter`. Source: torch.index_select, torch.Tensor.__getitem__.
     """
 
     computes_nothing = True
@@ -218,9 +218,9 @@ class TakeAlongDim(Layer):
 
 @layer("index", first="size", family="elementwise", aliases=("toindex", "long", "discretize"))
 class Index(Layer):
-    """Whole numbers below `size` from numbers, rounded down; what is below 0 or above is the first or the last.
+    """Rounds numbers down to whole numbers from 0 to `size` − 1; numbers outside become the first or the last.
 
-    What a computed place is read with: `gather`, `takealongdim` and `embedding` take whole numbers. They have no gradient.
+    Use it before `gather`, `takealongdim` and `embedding`, which take whole numbers. The result has no gradient.
     Source: torch.Tensor.long, torch.clamp.
     """
 

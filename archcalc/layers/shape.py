@@ -51,7 +51,7 @@ def beside(x: Tensor, axes: Iterable[int]) -> list[Field] | None:
 
 
 def moved(x: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """The elements of `x` in another shape; what they are, numbers or token ids, stays open with those of `x`."""
+    """The elements of `x` in another shape; if it is undecided whether `x` holds numbers or ids, so is this."""
     return Moved(x, shape) if x.integer is None else Tensor(shape, None, x.integer)
 
 
@@ -72,7 +72,7 @@ class Flatten(Rearranging):
     end: int = arg(Whole, "last axis joined", default=-1, min=-8, aliases=("end_dim",))
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """Raises `ShapeError` when the axes are none of the input's, or in the wrong order."""
+        """Raises `ShapeError` for axes the input does not have, or in the wrong order."""
         start, end = self.axis_index("start", x), self.axis_index("end", x)
         if start > end:
             message = f"start {self.start} comes after end {self.end} in {x}"
@@ -125,7 +125,7 @@ class Reshape(Rearranging):
     shape: tuple[int, ...] = arg(Size, "sizes, e.g. 64x7x7; -1 takes what is left", also=-1)
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """Raises `ShapeError` when the number of elements would change."""
+        """Raises `ShapeError` if the number of elements would change."""
         shape = tuple(self.shape)
         known = product(size for size in shape if size != -1)
         elements = x.elements
@@ -227,7 +227,7 @@ class Transpose(Rearranging):
         return {a: b, b: a}.get(axis, axis)
 
     def survives(self, layout: str, x: Tensor) -> bool:
-        """Where an axis is swapped with itself."""
+        """If an axis is swapped with itself."""
         a, b = (x.axis(index) for index in self.axes)
         return a == b
 
@@ -259,7 +259,7 @@ class Expand(Rearranging):
     shape: tuple[int, ...] = arg(Size, "sizes, e.g. 10x-1", also=-1)
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """Raises `ShapeError` for an axis that is neither 1 nor already of its size."""
+        """Raises `ShapeError` for an axis that has neither size 1 nor the new size."""
         new = len(self.shape) - x.rank
         if new < 0:
             raise ShapeError(
@@ -286,7 +286,7 @@ class Expand(Rearranging):
         return moved(x, tuple(shape))
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
-        """One element stands for all along an axis that is repeated."""
+        """A single element is shared along a repeated axis."""
         x = how.strides[0]
         for _ in range(len(self.shape) - inputs[0].rank):
             x = x.with_axis(1)

@@ -53,7 +53,7 @@ class PixelShuffle(_Pixels):
     factor: int = arg(Whole, "r, by which height and width grow", min=1, aliases=("upscale_factor",))
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """Raises `ShapeError` when r² does not divide the channels."""
+        """Raises `ShapeError` if r² does not divide the channels."""
         r = self.factor
         channels, height, width = x.shape
         if channels % (r * r):
@@ -80,7 +80,7 @@ class PixelUnshuffle(_Pixels):
     factor: int = arg(Whole, "r, by which height and width shrink", min=1, aliases=("downscale_factor",))
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """Raises `ShapeError` when r does not divide height and width."""
+        """Raises `ShapeError` if r does not divide height and width."""
         r = self.factor
         channels, height, width = x.shape
         if height % r or width % r:
@@ -95,13 +95,13 @@ class PixelUnshuffle(_Pixels):
 
 
 def _indivisible(what: str, fits: Iterable[int], help: str) -> ShapeError:
-    """The error of a factor that does not divide, with those that do."""
+    """The error for a factor that does not divide, with factors that do."""
     return ShapeError("SHP108", what, "factor", help, changes=[Change({"factor": one}) for one in fits if one > 1])
 
 
 @layer("channelshuffle", first="groups", family="resizing", aliases=("shufflechannel",))
 class ChannelShuffle(Layer):
-    """Channels dealt out over groups. [C, *S] -> [C, *S]. Source: torch.nn.ChannelShuffle."""
+    """Interleaves the channels of groups. [C, *S] -> [C, *S]. Source: torch.nn.ChannelShuffle."""
 
     computes_nothing = True
     selects = True
@@ -120,7 +120,7 @@ class ChannelShuffle(Layer):
     groups: int = arg(Whole, "groups the channels are dealt from", min=1)
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """Raises `ShapeError` when the groups do not divide the channels."""
+        """Raises `ShapeError` if the groups do not divide the channels."""
         if x.shape[0] % self.groups:
             raise ShapeError(
                 "SHP105",

@@ -1,4 +1,4 @@
-"""The space of another tensor, for layers that bring their input to its size."""
+"""The spatial size of another tensor, for layers that resize their input to it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from archcalc.layers.tensor import Tensor, Want
 
 
 def space_of(layer: Layer, like: Tensor, x: Tensor) -> tuple[int, ...]:
-    """The sizes of `like` without its channels. Raises `ShapeError` where it has another number of axes than `x`."""
+    """The sizes of `like` without its channels. Raises `ShapeError` if its number of axes differs from that of `x`."""
     if like.rank != x.rank:
         message = f"`like` {like} has another number of axes than the input {x}"
         raise ShapeError("SHP101", message, "like", f"give the size itself, e.g. `{layer.op} size=...`")

@@ -1,4 +1,4 @@
-"""The two ends of `scan`: a tensor is taken apart into steps, and what steps give is stacked. No layers of the language."""
+"""The two ends of `scan`: a tensor is split into steps, and their outputs are stacked. Not layers of the language."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from archcalc.layers.tensor import Shape, Tensor
 
 
 class Unbound(Entries):
-    """The entry of one step: a view of the tensor that is gone through. Backward stacks the gradients of all steps."""
+    """The entry of one step: a view of the tensor iterated over. Backward stacks the gradients of all steps."""
 
     op = "entry"
     loop = SCAN
@@ -41,13 +41,13 @@ class Unbound(Entries):
 
 
 class Collected(Stacked):
-    """What steps give, side by side along a new first axis: a copy."""
+    """The outputs of all steps, stacked along a new first axis: a copy."""
 
     op = "stack"
     view = False
     backwards: bool
     called: str
-    # The shapes of what goes from step to step, by name.
+    # The shapes of the states, by name.
     states: dict[str, Shape]
 
     @property

@@ -1,4 +1,4 @@
-"""What is written like a layer and goes through other layers: its keys, for the reference.
+"""Loops, which are written like layers: their keys, for the reference.
 
 What they do stands where networks are built (`archcalc.network.expand`); they compute nothing themselves.
 """
@@ -49,10 +49,10 @@ def _structure(cls: _L) -> _L:
 
 @_structure
 class Repeat(Layer):
-    """Independent copies of a list of layers, one after the other; beside a layer or a block `repeat=3` does it.
+    """Independent copies of a list of layers, in sequence; for a single layer or block, add `repeat=3` to it.
 
-    `{repeat: 3, name: fpn, state: {p3: c3}, layers: [...], next: {p3: n.n3}}`. In a list of operands `m.*` is what all
-    copies of the repeat named `m` give, and `stack.layer.skip.*` goes through named repeats to an output.
+    `{repeat: 3, name: fpn, state: {p3: c3}, layers: [...], next: {p3: n.n3}}`. In a list of operands, `m.*` stands for
+    the outputs of all copies of the repeat named `m`, and `stack.layer.skip.*` reaches an output through named repeats.
     """
 
     op = "repeat"
@@ -68,9 +68,9 @@ class Scan(Layer):
     """The same layers at every step, with states that go from one step to the next: `for x in frames:`.
 
     [steps, ...] -> [steps, ...], what the last layer gives at all steps; `NAME.s` is the last value of the state `s`.
-    `{scan: prev, state: {z: [64]}, layers: [...]}`, or several side by side, `{scan: {x: NAME, y: NAME}, ...}`. The layers
-    see the entries of one step, the states and what is around. With one state and no `next:` what they give is its next
-    value. Weights are the same at every step, and so is what a step costs, however many there are.
+    `{scan: prev, state: {z: [64]}, layers: [...]}`, or several side by side, `{scan: {x: NAME, y: NAME}, ...}`. The
+    layers see the entries of one step, the states and tensors from outside. With one state and no `next:`, their
+    output is its next value. Weights are the same at every step, and every step costs the same.
     """
 
     op = SCAN

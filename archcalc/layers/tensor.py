@@ -19,7 +19,7 @@ class Tensor:
         group: the tensors that have its layout, whatever it is. A vector has one axis that is both
             channels and features, and belongs to no group.
         integer: True for token ids, False for numbers, None for an input nothing has read yet.
-        outputs: further outputs of the layer, as `h` and `c` of an lstm.
+        outputs: further outputs of the layer, e.g. `h` and `c` of an lstm.
         state: what makes two recurrent states the same, for `state=`.
         parts: True for a layer that has several outputs and no single one, as split.
         batched: False for what depends on parameters and constants alone: it has no batch axis, whatever
@@ -77,7 +77,7 @@ class Tensor:
 
     @property
     def rank(self) -> int:
-        """The number of axes, the batch not counted."""
+        """The number of axes, not counting the batch."""
         return len(self.shape)
 
     @property

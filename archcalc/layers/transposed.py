@@ -54,7 +54,7 @@ class ConvTranspose(Filtering):
     notation = equation_over(2, "input channels k")
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """Raises `ShapeError` for an empty output or an output padding PyTorch refuses."""
+        """Raises `ShapeError` for an empty output or an output padding that PyTorch refuses."""
         n = x.rank - 1
         self.spatial_axes = n
         self.check_groups(x)
@@ -121,7 +121,7 @@ class ConvTranspose(Filtering):
         return (x.shape[0], self.group_channels(self.channels), *self.per_axis("kernel", x.rank - 1, x))
 
     def macs(self, y: Tensor, *inputs: Tensor) -> int:
-        """Every input element meets each weight of its channel once."""
+        """Every input element is multiplied by each weight of its channel once."""
         x = inputs[0]
         return x.elements * product(self.filters(x)[1:])
 

@@ -1,4 +1,4 @@
-"""The way back from max pooling."""
+"""The inverse of max pooling."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class MaxUnpool(Layer):
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """The size that the pooling read, which is less than a stride from (S' - 1)·stride - 2·padding + kernel.
 
-        Raises `ShapeError` for places that are no pooling's, of another shape, or of other windows.
+        Raises `ShapeError` for places that are not from a pooling, of another shape, or of other windows.
         """
         found = self.indices
         if found.places is None:

@@ -1,4 +1,4 @@
-"""Windows of an image as columns, and columns added up to an image."""
+"""Windows of an image as columns, and columns summed into an image."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class Unfold(_Windows):
 
 @layer("fold", first="output", aliases=("col2im",), family="resizing")
 class Fold(_Windows):
-    """Columns added up to an image, each at the window that it is of. [C·kernel, windows] -> [C, *output].
+    """Sums columns into an image, each at its window. [C·kernel, windows] -> [C, *output].
 
     Source: torch.nn.Fold.
     """
@@ -100,7 +100,7 @@ class Fold(_Windows):
         return 3
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """Raises `ShapeError` for other columns than those of such windows."""
+        """Raises `ShapeError` for columns that do not match such windows."""
         space, taps = self.per_axis("output", 2, x), product(self.per_axis("kernel", 2, x))
         count = product(self.windows(space, x))
         if x.shape[0] % taps:

@@ -1,4 +1,4 @@
-"""Zeros that a state starts from: no layer of the language, but a step of what is built."""
+"""Zeros that a state starts from: not a layer of the language, but a step of the built network."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from archcalc.layers.tensor import Shape, Tensor
 
 
 class Zeros(Layer):
-    """A tensor of zeros for every sample. It reads nothing of its input but the number of samples."""
+    """A tensor of zeros for every sample. It reads only the number of samples of its input."""
 
     computes_nothing = True
     op = "zeros"
@@ -28,7 +28,7 @@ class Zeros(Layer):
         return f"zeros {'×'.join(str(int(size)) for size in self.shape)}"
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """The shape that is given."""
+        """The given shape."""
         return Tensor(self.shape)
 
     def output_rank(self, *inputs: Tensor) -> int:
@@ -46,6 +46,6 @@ class Zeros(Layer):
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
         sizes = ", ".join(str(int(size)) for size in y.shape)
-        if x.integer:  # ids are no numbers that zeros could be like
+        if x.integer:  # ids are whole numbers, so zeros cannot be made like them
             return expression(f"torch.zeros({{batch}}, {sizes}, device={{0}}.device)")
         return expression(f"{{0}}.new_zeros({{batch}}, {sizes})")

@@ -1,8 +1,8 @@
 """Traced numbers as sympy expressions in a normal form, and their exact values.
 
-Every name is a whole number. A division that rounds down is `Floor(numerator, divisor)`, with what
-divides evenly taken out, roundings of roundings made one, and a whole number beside it taken in: the
-sizes after two convolutions of stride 2 are ⌊(height + 3) / 4⌋, not ⌊(⌊(height + 1) / 2⌋ + 1) / 2⌋.
+Every name is a whole number. A division that rounds down is `Floor(numerator, divisor)`, with the evenly divisible
+part taken out, nested roundings merged, and an added whole number taken in: the sizes after two convolutions of stride
+2 are ⌊(height + 3) / 4⌋, not ⌊(⌊(height + 1) / 2⌋ + 1) / 2⌋.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from archcalc.symbolic.traced import Decision, Traced
 
 
 class Floor(sympy.Function):  # type: ignore[misc]
-    """⌊numerator / divisor⌋, never changed by sympy itself."""
+    """⌊numerator / divisor⌋, which sympy never rewrites by itself."""
 
     nargs = 2
     is_integer = True
@@ -45,19 +45,19 @@ class Larger(sympy.Function):  # type: ignore[misc]
 
 
 def symbol(name: str) -> sympy.Symbol:
-    """The symbol of a name: a whole number from 1."""
+    """The symbol of a name: a positive whole number."""
     return sympy.Symbol(name, integer=True, positive=True)
 
 
 class Algebra:
-    """Expressions of traced numbers, given which divisions leave nothing over.
+    """Expressions of traced numbers, given which divisions are exact.
 
     Args:
-        decisions: what was decided while the numbers were traced.
+        decisions: those made while the numbers were traced.
         fixed: names that are plain numbers here.
 
     Attributes:
-        even: (dividend, divisor) of the divisions that were found to be even.
+        even: (dividend, divisor) of the divisions known to be exact.
     """
 
     def __init__(self, decisions: Iterable[Decision] = (), fixed: Mapping[str, int] | None = None) -> None:
@@ -79,7 +79,7 @@ class Algebra:
         self._known.clear()
 
     def of(self, value: int) -> Any:
-        """The expression of a number; a plain one is itself."""
+        """The expression of a number; a plain number is its own."""
         if not isinstance(value, Traced):
             return sympy.Integer(int(value))
         pending: list[int] = [value]
@@ -120,7 +120,7 @@ class Algebra:
         return self.rest(left, right)
 
     def _even(self, left: Any, right: Any) -> bool:
-        """Whether something that is known to divide evenly makes left / right whole."""
+        """Whether a known exact division makes left / right whole."""
         return any(
             (not left.has(Floor) or left.has(dividend)) and whole(sympy.cancel(left * divisor / (right * dividend)))
             for dividend, divisor in self.even
@@ -148,7 +148,7 @@ class Algebra:
 
 
 def remainder(decision: Decision) -> tuple[int, int] | None:
-    """The sides of a division that `decision` found to be even: `left % right` was 0."""
+    """The sides of a division that `decision` found to be exact: `left % right` was 0."""
     sides = (decision.left, decision.right)
     if decision.op != "==" or not decision.holds:
         return None
@@ -159,7 +159,7 @@ def remainder(decision: Decision) -> tuple[int, int] | None:
 
 
 def added(left: Any, right: Any) -> Any:
-    """The sum; a whole number beside one rounded division goes into it."""
+    """The sum; a whole number added to a single rounded division is moved into it."""
     total = left + right
     if isinstance(total, sympy.Add) and len(total.args) == 2:
         number, (times, other) = total.args[0], total.args[1].as_coeff_Mul()
@@ -169,7 +169,7 @@ def added(left: Any, right: Any) -> Any:
 
 
 def whole(expression: Any) -> bool:
-    """Whether it is a polynomial with whole coefficients, and so whole wherever its names are."""
+    """Whether it is a polynomial with whole coefficients, and therefore whole whenever its names are."""
     numerator, denominator = sympy.fraction(sympy.together(expression))
     return denominator == 1 and all(
         factor.is_Integer
@@ -212,7 +212,7 @@ def _floor_by_number(left: Any, divisor: int) -> Any:
 
 
 def canonical(expression: Any) -> Any:
-    """The expression with constants of roundings below their divisors: equal ones become the same."""
+    """The expression with constants in roundings reduced below their divisors: equal ones become identical."""
 
     def reduced(numerator: Any, divisor: Any) -> Any:
         if not divisor.is_Integer:
@@ -226,7 +226,7 @@ def canonical(expression: Any) -> Any:
 
 
 def value(expression: Any, names: Mapping[str, int], known: dict[Any, Fraction] | None = None) -> Fraction:
-    """The exact value of an expression for values of its names."""
+    """The exact value of an expression, given the values of its names."""
     known = {} if known is None else known
     if expression in known:
         return known[expression]

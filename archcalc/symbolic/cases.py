@@ -1,4 +1,4 @@
-"""A function of one whole number, computed once for all numbers for which it decides every comparison as for the first."""
+"""A function of one whole number, computed once for all numbers with the same outcome of every comparison."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _COMPUTE: dict[str, Callable[[Any, Any], Any]] = {
     "gcd": math.gcd,
     "max": max,
 }
-# A sum: the place of what stands in it beside a plain number, and that number.
+# A sum of something and a plain number: the place of the former, and the number.
 _Sum = tuple[int, int]
 _NOTHING, _NUMBER = 0, 1
 
 
 class Cases(Generic[_T]):
-    """The values of `compute`, which depend on its number by nothing but comparisons of what is computed from it.
+    """The values of `compute`, which may depend on its number only through comparisons.
 
-    The first number is traced, and those that decide alike have its value; the others are computed one by one.
+    The first number is traced, and numbers with the same decisions get its value; the others are computed one by one.
     """
 
     def __init__(self, compute: Callable[[int], _T]) -> None:
@@ -50,10 +50,10 @@ class Cases(Generic[_T]):
 
 
 class _Conditions:
-    """Decisions as they come out for other numbers; what a network asks again and again is asked once."""
+    """Evaluates decisions for other numbers; each repeated question is evaluated once."""
 
     def __init__(self, decisions: Iterable[Decision]) -> None:
-        self.terms: list[tuple[str, _Sum, _Sum]] = []  # each of sums of those before it
+        self.terms: list[tuple[str, _Sum, _Sum]] = []  # each made of sums of those before it
         self._places: dict[tuple[str, _Sum, _Sum], int] = {}
         self._known: dict[int, _Sum] = {}
         self.conditions: dict[tuple[str, int, int, int, bool], None] = {}
@@ -63,7 +63,7 @@ class _Conditions:
                 self.conditions[op, one, other, less - more, holds] = None
 
     def hold(self, number: int) -> bool:
-        """Whether everything is decided alike."""
+        """Whether every decision is the same."""
         values = [0, number]
         for op, (one, more), (other, further) in self.terms:
             values.append(_COMPUTE[op](values[one] + more, values[other] + further))
@@ -72,7 +72,7 @@ class _Conditions:
         )
 
     def _sum(self, number: int) -> _Sum:
-        """A number as a sum, which equal expressions have in common."""
+        """A number as a sum, shared by equal expressions."""
         pending: list[Any] = [number]  # not recursive: an expression may be as long as the network
         while pending:
             one = pending[-1]

@@ -1,7 +1,7 @@
-"""Closed forms against the numbers: the network is built at other values, and every number compared.
+"""Checks closed forms: the network is built at other values, and every number is compared.
 
-A formula that lost one of its names on the way would be wrong in silence. So none is shown before it gave
-the number of a plain build at several values for which it claims to hold.
+A formula that lost one of its names along the way would be silently wrong. So none is shown until it has matched a
+plain build at several values for which it claims to hold.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from archcalc.symbolic.domain import Domain
 
 Numbers = Iterator[tuple[str, str, int]]  # where, what, how many
 
-# Draws: of all names together, and tries for each one.
+# Number of draws of all names together, and of tries for each one.
 _TOGETHER, _TRIES = 4, 400
 SIZES = (1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 15, 16, 17, 24, 31, 32, 33, 48, 64, 65, 96, 100, 127, 128, 224, 256, 320, 1000)
 _FACTORS = (Fraction(1, 4), Fraction(1, 3), Fraction(1, 2), Fraction(3, 2), *map(Fraction, (1, 1, 2, 3, 4, 5)))
 
 
 def check(costs: Costs, of: Callable[[int], Any], domain: Domain, build: Callable[[Mapping[str, int]], Costs]) -> int:
-    """Compare every number with those of `build` at drawn values; how many values were drawn.
+    """Compare every number with those of `build` at drawn values; returns how many were drawn.
 
     Raises:
-        RequestError: a formula is wrong, or there is no other value to try it at.
+        RequestError: a formula is wrong, or there is no other value to try.
     """
     expressions = [(where, what, of(number), number) for where, what, number in _numbers(costs)]
     varied: set[str] = set()
@@ -71,7 +71,7 @@ def check(costs: Costs, of: Callable[[int], Any], domain: Domain, build: Callabl
 
 
 def draws(domain: Domain, seed: int = 0) -> Iterator[dict[str, int]]:
-    """Values in the domain, other than the spec's: of each name alone, then of all together."""
+    """Values in the domain other than the spec's: for each name alone, then for all together."""
     draw = random.Random(seed)
     names = list(domain.values)
     for changed in (*([name] for name in names for _ in range(2)), *(names for _ in range(_TOGETHER))):
@@ -91,7 +91,7 @@ def _size(draw: random.Random, here: int) -> int:
 
 
 def _numbers(costs: Costs) -> Numbers:
-    """Every number of a network, in one order."""
+    """Every number of a network, in a fixed order."""
     for name, tensor in (*costs.graph.inputs.items(), *costs.graph.outputs.items()):
         yield from ((name, f"axis {axis}", size) for axis, size in enumerate(tensor.shape))
     for node, _, _ in walk(costs.graph.nodes):

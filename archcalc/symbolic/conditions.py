@@ -14,7 +14,7 @@ _SIGNS = {">=": ("≥", ">="), "!=": ("≠", "!="), "==": ("=", "==")}
 
 
 def written(domain: Domain, writer: Writer, fixed: Mapping[str, int] | None = None) -> list[str]:
-    """Each condition; that names are whole numbers from 1 goes without saying. `fixed` holds names of one value."""
+    """Each condition, except that names are positive whole numbers. `fixed` holds names with a single value."""
     equal = _SIGNS["=="][writer.python]
     alone = [f"{name} {equal} {writer.number(number)}" for name, number in (fixed or {}).items()]
     return [*alone, *_bounds(domain, writer), *_divisions(domain, writer), *_relations(domain, writer)]
@@ -36,7 +36,7 @@ def _bounds(domain: Domain, writer: Writer) -> list[str]:
 
 
 def _multiple_of(domain: Domain, name: str) -> int:
-    """A number that divides `name`, which is then no smaller."""
+    """A number that divides `name`, and so is a lower bound of it."""
     ratios = [symbol(name) * divisor / dividend for dividend, divisor in domain.even]
     return max((int(ratio) for ratio in ratios if ratio.is_Integer), default=1)
 

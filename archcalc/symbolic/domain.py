@@ -1,4 +1,4 @@
-"""For which values of its names a closed form holds: what the loader decided on its way, made short."""
+"""The values for which a closed form holds: the loader's decisions, simplified."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from archcalc.diagnostics import Span
 from archcalc.symbolic.algebra import Algebra, Floor, canonical, remainder, value
 from archcalc.symbolic.traced import Decision, Trace
 
-# What is decided about one name is tried at these sizes; between two that differ the bound is searched.
+# Decisions about one name are tried at these sizes; if two differ, the bound between them is searched.
 _TRIED = (*range(1, 130), *(2**k + d for k in range(8, 21) for d in (-1, 0, 1)))
 
 
@@ -26,7 +26,7 @@ class Relation:
     place: Span | None
 
     def holds(self, names: Mapping[str, int]) -> bool:
-        """Whether it does at these values; not where something is divided by 0."""
+        """Whether it holds at these values; not if something is divided by 0."""
         try:
             at = value(self.expression, names)
         except ZeroDivisionError:
@@ -35,7 +35,7 @@ class Relation:
 
 
 class PinnedError(Exception):
-    """A decision that holds at one value of a name alone, or only where two names agree."""
+    """A decision that holds only at one value of a name, or only if two names are equal."""
 
     def __init__(self, relation: Relation, names: list[str]) -> None:
         super().__init__()
@@ -44,12 +44,12 @@ class PinnedError(Exception):
 
 
 class Domain:
-    """The values for which all decisions of a trace come out as they did.
+    """The values for which all decisions of a trace stay the same.
 
     Attributes:
-        least, most: bounds of each name; `most` has only those that are bounded.
-        even: (dividend, divisor) of divisions that must leave nothing over.
-        relations: conditions that are no bounds of one name.
+        least, most: bounds of each name; `most` has only bounded names.
+        even: (dividend, divisor) of divisions that must be exact.
+        relations: all other conditions, which are not bounds of one name.
     """
 
     def __init__(self, trace: Trace, algebra: Algebra, values: Mapping[str, int]) -> None:
@@ -60,7 +60,7 @@ class Domain:
         self._checks: list[Relation] = []
         decisions = [decision for decision in trace.decisions if remainder(decision) is None]
         while any(_divides(_relation(decision, algebra), algebra) for decision in decisions):
-            pass  # what is known to divide shows more of it
+            pass  # known exact divisions simplify it further
         self.even = list(algebra.even)
         seen: set[tuple[Any, str]] = set()
         for decision in decisions:
@@ -69,7 +69,7 @@ class Domain:
             if key not in seen and relation.expression.free_symbols:
                 seen.add(key)
                 self._add(relation)
-        # What the bounds of the names imply is not worth a word.
+        # Conditions implied by the bounds of the names are left out.
         self.relations = [relation for relation in self.relations if not _always(relation, self.least)]
 
     def __contains__(self, names: Mapping[str, int]) -> bool:
@@ -80,7 +80,7 @@ class Domain:
         )
 
     def require(self, relation: Relation) -> None:
-        """Hold only where a relation does as well. Raises `PinnedError` for one that leaves a name one value."""
+        """Restrict the domain to where a relation holds. Raises `PinnedError` if that leaves a name a single value."""
         self._add(relation)
         self.relations = [one for one in self.relations if not _always(one, self.least)]
 
@@ -99,7 +99,7 @@ class Domain:
             self.relations.append(relation)
 
     def _bound(self, relation: Relation, name: str) -> bool:
-        """Take a relation of one name as bounds of it, if that is what it is."""
+        """Turn a relation of one name into bounds, if possible."""
         here = self.values[name]
         tried = sorted({*_TRIED, *(here + d for d in (-2, -1, 0, 1, 2) if here + d > 0)})
         holds = {size: relation.holds({name: size}) for size in tried}
@@ -119,7 +119,7 @@ class Domain:
 
 
 def _edge(relation: Relation, name: str, good: int, wrong: int) -> int:
-    """The last size from `good` towards `wrong` at which a relation holds."""
+    """The last size between `good` and `wrong` at which a relation holds."""
     while abs(good - wrong) > 1:
         middle = (good + wrong) // 2
         good, wrong = (middle, wrong) if relation.holds({name: middle}) else (good, middle)
@@ -137,7 +137,7 @@ def _relation(decision: Decision, algebra: Algebra) -> Relation:
 
 
 def _divides(relation: Relation, algebra: Algebra) -> bool:
-    """Whether an equation says that a division is even, as 2·⌊height / 2⌋ = height; the algebra then knows it."""
+    """Whether an equation says that a division is exact, e.g. 2·⌊height / 2⌋ = height; if so the algebra assumes it."""
     if relation.op != "==":
         return False
     for term in sympy.Add.make_args(canonical(relation.expression)):
@@ -153,12 +153,12 @@ def _divides(relation: Relation, algebra: Algebra) -> bool:
 
 
 def _always(relation: Relation, least: Mapping[str, int] | None = None) -> bool:
-    """Whether it holds for all whole numbers from `least`: no coefficient is negative once those are taken off."""
+    """Whether it holds for all whole numbers from `least`: no coefficient is negative after shifting names by those."""
     if relation.op == "!=" and _all_positive(relation.expression, least):
         return True
     taken = {name: (least or {}).get(name, 1) for name in (one.name for one in relation.expression.free_symbols)}
     whole, divisor = sympy.fraction(sympy.together(relation.expression))
-    if not divisor.is_positive or divisor.has(Floor):  # names are positive, and so is what is made of them
+    if not divisor.is_positive or divisor.has(Floor):  # names are positive, and so are their sums and products
         whole = relation.expression
     for expression in (whole, -whole)[: 2 if relation.op == "!=" else 1]:
         low = _lowest(expression, least)
@@ -172,7 +172,7 @@ def _always(relation: Relation, least: Mapping[str, int] | None = None) -> bool:
 
 
 def _lowest(expression: Any, least: Mapping[str, int] | None) -> Any:
-    """Not above the expression: each rounded division that is added by its least; 0 for products of them."""
+    """A lower bound of the expression: each added rounded division at its minimum; 0 for products of them."""
     terms = []
     for term in sympy.Add.make_args(expression):
         coefficient, rest = term.as_coeff_Mul()
@@ -188,7 +188,7 @@ def _lowest(expression: Any, least: Mapping[str, int] | None) -> Any:
 
 
 def _not_negative(product: Any, least: Mapping[str, int] | None) -> bool:
-    """Whether all roundings in a product of names and roundings are at least 0."""
+    """Whether all roundings in a product of names and roundings are non-negative."""
     plain = all(not factor.is_Add and not factor.as_base_exp()[0].is_Add for factor in sympy.Mul.make_args(product))
     return plain and all(
         rounded.args[1].is_Integer and _always(Relation(rounded.args[0], ">=", None), least)
@@ -197,7 +197,7 @@ def _not_negative(product: Any, least: Mapping[str, int] | None) -> bool:
 
 
 def _all_positive(product: Any, least: Mapping[str, int] | None) -> bool:
-    """Whether a product is one of positive names, numbers and roundings that are at least 1."""
+    """Whether a product has only positive names, positive numbers and roundings of at least 1."""
     for factor in sympy.Mul.make_args(product):
         base = factor.as_base_exp()[0]
         rounded = isinstance(base, Floor) and base.args[1].is_Integer
@@ -207,7 +207,7 @@ def _all_positive(product: Any, least: Mapping[str, int] | None) -> bool:
 
 
 def sides(relation: Relation) -> Iterator[Any]:
-    """The two sides of a relation without a common factor, each with positive terms alone."""
+    """The two sides of a relation without a common factor, each with only positive terms."""
     terms = sympy.Add.make_args(relation.expression.primitive()[1])
     positive = [term for term in terms if term.as_coeff_Mul()[0] > 0]
     yield sympy.Add(*positive)

@@ -10,9 +10,9 @@ from archcalc.language.expressions import RESERVED, is_identifier
 from archcalc.network.line import line_document
 from archcalc.symbolic.network import ALL, BATCH, ClosedForm, closed_form
 
-# Values that names without one are tried with, those of the input's sizes and those of the line's own numbers:
-# large enough for a window, with many divisors, and unequal where several numbers may be. What they decide is
-# said by the conditions.
+# Trial values for names without one, for the input's sizes and for the line's own numbers:
+# large enough for a window, with many divisors, and different from each other where possible. The conditions
+# state what they decide.
 _SIZES = (240, 64, 49, 2)
 _NUMBERS = ((12, 4, 2, 1), (4, 12, 2, 1), (3, 2, 1, 1), (2, 1, 1, 1), (1, 1, 1, 1))
 
@@ -26,14 +26,14 @@ def named_sizes(sizes: str) -> list[str]:
 def line_form(
     line: str, sizes: str, names: Sequence[str], given: Mapping[str, str], batch: int = 1, dtype: str = "fp32"
 ) -> ClosedForm:
-    """The closed form of a line in the names among its sizes and in further `names`.
+    """The closed form of a line in the names in its sizes and in further `names`.
 
     Args:
         line, sizes: as for `line_graph`; both may use the names.
         given: values for some of the names.
 
     Raises:
-        SpecError: the line is not valid, or does not fit the input whatever the names are.
+        SpecError: the line is invalid, or does not fit the input for any values of the names.
         RequestError: a name that cannot be chosen, and why.
     """
     of_input = named_sizes(sizes)

@@ -1,8 +1,8 @@
-"""Memory as formulas: what a training step keeps for backward, and the cache of generating.
+"""Memory as formulas: what a training step keeps for backward, and the cache of generation.
 
-The simulation of a step runs on the traced graph as on any other. What it decides on its way, as how
-copies add up, holds beside the conditions of the shapes. Peaks are no formula: they are the most of many
-moments, and which one that is changes with the sizes.
+The simulation of a step runs on the traced graph as on any other. Its decisions, such as how copies add up, are
+conditions in addition to those of the shapes. Peaks have no formula: they are the maximum over many moments, and which
+moment that is depends on the sizes.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from archcalc.symbolic.check import SIZES, draws
 from archcalc.symbolic.domain import Domain, PinnedError, Relation
 from archcalc.symbolic.traced import InexactError, Trace, Traced
 
-# Draws for each way in which a size may become 1, or no longer be it.
+# Draws for each way in which a size may become 1, or stop being 1.
 _TRIES = 2
 Build = Callable[[Mapping[str, int]], Graph]
 Count = Callable[[Graph], int]
@@ -37,10 +37,10 @@ class Bytes:
 
     Attributes:
         expression: the formula.
-        value: for the spec's own sizes, None where it does not hold for those.
+        value: for the spec's own sizes, None if it does not hold for those.
         domain: where it holds.
         fixed: names that are plain numbers in it.
-        otherwise: the formula where this one does not hold.
+        otherwise: the formula to use where this one does not hold.
     """
 
     def __init__(self, expression: Any, number: int | None, domain: Domain, fixed: Mapping[str, int]) -> None:
@@ -52,10 +52,10 @@ class Bytes:
 
 
 def kept(graph: Graph, trace: Trace, names: Mapping[str, int], dtype: str, build: Build) -> Bytes | None:
-    """What is kept for backward when forward and loss are done; None where that has no formula.
+    """What is kept for backward after the forward pass and the loss; None if it has no formula.
 
-    What is copied depends on which axes have one position. One sample alone may so be kept otherwise than several;
-    the formula is then that of one sample where the spec has one, and `otherwise` that of several.
+    What is copied depends on which axes have size 1, so a single sample may be kept differently from several. If the
+    spec has one sample, the formula is then for one, and `otherwise` for several.
     """
     if dtype not in PRECISIONS:
         return None
@@ -83,7 +83,7 @@ def kept(graph: Graph, trace: Trace, names: Mapping[str, int], dtype: str, build
 
 
 def cache(graph: Graph, plain: Graph, trace: Trace, names: Mapping[str, int], dtype: str, build: Build) -> Bytes | None:
-    """What layers keep when all positions of the graph's sequence were generated; None for a network that does not."""
+    """What layers keep after generating all of the graph's positions; None if the network cannot generate."""
     try:
         layers = {one.node.id for one in generate(plain, Running(mode=GENERATE, precision=dtype)).caches}
     except (NotGenerativeError, SpecError):
@@ -105,9 +105,9 @@ def _formula(
     build: Build,
     fixed: Mapping[str, int] | None = None,
 ) -> Bytes | None:
-    """What `count` gives as a formula, checked against plain graphs at drawn values; None where there is none.
+    """The result of `count` as a formula, checked against plain graphs at drawn values; None if there is none.
 
-    `fixed` holds the names of the trace that are numbers in the formula.
+    `fixed` holds the names of the trace that are plain numbers in the formula.
     """
     seen, noted = len(trace.decisions), len(trace.singles)
     trace.open = True
@@ -152,7 +152,7 @@ def _formula(
 
 
 def _others(domain: Domain, ones: Mapping[Any, bool]) -> Iterator[dict[str, int]]:
-    """Values of names at which a size that is 1 here is not, or that is not is 1; the fewest names first."""
+    """Values of names at which some size stops being 1, or becomes 1; fewest names first."""
     for size, is_one in ones.items():
         of_size = sorted(one.name for one in size.free_symbols)
         for changed in (*([name] for name in of_size), of_size):

@@ -1,4 +1,4 @@
-"""The closed form of a network: its graph on traced numbers, and the formulas behind them."""
+"""The closed form of a network: its graph on traced numbers, and their formulas."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ class ClosedForm:
     """A network whose numbers carry formulas of some names.
 
     Attributes:
-        costs: shapes and costs at the values that the spec gives, on traced numbers.
+        costs: shapes and costs at the spec's values, on traced numbers.
         plain: the same on plain ones.
-        names: the chosen names with those values, the batch first.
+        names: the chosen names with those values, batch first.
         algebra: gives the expression of any of the numbers.
         domain: the values for which the formulas hold.
-        trace: what was decided while the graph was built.
+        trace: the decisions made while the graph was built.
         build: the graph on plain numbers, at other values of the names.
     """
 
@@ -67,11 +67,11 @@ class ClosedForm:
             raise RequestError(self._pinned(error)) from None
 
     def formula(self, number: int) -> str:
-        """How people write a number: `batch·seq·768`."""
+        """The formula of a number, for people: `batch·seq·768`."""
         return self.text.write(self.algebra.of(number))
 
     def code(self, number: int) -> str:
-        """How Python writes it: `768*batch*seq`."""
+        """The formula as Python: `768*batch*seq`."""
         return self.python.write(self.algebra.of(number))
 
     def size(self, number: int) -> str:
@@ -79,7 +79,7 @@ class ClosedForm:
         return self.formula(number) if isinstance(number, Traced) else str(int(number))
 
     def factor(self, number: int) -> str:
-        """A formula as it stands behind a `×`: a sum in parentheses."""
+        """A formula as written after a `×`: a sum gets parentheses."""
         text = self.formula(number)
         return f"({text})" if " " in text and not text.startswith(("⌊", "⌈")) else text
 
@@ -89,20 +89,20 @@ class ClosedForm:
         return isinstance(self.costs.graph.batch, Traced)
 
     def kept(self) -> Bytes | None:
-        """What a training step keeps for backward; None where that has no formula."""
+        """What a training step keeps for backward; None if it has no formula."""
         return kept(self.costs.graph, self.trace, self.names, self.costs.dtype, self.build)
 
     def cache(self) -> Bytes | None:
-        """What layers keep when the whole sequence was generated; None for a network that does not generate."""
+        """What layers keep after generating the whole sequence; None for a network that cannot generate."""
         return cache(self.costs.graph, self.plain, self.trace, self.names, self.costs.dtype, self.build)
 
     def further(self, found: Bytes) -> list[str]:
-        """Conditions of a formula of memory that this form does not have."""
+        """Conditions of a memory formula that this form does not already have."""
         own = self.conditions()
         return [condition for condition in written(found.domain, self.text, found.fixed) if condition not in own]
 
     def conditions(self, python: bool = False) -> list[str]:
-        """For which values it holds, beside those being whole numbers from 1: `12 divides width`."""
+        """The values for which it holds, apart from names being positive whole numbers: `12 divides width`."""
         return written(self.domain, self.python if python else self.text)
 
     def _pinned(self, error: PinnedError) -> str:
@@ -117,7 +117,7 @@ def _at(place: Span | None) -> str:
 
 
 class TracingBuilder(Builder):
-    """Tells the trace which step is being run. Sizes were checked before, on plain numbers."""
+    """Tells the trace which step is being run. Sizes have already been checked on plain numbers."""
 
     def __init__(self, findings: Findings, globals: Mapping[str, Any], batch: int, trace: Trace) -> None:
         super().__init__(findings, globals, batch)
@@ -178,11 +178,11 @@ def closed_form(
     Args:
         document: the spec.
         names: what the formulas are of; `ALL` for the batch and all dims.
-        variant, given: as for `load_graph`; chosen names have these values where a decision must be taken.
+        variant, given: as for `load_graph`; chosen names have these values when a decision must be made.
         batch, useful, dtype: as for `Costs`.
 
     Raises:
-        SpecError: the spec is not valid.
+        SpecError: the spec is invalid.
         RequestError: a name that cannot be chosen, and why.
     """
     given = dict(given or {})
@@ -224,7 +224,7 @@ def closed_form(
 
 
 def _values(document: Document, known: Mapping[str, Any], names: Sequence[str], batch: int) -> dict[str, int]:
-    """The chosen names with their values, the batch first. Raises `RequestError`."""
+    """The chosen names with their values, batch first. Raises `RequestError`."""
     values: dict[str, int] = {}
     path = document.source.path
     for name in sorted(dict.fromkeys(names), key=lambda name: name != BATCH):
@@ -248,7 +248,7 @@ def _values(document: Document, known: Mapping[str, Any], names: Sequence[str], 
 
 
 def _unnamed(document: Document) -> str:
-    """How sizes of the input that are written as numbers get a name."""
+    """Advice on naming input sizes that are written as numbers."""
     for given in document.inputs:
         texts = [getattr(size, "text", "") for size in given.sizes.items]
         if texts and all(text.isdigit() for text in texts):

@@ -1,8 +1,8 @@
-"""Whole numbers that carry an expression, and a record of every decision that was taken on them.
+"""Whole numbers that carry an expression, and a record of every decision made on them.
 
 A `Traced` is an `int`: the loader and the layers run on it as on any other. Arithmetic keeps the
-expression; a comparison is decided by the value, and the trace notes what was decided. What comes out
-is therefore right for all values that decide alike.
+expression; a comparison is decided by the value, and the trace records the decision. The result is therefore right for
+all values with the same decisions.
 
 >>> trace = Trace()
 >>> seq = trace.name("seq", 8)
@@ -20,16 +20,16 @@ from typing import Any
 from archcalc.diagnostics import Span
 from archcalc.records import NamedTuple
 
-# Bounds that stand for the machine, as 2^63 bytes or 10^30, are none of the network's.
+# Limits of the machine, such as 2^63 bytes or 10^30, are not conditions of the network.
 _MACHINE = 2**48
 
 
 class InexactError(Exception):
-    """A whole number was made of traced ones in a way that no exact formula follows; the message says how."""
+    """A whole number was made from traced ones in a way without an exact formula; the message says how."""
 
 
 class Inexact(float):
-    """A number with a fraction that was computed from traced ones. It may be used, but never made whole."""
+    """A fractional number computed from traced ones. It may be used, but never converted to a whole number."""
 
     def __int__(self) -> int:
         raise InexactError("rounds a number with a fraction")
@@ -38,7 +38,7 @@ class Inexact(float):
 
 
 def _still_inexact(name: str) -> Callable[..., Any]:
-    """A number that an inexact one is part of is inexact as well."""
+    """A number computed from an inexact one is inexact too."""
     compute = getattr(float, name)
 
     def method(self: Inexact, *others: Any) -> Any:
@@ -66,7 +66,7 @@ class Decision(NamedTuple):
 
 
 class Trace:
-    """The decisions of one run; `place` is where it is, and None before and after.
+    """The decisions of one run; `place` is its current step, None before and after the run.
 
     Args:
         write: how a traced number is written in a label.
@@ -80,11 +80,11 @@ class Trace:
         self.open = True
 
     def name(self, name: str, value: int) -> Traced:
-        """A traced number that is nothing but a name."""
+        """A traced number that is just a name."""
         return Traced(value, "name", (name,), self)
 
     def decide(self, op: str, left: int, right: int, holds: bool) -> bool:
-        """Note a decision, and return it."""
+        """Record a decision and return it."""
         if self.open and not any(type(side) is int and abs(side) >= _MACHINE for side in (left, right)):
             self.decisions.append(Decision(op, left, right, holds, self.place))
         return holds
@@ -110,7 +110,7 @@ class Traced(int):
         return self
 
     def __str__(self) -> str:
-        """The expression, as people write it: it stands in labels."""
+        """The expression as people write it, for labels."""
         return self.trace.write(self)
 
     def __format__(self, spec: str) -> str:
@@ -122,7 +122,7 @@ class Traced(int):
     def __copy__(self) -> Traced:
         return self
 
-    # Rounding a whole number is the number.
+    # Rounding a whole number changes nothing.
     def __round__(self, digits: Any = None) -> Any:
         return self
 
@@ -200,7 +200,7 @@ class Traced(int):
         return _made("max", self, other, self.trace, max)
 
     def is_single(self) -> bool:
-        """Whether it is 1; that the order of memory may depend on it is noted apart."""
+        """Whether it is 1, recorded separately: only the memory order may depend on it."""
         self.trace.singles.append(self)
         return int(self) == 1
 
@@ -240,7 +240,7 @@ def _is(value: Any, number: int) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    """A number without its expression. Raises `InexactError` for a list, which is not to be multiplied."""
+    """A number without its expression. Raises `InexactError` for a list, which must not be repeated this way."""
     if not isinstance(value, (int, float)):
         raise InexactError("has as many parts as one of them says")
     return int(value) if isinstance(value, int) else value
@@ -254,5 +254,5 @@ def _made(op: str, left: Any, right: Any, trace: Trace, compute: Callable[[Any, 
 def _decided(op: str, left: Any, right: Any, trace: Trace) -> bool:
     holds = COMPARE[op](_plain(left), _plain(right))
     if isinstance(left, float) or isinstance(right, float):
-        return holds  # of a setting, as a probability: no size comes from it
+        return holds  # of a setting such as a probability: no size is computed from it
     return trace.decide(op, left, right, holds)

@@ -1,7 +1,6 @@
 """Formulas as people write them, `depth·(12·width² + 13·width)`, and as Python evaluates them.
 
-Of several ways to write the same sum - as it was computed, multiplied out, with what is common put
-before parentheses - the shortest is taken.
+Of several ways to write a sum - as computed, multiplied out, with common factors taken out - the shortest is used.
 """
 
 from __future__ import annotations
@@ -18,23 +17,23 @@ from archcalc.symbolic.traced import Traced
 
 _RAISED = "⁰¹²³⁴⁵⁶⁷⁸⁹"
 _SUPERSCRIPTS = str.maketrans("0123456789", _RAISED)
-# What a pair of parentheses and a power cost, in characters, beside themselves.
+# The extra cost of a pair of parentheses and of a power, in characters.
 _PARENTHESES, _POWERS = 2, 3
-# More terms are grouped by what most of them share, without comparing.
+# Above this, terms are grouped by what most of them share, without comparing.
 _COMPARED = 14
 _FACTORED = 40
 _SUM, _PRODUCT, _POWER, _ATOM = 1, 2, 3, 4
 
-Text = tuple[str, int]  # with how tightly it binds
+Text = tuple[str, int]  # with its precedence
 Term = tuple[Any, tuple[tuple[Any, int], ...]]  # a coefficient, and factors with their exponents
-Part = tuple[Text, tuple[int, ...]]  # of a sum, with where it stands in it
+Part = tuple[Text, tuple[int, ...]]  # of a sum, with its place in it
 
 
 class Writer:
     """Writes formulas, names in the given order.
 
     Args:
-        names: in the order in which they stand in a product.
+        names: in their order in a product.
         python: for Python, with `*`, `**` and `//`, instead of for people.
     """
 
@@ -57,11 +56,11 @@ class Writer:
     # -- the ways to write a sum ------------------------------------------------------------
 
     def _fraction(self, expression: Any) -> Text:
-        """One division of whole numbers, which is even, as Python has no other."""
+        """A single exact division of whole numbers, since Python has no exact fractions."""
         numerator, denominator = sympy.fraction(sympy.together(expression))
         expanded = sympy.expand(numerator)
         below = reduce(math.lcm, (int(coefficient.q) for coefficient, _ in _terms(expanded)), 1)
-        if below > 1:  # a factor with fractions of its own, as in (n/3 - 1/3)·m
+        if below > 1:  # a factor with fractions of its own, e.g. (n/3 - 1/3)·m
             numerator, denominator = sympy.expand(below * expanded), below * denominator
         if denominator == 1:
             return self._simplest(expression)
@@ -99,7 +98,7 @@ class Writer:
         yield from self._groupings(terms)
 
     def _groupings(self, terms: list[Term]) -> Iterator[list[Part]]:
-        """The terms one by one, and those with one factor apart from those without it."""
+        """The ways to group the terms: all separate, or those with a common factor and those without it."""
         yield self._plain(terms)
         counts: dict[Any, int] = {}
         for _, factors in terms:
@@ -120,7 +119,7 @@ class Writer:
     # -- texts ------------------------------------------------------------------------------
 
     def _joined(self, parts: list[Part]) -> Text:
-        """A sum of parts, the highest powers first."""
+        """A sum of parts, highest powers first."""
         if not parts:
             return "0", _ATOM
         minus = "-" if self.python else "−"
@@ -230,13 +229,13 @@ def _terms(expression: Any) -> list[Term]:
 
 
 def _is_negative(total: Any) -> bool:
-    """Whether more of its terms are taken off than added: H − k + 1 is easier to read than k − H − 1."""
+    """Whether more terms are subtracted than added: H − k + 1 is easier to read than k − H − 1."""
     taken = [term.as_coeff_Mul()[0] < 0 for term in total.args]
     return 2 * taken.count(True) > len(taken)
 
 
 def _common(terms: list[Term]) -> tuple[Any, tuple[tuple[Any, int], ...]]:
-    """What all terms have: the greatest number that divides them, and factors."""
+    """What all terms have in common: their greatest common divisor, and factors."""
     above = reduce(math.gcd, (abs(int(coefficient.p)) for coefficient, _ in terms))
     below = reduce(math.lcm, (int(coefficient.q) for coefficient, _ in terms))
     powers = [dict(factors) for _, factors in terms]
@@ -256,7 +255,7 @@ def _divided(terms: list[Term], number: Any, factors: Sequence[tuple[Any, int]])
         for factor, exponent in factors:
             powers[factor] -= exponent
         left = tuple((factor, exponent) for factor, exponent in powers.items() if exponent)
-        if len(left) == 1 and left[0][1] == 1 and left[0][0].is_Add:  # a sum in a sum
+        if len(left) == 1 and left[0][1] == 1 and left[0][0].is_Add:  # a nested sum
             parts = _terms(sympy.expand(coefficient / number * left[0][0]))
         else:
             parts = [(coefficient / number, left)]
@@ -266,13 +265,13 @@ def _divided(terms: list[Term], number: Any, factors: Sequence[tuple[Any, int]])
 
 
 def _degree(term: Term) -> tuple[int, ...]:
-    """Sorts the highest power first, numbers last, and roundings by their divisors."""
+    """A sort key: highest power first, numbers last, roundings by their divisors."""
     divisors = [int(factor.args[1]) for factor, _ in term[1] if isinstance(factor, Floor) and factor.args[1].is_Integer]
     return -sum(max(0, exponent) for _, exponent in term[1]), not term[1], max(divisors, default=0)
 
 
 def _cost(text: Text) -> tuple[int, int]:
-    """What makes a text long, a number in front aside; then the digits in it."""
+    """The length of a text without a leading number; then the digits in it."""
     written = text[0]
     powers = written.count("**") + sum(character in _RAISED for character in written)
     length = len(written) - 2 * written[:1].isdigit() + _PARENTHESES * written.count("(") + _POWERS * powers

@@ -34,14 +34,14 @@ from archcalc.worked.positions import turn, turning
 
 _POSITIONS, _WIDTH, _HEADS = 5, 8, 3
 _INSTEAD = '"attention heads=2" --input 3x4'
-# What it may have that is not worked out here.
+# Options that are not worked out here.
 _MORE = ("bias_kv", "zero_attn")
-# Added to the mean square of a norm in float32, the least step of the type.
+# Added to the mean square of a norm in float32: the machine epsilon.
 
 
 @works(Attention)
 def attention(node: Node) -> Example:
-    """All heads; of each the first query in full, or the last where it is causal, the others by their weights."""
+    """All heads. The first query of each is worked out in full, or the last if causal; the others show only weights."""
     layer: Any = node.layer
     x = node.inputs[0]
     more = [name for name in _MORE if getattr(layer, name) not in (None, False)]
@@ -128,7 +128,7 @@ def attention(node: Node) -> Example:
 
 @works(SDPA)
 def dot_product_attention(node: Node) -> Example:
-    """Every head, from the queries, keys and values that it is given; at most one axis before the positions."""
+    """Every head, from given queries, keys and values; at most one axis before the positions."""
     layer: Any = node.layer
     tensors = {"q": layer.q, "k": layer.k, "v": layer.v}
     instead = '"sdpa q=input k=input v=input" --input 3x4'
@@ -168,14 +168,14 @@ def dot_product_attention(node: Node) -> Example:
 
 
 def _normed(vector: list[float], gain: list[float] | None, layer: Any) -> list[float]:
-    """A vector over its root mean square, times learned factors where there are some."""
+    """A vector divided by its root mean square, times learned factors if there are any."""
     eps = 1e-6 if layer.qknorm_eps is None else layer.qknorm_eps
     root = math.sqrt(math.fsum(one * one for one in vector) / len(vector) + eps)
     return [one / root * (1 if gain is None else gain[index]) for index, one in enumerate(vector)]
 
 
 def _added(node: Node, layer: Scored) -> list[Tensor | None]:
-    """The table that is added to the scores, and the mask. Raises `RequestError` for a mask that is not an input's."""
+    """The table added to the scores, and the mask. Raises `RequestError` for a mask that is not an input."""
     if layer.mask is not None and not layer.mask.batched:
         why = "its mask is the same for every sample, with numbers of its own"
         raise refuse(node, why, _INSTEAD.replace("heads=2", "heads=2 causal=true"))
@@ -183,12 +183,12 @@ def _added(node: Node, layer: Scored) -> list[Tensor | None]:
 
 
 def _masks(layer: Scored) -> dict[int, tuple[int, ...]]:
-    """What a mask is filled with."""
+    """The numbers of a mask."""
     return {} if layer.mask is None else {id(layer.mask): (1,)}
 
 
 def _tables(node: Node, added: Sequence[Tensor | None], inputs: list[Array]) -> list[Array | None]:
-    """The numbers of the table and of the mask; of a mask a few become 0, but none where a query sees itself."""
+    """The numbers of the table and of the mask; a few of the mask become 0, but not where a query sees itself."""
     different = list({id(one): one for one in node.inputs}.values())
     found: list[Array | None] = []
     for one in added:
@@ -201,7 +201,7 @@ def _tables(node: Node, added: Sequence[Tensor | None], inputs: list[Array]) -> 
 
 
 def _hiding(mask: Array) -> Array:
-    """A mask of ones with some zeros: of keys the last, of pairs every third that is not on the diagonal."""
+    """A mask of ones with some zeros: the last key, or every third pair off the diagonal."""
     if not isinstance(mask[0], list):
         return [*mask[:-1], 0] if len(mask) > 1 else mask
     if isinstance(mask[0][0], list):
@@ -210,7 +210,7 @@ def _hiding(mask: Array) -> Array:
 
 
 def _of_head(values: Array | None, head: int) -> Array | None:
-    """The rows that are a head's; one axis of size 1 is that of all."""
+    """The rows of a head; an axis of size 1 is shared by all."""
     if values is None or not isinstance(values[0], list):
         return None if values is None else [values]
     if not isinstance(values[0][0], list):
@@ -219,7 +219,7 @@ def _of_head(values: Array | None, head: int) -> Array | None:
 
 
 class _Table(NamedTuple):
-    """What is added to the scores of one head, and which keys are hidden: a row for each query, or one for all."""
+    """What is added to one head's scores, and which keys are hidden: a row for each query, or one for all."""
 
     node: Node
     bias: Array | None = None
@@ -234,7 +234,7 @@ class _Table(NamedTuple):
         return 0.0 if self.bias is None else self.bias[row][column]
 
     def drawn(self, queries: int, keys: int) -> list[Step]:
-        """It, as a step."""
+        """The table as a step."""
         grids = [] if self.bias is None else [grid("B", self.bias)]
         grids += [] if self.mask is None else [grid("mask", self.mask)]
         hides = "; where the mask is 0 the score becomes −∞" if self.mask is not None else ""
@@ -243,7 +243,7 @@ class _Table(NamedTuple):
 
 
 def _turned(q: Array, k: Array, layer: Any) -> Step:
-    """Queries and keys with their rotary positions."""
+    """Queries and keys after rotary positions."""
     half = int(layer.turned) // 2
     lines = [f"angle of {turning(index, half, 'position', layer.rope, int(layer.turned))}" for index in range(half)]
     return Step(
@@ -252,14 +252,14 @@ def _turned(q: Array, k: Array, layer: Any) -> Step:
 
 
 class Scaling(NamedTuple):
-    """What scores are multiplied by, how that is written behind them, and the bound that they come close to."""
+    """The factor of scores, how it is written after them, and the bound of a soft cap."""
 
     factor: float
     text: str
     cap: float | None = None
 
     def capped(self, score: float) -> float:
-        """A score within the bound."""
+        """A score after the soft cap."""
         return score if self.cap is None else self.cap * math.tanh(score / self.cap)
 
 
@@ -272,11 +272,11 @@ def _scaling(layer: Scored, size: int) -> Scaling:
 def weighed(
     q: Array, k: Array, v: Array, layer: Scored, scaling: Scaling, sink: float | None, added: _Table
 ) -> tuple[list[Step], list[list[float]]]:
-    """The steps of one head, and its weighted sums; of one query they are told in full.
+    """The steps of one head and its weighted sums; one query is written out in full.
 
     Args:
-        sink: the score that takes weight and gives no value.
-        added: what is added to the scores, and what it hides.
+        sink: a score that takes weight but adds no value.
+        added: what is added to the scores, and the keys it hides.
     """
     steps: list[Step] = []
     table, sums = [], []
@@ -338,7 +338,7 @@ def _row(
 
 
 def _projections(weights: dict[str, Array]) -> dict[str, tuple[Array, Array | None]]:
-    """The matrix and the bias that give queries, keys and values, which may be stacked in one."""
+    """The matrix and the bias for queries, keys and values, which may be stacked in one."""
     found = {}
     for index, letter in enumerate("qkv"):
 

@@ -28,7 +28,7 @@ from archcalc.worked.example import (
     written,
 )
 
-# What a page takes: windows, channels that go in, elements along an axis.
+# What fits on a page: windows, input channels, elements along an axis.
 WINDOWS, CHANNELS, LENGTH = 36, 3, 9
 
 
@@ -45,7 +45,7 @@ def smaller(node: Node) -> str:
 
 
 def place(index: int, size: int, mode: str) -> int | None:
-    """The element that stands at `index` of a padded axis, counted from its first element; None for a zero."""
+    """The element at `index` of a padded axis, counted from the axis's first element; None for a zero."""
     if 0 <= index < size:
         return index
     if mode == "reflect":
@@ -56,7 +56,7 @@ def place(index: int, size: int, mode: str) -> int | None:
 
 
 def at(values: Array, places: Sequence[int | None]) -> float | None:
-    """The element at `places` of a channel; None outside of it."""
+    """The element at `places` of a channel; None outside it."""
     for one in places:
         if one is None:
             return None
@@ -73,9 +73,9 @@ def laid(
     marks: dict[tuple[int, ...], str],
     outside: str = "0",
 ) -> list[list[Cell]]:
-    """A channel with its border as rows of cells; `marks` are what stands at the places of a window.
+    """A channel with its border as rows of cells; `marks` holds the elements of a window.
 
-    `outside` is what a border holds that no element of the channel stands in.
+    `outside` is the value of a border that does not copy elements.
     """
     rows = []
     spans = [range(-before, size + after) for size, (before, after) in zip(sizes, borders)]

@@ -1,4 +1,4 @@
-"""Layers that copy: each element that comes out is one that goes in, or what a border holds."""
+"""Layers that copy: each output element is an input element, or the value of a border."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from archcalc.worked.moving import drawn
 
 _ELEMENTS = 48
 
-# From the place of an element that comes out to that of the one it copies; None of an axis for a border.
+# From the place of an output element to that of the one it copies; None along an axis for a border.
 Reading = Callable[[Any, "list[int]", Tensor], "list[int | None]"]
 
 
@@ -80,7 +80,7 @@ def _dealt(layer: Any, place: list[int], x: Tensor) -> list[int | None]:
 
 
 def unfolded(layer: Any, place: list[int], x: Tensor) -> list[int | None]:
-    """A column is a window: the taps of the first channel, then those of the next."""
+    """Each column is a window: the taps of the first channel, then those of the next."""
     kernel, stride, padding, dilation = (
         layer.per_axis(name, 2, x) for name in ("kernel", "stride", "padding", "dilation")
     )
@@ -107,7 +107,7 @@ _READS: dict[type[Layer], tuple[Reading, str]] = {
 
 @works(*_READS)
 def copying(node: Node) -> Example:
-    """What goes in, each element a number of its own, and what comes out; elements of a border are marked."""
+    """The input, each element a different number, and the output; elements of a border are marked."""
     x, y = node.inputs[0], node.exit
     layer: Any = node.layer
     read, instead = _READS[type(layer)]
@@ -130,7 +130,7 @@ def copying(node: Node) -> Example:
 
 
 def _marked(values: Array, border: set[Place]) -> list[Grid]:
-    """Grids of what comes out, in which the border steps back."""
+    """Grids of the output, with the border set apart."""
 
     def cells(rows: Array, start: Place) -> list[list[Cell]]:
         if not isinstance(rows[0], list):

@@ -1,4 +1,4 @@
-"""A linear layer and an embedding: products of rows with a vector, rows of a table."""
+"""Linear layers and embeddings: products of rows with a vector, rows of a table."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _FEATURES, _ROWS = 8, 6
 
 @works(Linear)
 def linear(node: Node) -> Example:
-    """One output after the other, for each vector."""
+    """Each output in turn, for each vector."""
     layer: Any = node.layer
     x, y = node.inputs[0], node.exit
     rows = 1

@@ -1,4 +1,4 @@
-"""What dropout does in training, with elements that a person might have drawn, and what is left of it afterwards."""
+"""What dropout does in training, with elements drawn in advance, and at inference."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a worked example is: numbers that go in, the layer's weights, each step, and what comes out."""
+"""What a worked example is: an input, the layer's weights, each step, and the output."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from archcalc.layers.tensor import Shape, Tensor
 from archcalc.network.graph import Node
 from archcalc.records import NamedTuple
 
-# A number, or a list of them as deep as a tensor has axes.
+# A number, or a list nested as deep as a tensor has axes.
 Array = Any
-# Where an element stands, a number for each axis.
+# The place of an element, a number for each axis.
 Place = tuple[int, ...]
 
 
 class Cell(NamedTuple):
-    """A number of a grid as it is printed; one that takes part in the step is `marked`."""
+    """A number of a grid as printed; one used in the step is `marked`."""
 
     text: str
     marked: bool = False
@@ -34,7 +34,7 @@ class Grid(NamedTuple):
 
 
 class Step(NamedTuple):
-    """One step: grids side by side, then lines that compute with them."""
+    """A step: grids side by side, then lines that compute with them."""
 
     title: str
     grids: Sequence[Grid] = ()
@@ -45,10 +45,10 @@ class Example(NamedTuple):
     """A worked example.
 
     Attributes:
-        given: the numbers that are known before the first step.
-        steps: in the order in which a person computes them.
+        given: the numbers known before the first step.
+        steps: in the order of computing by hand.
         input, output: without the batch; weights, buffers: by their names in PyTorch's state dict.
-        inputs: of a layer that reads several tensors the numbers of each, those of one tensor once.
+        inputs: for a layer that reads several tensors, the numbers of each tensor, once.
     """
 
     given: list[Grid]
@@ -64,20 +64,20 @@ Worker = Callable[[Node], Example]
 WORKERS: dict[type[Layer], Worker] = {}
 _W = TypeVar("_W", bound=Worker)
 
-# The image and the kernel of a first lecture on convolutions, which repeat over larger ones. Their convolution is
+# The image and kernel of a first lecture on convolutions, tiled over larger ones. Their convolution is
 # [[12, 12, 17], [10, 17, 19], [9, 6, 14]].
 IMAGE = ((3, 3, 2, 1, 0), (0, 0, 1, 3, 1), (3, 1, 2, 2, 3), (2, 0, 0, 2, 2), (2, 0, 0, 0, 1))
 KERNEL = ((0, 1, 2), (2, 2, 0), (0, 1, 2))
 _VALUES = (1, -0.5, 0.5, 2, -1, 0.25, 1.5)
 _WEIGHTS = (0.5, -0.25, 0.75, 0.25, -0.5, 0, 0.1)
-# Stands where a line is not to be broken.
+# Marks a space where a line must not break.
 NO_BREAK = "\u00a0"
-# So many numbers of a vector are read as one.
+# This many numbers of a vector are read at a glance.
 _TOGETHER = 4
 
 
 def works(*layers: type[Layer]) -> Callable[[_W], _W]:
-    """Register a function as the one that works out an example of these layers."""
+    """Register a function that works out an example of these layers."""
 
     def mark(worker: _W) -> _W:
         for layer in layers:
@@ -90,19 +90,19 @@ def works(*layers: type[Layer]) -> Callable[[_W], _W]:
 
 
 def refuse(node: Node, why: str, instead: str) -> RequestError:
-    """The error of a layer that has no worked example as it is; `instead` is the end of a command that has one."""
+    """The error for a layer without a worked example as written; `instead` is the end of a command that has one."""
     return RequestError(f"no worked example of `{node.label}`: {why}; try `archcalc explain {instead} --steps`")
 
 
 def limit(node: Node, sizes: Iterable[tuple[str, int, int]], instead: str) -> None:
-    """Raises `RequestError` where one of the (what, size, most) is more than a page takes."""
+    """Raises `RequestError` if one of the (what, size, most) does not fit on a page."""
     for what, size, most in sizes:
         if size > most:
             raise refuse(node, f"it has {size:,} {what}, a page takes {most}", instead)
 
 
 def filled(shape: Shape, start: int = 0, numbers: Sequence[float] = _VALUES) -> Array:
-    """Small numbers that look drawn and are always the same, in the shape of a tensor."""
+    """Small numbers in the shape of a tensor that look random but are always the same."""
     if not shape:
         return numbers[start % len(numbers)]
     step = 1 + 2 * len(shape) if len(shape) != 3 else 4  # 7 would give the first numbers again
@@ -110,17 +110,17 @@ def filled(shape: Shape, start: int = 0, numbers: Sequence[float] = _VALUES) -> 
 
 
 def learned(shape: Shape, start: int = 0) -> Array:
-    """Smaller ones, for weights."""
+    """The same with smaller numbers, for weights."""
     return filled(shape, start, _WEIGHTS)
 
 
 def operands(
     node: Node, tensors: Iterable[Tensor], numbers: Mapping[int, Sequence[float]] | None = None
 ) -> tuple[list[Array], list[Array]]:
-    """Numbers for the tensors that a layer reads: of each of them once, and in the order of `tensors`.
+    """Numbers for the tensors a layer reads: once per tensor, and in the order of `tensors`.
 
     Args:
-        numbers: those to fill a tensor with, by its id, where not any will do.
+        numbers: those to fill a tensor with, by its id, if it needs particular ones.
     """
     different = list({id(one): one for one in node.inputs}.values())
     inputs = [filled(one.shape, 2 * at, (numbers or {}).get(id(one), _VALUES)) for at, one in enumerate(different)]
@@ -128,12 +128,12 @@ def operands(
 
 
 def each(function: Callable[[float], float], values: Array) -> Array:
-    """A function of every number of an array."""
+    """Apply a function to every number of an array."""
     return [each(function, one) for one in values] if isinstance(values, list) else function(values)
 
 
 def placed(function: Callable[[float, str], float], values: Array, place: tuple[int, ...] = ()) -> Array:
-    """A function of every number of an array and of its place, as `0, 1`."""
+    """Apply a function to every number of an array and its place, such as `0, 1`."""
     if isinstance(values, list):
         return [placed(function, one, (*place, index)) for index, one in enumerate(values)]
     return function(values, ", ".join(map(str, place)))
@@ -149,7 +149,7 @@ def numbered(values: Array, place: tuple[int, ...] = ()) -> Iterator[tuple[str, 
 
 
 def vectors(values: Array, shape: Shape, axes: Collection[int]) -> Iterator[tuple[str, Place, list[float]]]:
-    """What lies along `axes` for each place of the other axes: what it is called, as `x[0, :]`, the place, the numbers."""
+    """The vectors along `axes`, for each place of the other axes: a name such as `x[0, :]`, the place, the numbers."""
     fixed = [[None] if axis in axes else [*range(int(size))] for axis, size in enumerate(shape)]
     for place in itertools.product(*fixed):
         name = ", ".join(":" if index is None else str(index) for index in place)
@@ -165,7 +165,7 @@ def vectors(values: Array, shape: Shape, axes: Collection[int]) -> Iterator[tupl
 
 
 def nested(found: Mapping[Place, float], sizes: Sequence[int], start: Place = ()) -> Array:
-    """Numbers by their places as lists in lists."""
+    """Numbers by place, as nested lists."""
     if len(start) == len(sizes):
         return found[start]
     return [nested(found, sizes, (*start, index)) for index in range(int(sizes[len(start)]))]
@@ -188,7 +188,7 @@ def tiled(shape: Shape, pattern: Sequence[Sequence[float]]) -> Array:
 
 
 def written(value: float) -> str:
-    """A number with at most four digits behind the point, and none that are zero."""
+    """A number with at most four decimals and no trailing zeros."""
     if value == int(value) and abs(value) < 1e6:
         return str(int(value)).replace("-", "−")
     text = f"{value:.4g}" if abs(value) >= 1e4 or 0 < abs(value) < 1e-3 else f"{value:.4f}".rstrip("0").rstrip(".")
@@ -196,7 +196,7 @@ def written(value: float) -> str:
 
 
 def listed(values: Iterable[float]) -> str:
-    """`[1, −0.5]`, which stays on a line where it is short."""
+    """`[1, −0.5]`, kept on one line if short."""
     numbers = [*map(written, values)]
     blank = NO_BREAK if len(numbers) <= _TOGETHER else " "
     return f"[{f',{blank}'.join(numbers)}]"
@@ -225,5 +225,5 @@ def product_text(a: Sequence[float], b: Sequence[float], bias: float | None = No
 
 
 def factor(value: float) -> str:
-    """A number as it stands behind a sign: `2`, `(−0.5)`."""
+    """A number as written after an operator: `2`, `(−0.5)`."""
     return f"({written(value)})" if value < 0 else written(value)

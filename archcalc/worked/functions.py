@@ -78,13 +78,14 @@ def sigmoid(x: float) -> float:
 
 
 def softmax(values: list[float]) -> list[float]:
-    """e^x over the sum of all; −∞ gives 0."""
+    """e^x over the sum of all; 0 for −∞."""
     powers = [math.exp(one) for one in values]
     total = math.fsum(powers)
     return [power / total for power in powers]
 
 
-# How the value of an element is written ({x}, or {f} behind a sign; of two pieces, for x > 0 and not), and computed with the layer's arguments.
+# How the value of an element is written ({x}, or {f} after an operator; a piecewise one for x > 0 and otherwise), and
+# computed with the layer's arguments.
 _FUNCTIONS: dict[type[Layer], tuple[str, Callable[[float, Any], float]]] = {
     ReLU: ("max(0, {x})", lambda x, layer: max(0.0, x)),
     ReLU6: ("min(max(0, {x}), 6)", lambda x, layer: min(max(0.0, x), 6.0)),
@@ -121,7 +122,7 @@ _FUNCTIONS: dict[type[Layer], tuple[str, Callable[[float, Any], float]]] = {
     Scale: ("{factor} · {f}", lambda x, layer: layer.factor * x),
     Offset: ("{x} + {number}", lambda x, layer: x + layer.number),
 }
-# Those of positive numbers alone.
+# Those defined for positive numbers only.
 _OF_POSITIVE: dict[type[Layer], tuple[str, Callable[[float, Any], float]]] = {
     Sqrt: ("√{x}", lambda x, layer: math.sqrt(x)),
     Rsqrt: ("1 / √{x}", lambda x, layer: 1 / math.sqrt(x)),
@@ -166,13 +167,13 @@ def function(node: Node) -> Example:
 
 
 def function_of(layer: Any) -> Callable[[float], float] | None:
-    """What a layer makes of one element, whatever that is; None for any other layer."""
+    """What a layer computes from any single element; None for a layer that is not such a function."""
     known = _FUNCTIONS.get(type(layer))
     return None if known is None else lambda x: known[1](x, layer)
 
 
 def _numbers(layer: Any) -> dict[str, float]:
-    """The arguments of a layer that are numbers."""
+    """The numeric arguments of a layer."""
     found = {name: getattr(layer, name) for name in layer.arguments}
     return {name: value for name, value in found.items() if isinstance(value, (int, float))}
 
@@ -248,7 +249,7 @@ def gated(node: Node) -> Example:
 
 @works(Softmax, LogSoftmax)
 def softmax_example(node: Node) -> Example:
-    """A vector after the other, along the axis that sums to 1."""
+    """One vector after another, along the axis that sums to 1."""
     layer: Any = node.layer
     x = node.inputs[0]
     axis = layer.along(x)
@@ -275,7 +276,7 @@ def softmax_example(node: Node) -> Example:
         return columns(values, place)
 
     def columns(values: Array, place: tuple[str, ...]) -> Array:
-        """Along the first axis of `values`, for every place of the axes behind it."""
+        """The vectors along the first axis of `values`, for every place of the axes after it."""
         if not isinstance(values[0], list):
             return vector(values, f"x[{', '.join((*place, ':'))}]" if place or x.rank > 1 else "x")
         behind = [columns([one[index] for one in values], (*place, str(index))) for index in range(len(values[0]))]

@@ -1,4 +1,4 @@
-"""Several tensors made one: element by element, side by side, or as a matrix product."""
+"""Several tensors combined: element by element, side by side, or as a matrix product."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _OPERATIONS: dict[type[Layer], tuple[str, Callable[[float, float], float]]] = {
 
 @works(*_OPERATIONS)
 def element_by_element(node: Node) -> Example:
-    """A line for each element; what is smaller is repeated along the axes that it lacks."""
+    """A line for each element; a smaller tensor is repeated along the axes it lacks."""
     layer: Any = node.layer
     y = node.exit
     inputs, values = _operands(node, (("elements", int(y.elements), _ELEMENTS),))
@@ -66,7 +66,7 @@ def element_by_element(node: Node) -> Example:
 
 @works(Concat)
 def side_by_side(node: Node) -> Example:
-    """The tensors, and then what comes out."""
+    """The tensors, then the output."""
     layer: Any = node.layer
     y = node.exit
     inputs, values = _operands(node, (("elements", int(y.elements), 2 * _ELEMENTS), ("axes", y.rank, 2)))
@@ -103,7 +103,7 @@ def matrix_product(node: Node) -> Example:
 
 
 def _operands(node: Node, sizes: Sequence[tuple[str, int, int]]) -> tuple[list[Array], list[Array]]:
-    """Numbers for its tensors: of each once, and operand for operand."""
+    """Numbers for its tensors: once per tensor, and for each operand."""
     limit(node, sizes, _INSTEAD.format(op=node.op))
     return operands(node, node.inputs)
 
@@ -123,7 +123,7 @@ def _places(shape: Sequence[int]) -> list[Place]:
 
 
 def _stretched(index: Place, sizes: Sequence[int]) -> Place:
-    """The place in a tensor of `sizes` that stands at `index` of a larger one."""
+    """The place in a tensor of `sizes` that corresponds to `index` of a larger one."""
     return tuple(0 if size == 1 else one for one, size in zip(index[len(index) - len(sizes) :], sizes))
 
 

@@ -1,4 +1,4 @@
-"""Layers that move elements and change none: each element is a number of its own, which one sees again where it went."""
+"""Layers that only move elements: each element is a different number, so one sees where it went."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ELEMENTS = 36
 
 
 def _in_order(layer: Any, place: Place, shape: Place, into: Place) -> Place:
-    """The same elements one after the other in other sizes, the last axis the fastest."""
+    """The same elements in the same order in other sizes, the last axis fastest."""
     number = 0
     for index, size in zip(place, shape):
         number = number * size + index
@@ -52,7 +52,7 @@ def _to_channels(layer: Any, place: Place, shape: Place, into: Place) -> Place:
 
 
 def _by_pattern(layer: Any, place: Place, shape: Place, into: Place) -> Place:
-    """Axes are taken apart into those that the left of the pattern names, and put together as its right says."""
+    """Axes are split as the left side of the pattern says, and joined as its right side says."""
     pattern = parsed(layer.pattern)
     given = {name: int(size) for name, size in vars(layer).items() if name != "pattern"}
     sizes, found = {"1": 1, **pattern.sizes(shape, given)}, {"1": 0}
@@ -77,7 +77,7 @@ _MOVES: dict[type[Layer], tuple[Callable[[Any, Place, Place, Place], Place], str
 
 @works(*_MOVES)
 def moving(node: Node) -> Example:
-    """What goes in and what comes out."""
+    """The input and the output."""
     x, y = node.inputs[0], node.exit
     layer: Any = node.layer
     move, instead = _MOVES[type(layer)]
@@ -92,7 +92,7 @@ def moving(node: Node) -> Example:
 
 
 def drawn(name: str, values: Array) -> list[Grid]:
-    """A grid, or one for each entry of the first of three axes."""
+    """A grid, or with three axes one for each entry of the first."""
     if not isinstance(values[0], list) or not isinstance(values[0][0], list):
         return [grid(name, values)]
     return [grid(f"{name}[{index}]" if len(values) > 1 else name, one) for index, one in enumerate(values)]

@@ -1,4 +1,4 @@
-"""Normalisation: mean and variance of a vector, then every element."""
+"""Normalisation: the mean and variance of a vector, then every element."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from archcalc.network.graph import Node
 from archcalc.worked.example import Array, Example, Step, factor, filled, limit, listed, refuse, works, written
 
 _ELEMENTS = 24
-# The ends of commands that have one, where a name and three axes of two do not do.
+# Endings of commands that have an example, where a name and the usual input sizes do not.
 _SMALL: dict[type[Layer], str] = {
     GroupNorm: '"groupnorm 2" --input 4x2x2',
     LayerNorm: '"layernorm" --input 2x4',
@@ -38,7 +38,7 @@ def _like(values: Array, new: list[float]) -> Array:
 
 
 class _Vector:
-    """The elements that share a mean: where they stand in the flat input, and what scales and shifts each."""
+    """The elements that share a mean: their places in the flat input, and the scale and shift of each."""
 
     def __init__(self, name: str, places: list[int], scale: list[float], shift: list[float]) -> None:
         self.name, self.places, self.scale, self.shift = name, places, scale, shift
@@ -46,7 +46,7 @@ class _Vector:
 
 @works(LayerNorm, GroupNorm, InstanceNorm, BatchNorm, RMSNorm, FrozenBatchNorm)
 def normalization(node: Node) -> Example:
-    """One vector after the other, at inference."""
+    """One vector after another, at inference."""
     layer: Any = node.layer
     x = node.inputs[0]
     limit(node, (("elements", int(x.elements), _ELEMENTS),), _SMALL.get(type(layer), f'"{node.op}" --input 2x2x2'))
@@ -102,7 +102,7 @@ def _told(factors: list[float]) -> str:
 
 
 def _vectors(layer: Any, shape: list[int], along: int, weights: dict[str, Array]) -> list[_Vector]:
-    """What is normalised together."""
+    """The vectors that are normalised together."""
     elements = math.prod(shape)
     scale, shift = _flat(weights.get("weight", [])), _flat(weights.get("bias", []))
 
@@ -140,7 +140,7 @@ def _vectors(layer: Any, shape: list[int], along: int, weights: dict[str, Array]
 
 @works(LocalResponseNorm)
 def local_response(node: Node) -> Example:
-    """Every element over the energy of the channels around it."""
+    """Every element divided by the energy of the channels around it."""
     layer: Any = node.layer
     x = node.inputs[0]
     limit(node, (("elements", int(x.elements), _ELEMENTS),), '"localresponsenorm 3 alpha=1" --input 4x1')
@@ -162,7 +162,7 @@ def local_response(node: Node) -> Example:
 
 
 def _index(place: int, sizes: Sequence[int]) -> list[int]:
-    """The place of an element along each axis, from its place in a row of all."""
+    """The place of an element along each axis, from its flat index."""
     found = []
     for size in reversed(sizes):
         place, index = divmod(place, int(size))

@@ -1,4 +1,4 @@
-"""Pooling: windows laid over each channel, of which the largest element or the mean is taken."""
+"""Pooling: the largest element or the mean of each window of each channel."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def pooling(node: Node) -> Example:
     values = tiled(x.shape, IMAGE)
     adaptive = isinstance(layer, AdaptivePooling)
     axes = [(0, 0, 0, 0)] * len(sizes) if adaptive else layer.axes(x)
-    # What a border holds; one that does not count is not drawn.
+    # The value of a border; one that does not count is not drawn.
     outside = "−∞" if isinstance(layer, MaxPool) else "0"
     counts = getattr(layer, "count_include_pad", True)
     borders = [(0, 0)] * len(sizes) if adaptive or not counts else layer.borders(x)
@@ -48,7 +48,7 @@ def pooling(node: Node) -> Example:
         for window in itertools.product(*map(range, y.shape[1:])):
             places = [*itertools.product(*_places(adaptive, window, axes, sizes, y.shape[1:]))]
             inside = [index for index in places if all(0 <= i < n for i, n in zip(index, sizes))]
-            # Windows may reach over the end of the border where sizes are rounded up.
+            # Windows may reach past the border if sizes are rounded up.
             shown = [one for one in places if all(-p <= i < n + q for i, n, (p, q) in zip(one, sizes, borders))]
             name = f"y[{', '.join(map(str, (channel, *window)))}]"
             read = [at(values[channel], [place(i, n, "zeros") for i, n in zip(one, sizes)]) for one in shown]
@@ -91,7 +91,7 @@ def _places(
 def _divisor(
     layer: Any, window: Sequence[int], axes: Sequence[tuple[int, int, int, int]], sizes: Sequence[int], inside: int
 ) -> int:
-    """What the sum of a window is divided by: its elements, with those of the border that there is."""
+    """What a window's sum is divided by: the number of its elements, those of an existing border included."""
     if layer.divisor_override is not None:
         return int(layer.divisor_override)
     if not layer.count_include_pad:

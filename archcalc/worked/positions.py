@@ -1,4 +1,4 @@
-"""What tells positions apart: vectors that are added to each, pairs of features that turn."""
+"""Position encodings: vectors added to each position, pairs of features that rotate."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _POSITIONS, _WIDTH, _HEADS = 5, 8, 3
 
 
 def _sequence(node: Node) -> Array:
-    """A sequence that a page takes."""
+    """A sequence that fits on a page."""
     x, instead = node.inputs[0], f'"{node.op}" --input 3x4'
     if x.rank != 2:
         raise refuse(node, "a page takes positions with features, and no further axes", instead)
@@ -69,7 +69,7 @@ def _wave(position: int, index: int, features: int) -> tuple[str, float]:
 
 @works(Rope)
 def rotation(node: Node) -> Example:
-    """The angle of each pair of features at each position, and the pair turned by it."""
+    """The angle of each pair of features at each position, and the pair rotated by it."""
     layer: Any = node.layer
     values = _sequence(node)
     size = int(node.inputs[0].shape[1] if layer.dim is None else layer.dim)
@@ -92,7 +92,7 @@ def rotation(node: Node) -> Example:
 
 
 def turn(vector: Sequence[float], position: int, theta: float, size: int) -> list[float]:
-    """A vector whose first `size` features are turned in pairs, each with the one half of them further on."""
+    """A vector whose first `size` features are rotated in pairs, each with the one size/2 further on."""
     turned, half = list(vector), size // 2
     for index in range(half):
         angle = position * theta ** (-2 * index / size)
@@ -102,14 +102,14 @@ def turn(vector: Sequence[float], position: int, theta: float, size: int) -> lis
 
 
 def turning(index: int, half: int, position: str, theta: float, size: int) -> str:
-    """Which features a pair is, and how its angle is computed."""
+    """Which features form a pair, and how its angle is computed."""
     power = f"^(−{2 * index}/{size})" if index else "^0"
     return f"features {index} and {index + half} = {position} · {written(theta)}{power}"
 
 
 @works(RelPosBias)
 def distances(node: Node) -> Example:
-    """The row of the table that each pair of positions takes, or the slope of each head; then the scores."""
+    """The table row for each pair of positions, or the slope of each head; then the scores."""
     layer: Any = node.layer
     x, y = node.inputs[0], node.exit
     heads, positions = int(y.shape[0]), int(y.shape[-1])
@@ -137,14 +137,14 @@ def distances(node: Node) -> Example:
 
 
 def _slopes(heads: int) -> list[float]:
-    """A geometric sequence; where the heads are no power of two, further ones lie between its first numbers."""
+    """A geometric sequence; if the number of heads is not a power of two, further slopes lie between its first ones."""
     steps = 2 ** math.floor(math.log2(heads))
     slopes: list[float] = [2 ** (-8 * (index + 1) / steps) for index in range(steps)]
     return slopes + [2 ** (-4 * (2 * index + 1) / steps) for index in range(heads - steps)]
 
 
 def _of_buckets(positions: int, buckets: int, causal: bool) -> tuple[list[list[int]], dict[str, int]]:
-    """Near distances have a row each, far ones share them; keys behind the query have the second half, or the first row."""
+    """Near distances have a row each, far ones share; keys after the query have the second half, or the first row."""
     side = buckets if causal else max(1, buckets // 2)
     near = max(1, side // 2)
 
@@ -161,7 +161,7 @@ def _of_buckets(positions: int, buckets: int, causal: bool) -> tuple[list[list[i
 
 
 def _of_windows(layer: Any) -> tuple[list[list[int]], dict[str, int]]:
-    """A row for each displacement, the last axis the fastest."""
+    """A row for each displacement, the last axis fastest."""
     window = [int(size) for size in (layer.window * 2 if len(layer.window) == 1 else layer.window)]
     places = list(itertools.product(*map(range, window)))
 

@@ -37,7 +37,7 @@ Vector = list[float]
 
 @works(RNN, GRU, LSTM)
 def recurrence(node: Node) -> Example:
-    """Every step of every layer and direction, from a state of zeros or from numbers for another layer's state."""
+    """Every step of every layer and direction, from a zero state or from numbers for another layer's state."""
     layer: Any = node.layer
     x = node.inputs[0]
     instead = f'"{node.op} 2" --input 3x2'
@@ -91,7 +91,7 @@ def recurrence(node: Node) -> Example:
 
 @works(RNNCell, GRUCell, LSTMCell)
 def one_step(node: Node) -> Example:
-    """The step, from the states that are given."""
+    """One step, from the given states."""
     layer: Any = node.layer
     instead = f'"{node.op} 2 {" ".join(f"{name}=input" for name in layer.states)}" --input 2'
     features, hidden = int(node.inputs[0].shape[-1]), int(layer.hidden)
@@ -109,7 +109,7 @@ def one_step(node: Node) -> Example:
     return Example(_given(_PARTS[type(layer)], weights), steps, x, weights, y, inputs=inputs)
 
 
-# What the rows of the weights belong to, one below the other, and what equations call the weights.
+# What the stacked rows of the weights belong to, and the names of the weights in equations.
 _GRU, _LSTM = ("_r", "_z", "_n"), ("_i", "_f", "_g", "_o")
 _PARTS: dict[type[Layer], tuple[str, ...]] = {
     RNN: ("",), RNNCell: ("",), GRU: _GRU, GRUCell: _GRU, LSTM: _LSTM, LSTMCell: _LSTM,
@@ -118,7 +118,7 @@ _LETTERS = {"weight_ih": "W", "weight_hh": "U", "bias_ih": "b", "bias_hh": "b′
 
 
 def _given(parts: tuple[str, ...], weights: dict[str, Array]) -> list[Grid]:
-    """The weights of one layer and direction, gate by gate as the equations name them."""
+    """The weights of one layer and direction, gate by gate, named as in the equations."""
     given = [
         grid(_LETTERS[name] + part, rows)
         for name, values in weights.items()
@@ -135,13 +135,13 @@ def _where(index: int, suffix: str, layer: Any) -> str:
 
 
 def _sums(vector: Vector, state: Vector, own: dict[str, Array]) -> tuple[Vector, Vector]:
-    """W x + b and U h + b′ for all gates, one below the other."""
+    """W x + b and U h + b′ for all gates, stacked."""
     read = times_vector(own["weight_ih"], vector, own.get("bias_ih"))
     return read, times_vector(own["weight_hh"], state, own.get("bias_hh"))
 
 
 def _written(own: dict[str, Array], state: str = "h") -> tuple[str, str]:
-    """What `_sums` computes, as equations write it: without biases where there are none."""
+    """What `_sums` computes, as an equation: without biases if there are none."""
     return ("W x + b" if "bias_ih" in own else "W x"), f"U {state}" + (" + b′" if "bias_hh" in own else "")
 
 

@@ -1,4 +1,4 @@
-"""One number of many along an axis, and what else goes along one: running sums, lengths, the largest."""
+"""Reductions and other functions along an axis: sums, running sums, lengths, the largest."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from archcalc.network.graph import Node
 from archcalc.worked.example import Example, Place, Step, factor, filled, limit, listed, nested, vectors, works, written
 
 _ELEMENTS = 24
-# What is written, and the number: of the vector and the layer's arguments.
+# The text and the number, from the vector and the layer's arguments.
 Told = tuple[str, float]
 
 
@@ -70,7 +70,7 @@ _REDUCTIONS: dict[type[Layer], Callable[[list[float], Any], Told]] = {
 
 @works(*_REDUCTIONS)
 def reduction(node: Node) -> Example:
-    """A line for each number that comes out."""
+    """A line for each output number."""
     layer: Any = node.layer
     x = node.inputs[0]
     limit(node, (("elements", int(x.elements), _ELEMENTS),), f'"{node.op} 1" --input 2x3')
@@ -89,7 +89,7 @@ def reduction(node: Node) -> Example:
 
 @works(ArgMax, ArgMin)
 def extreme_place(node: Node) -> Example:
-    """A line for each vector: where its largest or smallest number stands."""
+    """A line for each vector: the place of its largest or smallest number."""
     layer: Any = node.layer
     x = node.inputs[0]
     limit(node, (("elements", int(x.elements), _ELEMENTS),), f'"{node.op} 1" --input 2x3')
@@ -120,7 +120,7 @@ def _unit(numbers: list[float], layer: Any) -> tuple[list[str], list[float]]:
 
 @works(CumSum, Normalize)
 def along_axis(node: Node) -> Example:
-    """A vector after the other, each of which becomes another of its length."""
+    """One vector after another; each becomes one of the same length."""
     layer: Any = node.layer
     x = node.inputs[0]
     limit(node, (("elements", int(x.elements), _ELEMENTS),), f'"{node.op} axis=0" --input 4')
@@ -136,6 +136,6 @@ def along_axis(node: Node) -> Example:
 
 
 def _kept(place: Place, axes: Collection[int]) -> Place:
-    """A place among axes that were kept with size 1."""
+    """A place, given the axes that were kept with size 1."""
     rest = iter(place)
     return tuple(0 if axis in axes else next(rest) for axis in range(len(place) + len(axes)))

@@ -1,4 +1,4 @@
-"""A tensor brought to another size: each element that comes out, from those it lies between."""
+"""Resizing: each output element, from the elements it lies between."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _ELEMENTS = 72
 
 @works(Upsample)
 def upsampling(node: Node) -> Example:
-    """A line for each element that comes out; of an image at most two spatial axes."""
+    """A line for each output element; at most two spatial axes."""
     layer: Any = node.layer
     x, y = node.inputs[0], node.exit
     instead = '"upsample 2" --input 1x2' + "x2" * min(x.rank - 2, 1)
@@ -47,7 +47,7 @@ def upsampling(node: Node) -> Example:
         instead,
     )
     values = tiled(x.shape, IMAGE[2:] + IMAGE[:2])  # rows with fewer zeros first
-    # What lies along each axis at each index that comes out: elements that go in, and how much of each.
+    # For each axis and output index: the input elements, and the share of each.
     parts = [_parts(layer, axis, int(x.shape[axis]), int(y.shape[axis]), x) for axis in range(1, x.rank)]
     lines, output = [], []
     for channel, one in enumerate(values):
@@ -73,7 +73,7 @@ def upsampling(node: Node) -> Example:
 
 
 def _parts(layer: Any, axis: int, before: int, after: int, x: Any) -> list[list[tuple[int, float]]]:
-    """For each index that comes out, the elements along the axis that it is made of, and the share of each."""
+    """For each output index, the elements along the axis it is made of, and the share of each."""
     ratio = before / after
     if layer.scale is not None and not layer.recompute_scale_factor:
         ratio = 1 / layer.per_axis("scale", x.rank - 1, x)[axis - 1]

@@ -1,4 +1,4 @@
-"""A mixture of experts: the router's weights, the experts that are chosen, and the sum of what they give."""
+"""A mixture of experts: the router's weights, the chosen experts, and the weighted sum of their outputs."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _INSTEAD = '"moe: {experts: 3, top_k: 2, layers: [linear 2, relu, linear 3]}" --
 
 @works(MoE)
 def mixture(node: Node) -> Example:
-    """The experts of each position, of linear layers and functions of each element."""
+    """The experts of each position, made of linear layers and elementwise functions."""
     layer: Any = node.layer
     x = node.inputs[0]
     inner = node.children[0].children
@@ -66,7 +66,7 @@ def _given(weights: dict[str, Array], values: Array) -> list[Grid]:
 
 
 def _experts(weights: dict[str, Array], count: int) -> Iterator[Step]:
-    """The matrices of each, with a row for each number that comes out."""
+    """The matrices of each expert, with a row for each output number."""
     for expert in range(count):
         own = {
             tuple(name.split(".")[2:]): one for name, one in weights.items() if name.startswith(f"experts.{expert}.")
@@ -79,7 +79,7 @@ def _experts(weights: dict[str, Array], count: int) -> Iterator[Step]:
 def _position(
     layer: Any, weights: dict[str, Array], inner: list[Node], vector: list[float], index: int, steps: list[Step]
 ) -> list[float]:
-    """What comes out at a position, which is a step more."""
+    """The output at a position, adding one more step."""
     scores = times_vector(weights["router.weight"], vector, weights.get("router.bias"))
     shares = softmax(scores)
     chosen = sorted(range(len(shares)), key=shares.__getitem__, reverse=True)[: int(layer.top_k)]

@@ -1,4 +1,4 @@
-"""Images read at places between their elements: those of a grid, and windows whose taps move."""
+"""Images sampled between their elements: at the places of a grid, and by windows whose taps move."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ _COORDINATES = (-1, 0.5, 0, 1, -0.5, 0.25)
 _MOVES = (0, 0.5, -0.5, 1, 0, 0.25, -1)
 _WEIGHTS = (1, 0.5, 0.25)
 
-# Elements that a value is made of, and the share of each; None is an element outside of the image.
+# The elements a value is made of, and the share of each; None is an element outside the image.
 _Read = list[tuple[tuple[int, int] | None, float]]
 
 
 @works(GridSample)
 def by_grid(node: Node) -> Example:
-    """For each place the row and the column that it is, then the elements around it with their shares."""
+    """For each place, its row and column, then the elements around it with their shares."""
     layer: Any = node.layer
     x, y = node.inputs[0], node.exit
     instead = "\"[rearrange 'c h w -> h w c' name=g, gridsample from=input grid=g]\" gridsample --input 2x2x2"
@@ -71,7 +71,7 @@ def by_grid(node: Node) -> Example:
 
 
 def _source(coordinate: float, size: int, layer: Any) -> float:
-    """Where a coordinate from −1 to 1 lies among the elements of an axis."""
+    """The position among an axis's elements of a coordinate from −1 to 1."""
     place = (coordinate + 1) / 2 * (size - 1) if layer.align_corners else ((coordinate + 1) * size - 1) / 2
     if layer.padding_mode == "zeros":
         return place
@@ -83,7 +83,7 @@ def _source(coordinate: float, size: int, layer: Any) -> float:
 
 
 def _told(coordinate: float, size: int, layer: Any) -> str:
-    """How that is computed."""
+    """How `_source` is computed, in words."""
     inside = f"({written(coordinate)} + 1)"
     text = f"{inside} · {size - 1} / 2" if layer.align_corners else f"({inside} · {size} − 1) / 2"
     if layer.padding_mode == "zeros":
@@ -107,7 +107,7 @@ def _between(row: float, column: float) -> _Read:
 
 
 def _mixed(values: Array, read: _Read) -> tuple[str, float]:
-    """The weighted sum, and how it is written before its value."""
+    """The weighted sum, and the formula to write before its value."""
     numbers = [0 if at is None else values[at[0]][at[1]] for at, _ in read]
     total = math.fsum(share * number for (_, share), number in zip(read, numbers))
     if len(read) == 1 and read[0][1] == 1:
@@ -118,7 +118,7 @@ def _mixed(values: Array, read: _Read) -> tuple[str, float]:
 
 @works(DeformConv)
 def moved_windows(node: Node) -> Example:
-    """For each window where its taps are moved to and what they read there, then the sum of the products."""
+    """For each window, where its taps move to and what they read there, then the sum of the products."""
     layer: Any = node.layer
     x, y = node.inputs[0], node.exit
     instead = '"[conv 8 kernel=2 name=o, deformconv 1 kernel=2 from=input offset=o]" deformconv --input 1x3x3'

@@ -30,7 +30,7 @@ _ELEMENTS, _VECTOR = 24, 8
 
 @works(TopK)
 def largest(node: Node) -> Example:
-    """A vector after the other, in order."""
+    """One vector after another, sorted."""
     layer: Any = node.layer
     x, y = node.inputs[0], node.exit
     axis = layer.axis_index("axis", x)
@@ -50,7 +50,7 @@ def largest(node: Node) -> Example:
 
 
 def _different(shape: tuple[int, ...]) -> Array:
-    """Whole numbers, none of them twice, out of order."""
+    """Distinct whole numbers, out of order."""
     sizes = [int(size) for size in shape]
     count = math.prod(sizes)
     step = next(number for number in (5, 7, 11) if math.gcd(number, count) == 1)
@@ -60,7 +60,7 @@ def _different(shape: tuple[int, ...]) -> Array:
 
 @works(Gather)
 def by_number(node: Node) -> Example:
-    """The number of a position, and what stands there; an index of each sample, along the first axis."""
+    """The number of a position, and the values there; with an index for each sample, along the first axis."""
     x, index = node.inputs
     instead = '"gather index=input" --input 4'
     if x.rank > 2 or index.rank > 1 or not index.batched:
@@ -86,7 +86,7 @@ def by_number(node: Node) -> Example:
 
 @works(Split)
 def parts(node: Node) -> Example:
-    """What goes in, and each part."""
+    """The input, and each part."""
     layer: Any = node.layer
     x = node.inputs[0]
     instead = '"split 2 axis=0" --input 4x3'

@@ -1,4 +1,4 @@
-"""A state space model: a state for each channel, which decays, takes in and is read step by step."""
+"""A state space model: each channel has a state that decays, takes in input and is read, step by step."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SIZES = (0.5, 1, 0.25, 2)
 
 @works(SelectiveScan)
 def selective_scan(node: Node) -> Example:
-    """Each step of all channels, from a state of zeros."""
+    """Each step of all channels, from a zero state."""
     layer: Any = node.layer
     x = node.inputs[0]
     steps, channels, state = int(x.shape[0]), int(x.shape[1]), int(layer.size)
@@ -58,10 +58,10 @@ def selective_scan(node: Node) -> Example:
 
 
 def _negated(row: Array) -> Array:
-    """−exp of a number, or of each of a row."""
+    """−exp of a number, or of each number of a row."""
     return [-math.exp(one) for one in row] if isinstance(row, list) else -math.exp(row)
 
 
 def _decays(rate: Array, size: float, state: int) -> list[float]:
-    """What is left of each element of a state; one rate may be that of all."""
+    """The share of each state element that remains; a single rate may be shared by all."""
     return [math.exp(size * one) for one in (rate if isinstance(rate, list) else [rate] * state)]

@@ -1,4 +1,4 @@
-"""Sums of many elements: those of windows that lie one over the other, and products that an equation of axes names."""
+"""Sums of many elements: overlapping windows, and products given by an equation of axes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _ELEMENTS, _TERMS = 24, 8
 
 @works(Fold)
 def overlapping(node: Node) -> Example:
-    """Each element of the image as the sum of those in the columns whose windows lie over it."""
+    """Each element of the image as the sum over the columns whose windows cover it."""
     layer: Any = node.layer
     x, y = node.inputs[0], node.exit
     sizes = (("elements", int(x.elements), 2 * _ELEMENTS), ("pixels", int(y.elements), _ELEMENTS))
@@ -62,7 +62,7 @@ def overlapping(node: Node) -> Example:
 
 @works(Einsum)
 def products(node: Node) -> Example:
-    """Each element of the result as the sum of products over the letters that it does not have."""
+    """Each element of the result as a sum of products over the letters missing from it."""
     layer: Any = node.layer
     y = node.exit
     terms, right = layer.terms()

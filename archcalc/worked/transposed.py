@@ -1,4 +1,4 @@
-"""A transposed convolution: every element lays the kernel, as strong as it is itself, onto the output."""
+"""A transposed convolution: every input element adds the kernel, times itself, to the output."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from archcalc.worked.example import (
 
 @works(ConvTranspose)
 def transposed_convolution(node: Node) -> Example:
-    """Every input element of every output channel; at most two spatial axes."""
+    """Every input element, for every output channel; at most two spatial axes."""
     layer: Any = node.layer
     x, y = node.inputs[0], node.exit
     axes = x.rank - 1
@@ -45,7 +45,7 @@ def transposed_convolution(node: Node) -> Example:
         layer.per_axis(name, axes, x) for name in ("kernel", "stride", "padding", "dilation", "output_padding")
     )
     sizes = [int(size) for size in x.shape[1:]]
-    # All that the kernels reach, and what `output_padding` adds; the output is what is left without the border.
+    # Everything the kernels reach, plus `output_padding`; removing the border leaves the output.
     whole = [int(size) + 2 * border for size, border in zip(y.shape[1:], padding)]
     limit(
         node,
@@ -112,7 +112,7 @@ def _listed(numbers: Any) -> str:
 
 
 def _laid(sizes: list[int], sums: dict[Place, float], marks: dict[Place, str]) -> list[list[Cell]]:
-    """The output so far as rows of cells; `marks` are what the element adds to."""
+    """The output so far as rows of cells; `marks` are the cells the element adds to."""
     rows = []
     for row in range(sizes[0]) if len(sizes) > 1 else [0]:
         places = [(row, column) if len(sizes) > 1 else (column,) for column in range(sizes[-1])]

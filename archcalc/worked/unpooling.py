@@ -1,4 +1,4 @@
-"""The way back from max pooling: each element at the place where the pooling found it."""
+"""The inverse of max pooling: each element goes to the place where the pooling found it."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def unpooling(node: Node) -> Example:
 
 
 def _spot(at: int, channel: int, window: tuple[int, int, int], size: int) -> int:
-    """An element of a window that is inside, and no other window's: each window another where they do not overlap."""
+    """An element of a window that is inside and in no other window; different ones where windows do not overlap."""
     kernel, stride, padding = map(int, window)
     first = at * stride
     return first if stride < kernel or padding else min(first + (at + channel) % kernel, size - 1)

@@ -1,4 +1,4 @@
-"""The worked example of a layer, whichever file has it."""
+"""Finds the worked example of a layer in its file."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from archcalc.worked.example import WORKERS, Example
 
 
 def work_out(node: Node) -> Example:
-    """The worked example of a layer. Raises `RequestError` for one without, or of a size that no page takes."""
+    """The worked example of a layer. Raises `RequestError` if it has none, or does not fit on a page."""
     worker = WORKERS.get(type(node.layer)) if node.layer is not None else None
     if worker is None:
         equation = (
