@@ -1,8 +1,8 @@
 """Which axis of a tensor holds its channels or features: one rule, no guess.
 
-Tensors connected by layers that only pass elements on form a group, which has one layout. A layer
-that can mean one layout only decides it for the whole group, wherever it stands; two that disagree
-are an error, and so is a layer that has to know while nothing in the group decides.
+Tensors connected by layers that only pass elements on form a group, which has one layout. A layer that allows only one
+layout decides it for the whole group, wherever it is; two that disagree are an error, and so is a layer that needs the
+layout if nothing in the group decides it.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import Any
 CHANNELS_FIRST = "channels first"
 FEATURES_LAST = "features last"
 LAYOUTS = (CHANNELS_FIRST, FEATURES_LAST)
-# What goes through the entries of a tensor, each of which has a layout of its own.
+# The layer that iterates over the entries of a tensor, each with its own layout.
 EACH = "each"
-# What goes through them one after the other.
+# The layer that iterates over them in order.
 SCAN = "scan"
 # The layout of a tensor; None while nothing has decided it. The letters of a pattern may also say
 # that channels are on an axis in between, which no layer reads.
@@ -30,7 +30,7 @@ ASKS = "asks"
 ENDS = "ends"
 
 
-# What is said where a layer has to know the layout of a tensor, and nothing decides it.
+# The message if a layer needs the layout of a tensor, and nothing decides it.
 UNDECIDED = "nothing that reads or makes this tensor decides its layout"
 _BETWEEN = "channels on axis "
 
@@ -53,12 +53,12 @@ def axis_of(layout: Layout, rank: int) -> int:
 
 
 def told(layout: str) -> str:
-    """What is said of a tensor: `is channels first`."""
+    """The layout in a message: `is channels first`."""
     return f"has its {layout}" if layout.startswith(_BETWEEN) else f"is {layout}"
 
 
 class DisagreementError(Exception):
-    """Two layers want one group of tensors in different layouts.
+    """Two layers need one group of tensors in different layouts.
 
     Attributes:
         group: the tensors.
@@ -91,7 +91,7 @@ class Group:
 
     @property
     def root(self) -> Group:
-        """The group that stands for all that were joined with this one."""
+        """The group that represents all that were joined with this one."""
         root = self
         while root._into is not None:
             root = root._into
@@ -111,7 +111,7 @@ class Group:
         return self.root._by
 
     def decide(self, layout: str, by: Any) -> None:
-        """Give the whole group a layout. Raises `DisagreementError` when it has the other one."""
+        """Give the whole group a layout. Raises `DisagreementError` if it has the other one."""
         root = self.root
         if root._layout is None:
             root._layout, root._by = layout, by
@@ -120,7 +120,7 @@ class Group:
             raise DisagreementError(root, (root._layout, root._by), (layout, by))
 
     def join(self, other: Group) -> None:
-        """Make one group of two. Raises `DisagreementError` when they have different layouts."""
+        """Merge two groups. Raises `DisagreementError` if they have different layouts."""
         self._joined(other)._wake()
 
     def kept_where(self, survives: Callable[[str], bool]) -> Group:

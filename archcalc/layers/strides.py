@@ -1,8 +1,8 @@
 """How the elements of a tensor lie in memory: the step of each axis, as PyTorch gives them out.
 
-A view has other steps on the same memory; what is computed element by element is laid out as what it is
-computed from; many kernels copy what does not lie in the order of its axes. An axis of one position may
-have any step, so that sizes of 1 decide what is a copy. Source: ATen, TensorIterator.cpp, TensorUtils.cpp
+A view has other steps on the same memory; elementwise results are laid out like their inputs; many kernels copy
+tensors that are not in the order of their axes. An axis of size 1 may have any step, so sizes of 1 decide what is a
+copy. Source: ATen, TensorIterator.cpp, TensorUtils.cpp
 and c10/core/MemoryFormat.h of PyTorch 2.13.
 """
 
@@ -22,7 +22,7 @@ class Strides:
     Attributes:
         sizes: of its axes, the batch first.
         steps: elements from one position of an axis to the next; 0 where one stands for all.
-        in_order: whether the elements lie in the order of the axes, whatever the sizes are.
+        in_order: whether the elements lie in the order of the axes for any sizes.
     """
 
     def __init__(self, sizes: Sequence[int], steps: Sequence[int], in_order: bool = False) -> None:
@@ -46,7 +46,7 @@ class Strides:
 
     @cached_property
     def is_dense(self) -> bool:
-        """Whether they lie without gaps in some order of the axes, each in a place of its own."""
+        """Whether they lie without gaps in some order of the axes, each in its own place."""
         if self.is_contiguous:
             return True
         return self._follow(sorted(range(self.rank), key=lambda axis: (self.numbers[axis] > 1, -self.steps[axis])))
@@ -82,7 +82,7 @@ class Strides:
     # -- views ------------------------------------------------------------------------------
 
     def viewed(self, sizes: Sequence[int]) -> Strides | None:
-        """The same memory in other sizes; None where no steps say it. Source: computeStride in TensorUtils.cpp."""
+        """The same memory in other sizes; None if no steps express it. Source: computeStride in TensorUtils.cpp."""
         if self.in_order:
             return contiguous(sizes)
         old, new = self.numbers, tuple(map(int, sizes))
@@ -103,11 +103,11 @@ class Strides:
         return Strides(sizes, steps) if at < 0 else None
 
     def reshaped(self, sizes: Sequence[int]) -> Strides:
-        """The elements in other sizes: a view where that can be, else a copy."""
+        """The elements in other sizes: a view if possible, else a copy."""
         return self.viewed(sizes) or contiguous(sizes)
 
     def flattened(self, start: int, end: int) -> Strides:
-        """The axes from `start` to `end` as one: a view where that can be, else a copy."""
+        """The axes from `start` to `end` as one: a view if possible, else a copy."""
         return self if start == end else self.reshaped(joined(self.sizes, start, end))
 
     def squeezed(self, axis: int) -> Strides:
@@ -186,7 +186,7 @@ class Strides:
         return self.is_channels_last if self.suggests_channels_last else self.is_contiguous
 
 
-# A number beside tensors.
+# A number used next to tensors.
 NUMBER = Strides((), (), True)
 
 
@@ -215,7 +215,7 @@ def _steps(sizes: Sequence[int], order: Sequence[int]) -> tuple[int, ...]:
 
 
 def iterated(*operands: Strides) -> Strides:
-    """What is computed element by element from operands that are broadcast. Source: TensorIterator.cpp."""
+    """The result of an elementwise operation on broadcast operands. Source: TensorIterator.cpp."""
     rank = max(one.rank for one in operands)
     widened = [((1,) * (rank - one.rank) + one.numbers, (0,) * (rank - one.rank) + one.steps) for one in operands]
     sizes = [
@@ -248,7 +248,7 @@ def iterated(*operands: Strides) -> Strides:
 
 
 def _swaps(a: int, b: int, sizes: Sizes, stepping: list[list[int]]) -> int:
-    """1 where axis `a` lies around axis `b`, -1 where inside of it, 0 where no operand says it."""
+    """1 if axis `a` lies around axis `b`, -1 if inside it, 0 if no operand decides."""
     for steps in stepping:
         if not steps[a] or not steps[b]:
             continue  # broadcast
@@ -265,7 +265,7 @@ def are_rows(x: Strides) -> bool:
 
 
 def imaged(x: Strides, sizes: Sequence[int]) -> Strides:
-    """What a kernel for images or volumes gives for `x`, of whose channels it follows the place.
+    """The output of a kernel for images or volumes on `x`, whose channel order it follows.
 
     A signal of one spatial axis is read as an image of one row.
     """
@@ -275,5 +275,5 @@ def imaged(x: Strides, sizes: Sequence[int]) -> Strides:
 
 
 def concatenated(operands: Sequence[Strides], sizes: Sequence[int]) -> Strides:
-    """What torch.cat gives: channels last where all operands suggest it."""
+    """The output of torch.cat: channels last if all operands suggest it."""
     return channels_last(sizes) if all(one.suggests_channels_last for one in operands) else contiguous(sizes)

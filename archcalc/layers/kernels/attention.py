@@ -1,4 +1,4 @@
-"""How PyTorch runs attention with its projections: what is kept for backward, and what is needed in passing."""
+"""How PyTorch runs attention with projections: what is kept for backward, and what is needed in passing."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ from archcalc.quantity import plain, product
 
 
 def is_fused(layer: Heads, learned: bool) -> bool:
-    """Whether one kernel of the CPU does scores and weighted values; `learned`: numbers that learn are added to them.
+    """Whether one CPU kernel computes scores and weighted values; `learned`: learned numbers are added to the scores.
 
-    Rotated vectors of two elements come out of `torch.cat` in an order that it refuses: those of several heads,
-    turned whole, and not normed one by one before.
+    `torch.cat` returns rotated vectors of two elements in an order that it refuses, if they are of several heads,
+    rotated whole, and not normed one by one before.
     """
     turned = layer.rope is not None and layer.rope_dim is None and layer.turned == 2 == layer.head
     scattered = turned and layer.qknorm in (False, "width") and plain(layer.heads) > 1
@@ -41,14 +41,14 @@ class Attending:
     """One attention layer as PyTorch runs it.
 
     Attributes:
-        layer, how: what runs, and how; y, inputs: what it gives and reads.
+        layer, how: what runs, and how; y, inputs: its output and inputs.
     """
 
     def __init__(self, layer: Heads, how: Saving, y: Tensor, inputs: tuple[Tensor, ...]) -> None:
         self.layer, self.how, self.y, self.inputs = layer, how, y, inputs
 
     def copied(self) -> tuple[int, ...]:
-        """For each projection of its own, positions that are no rows of one matrix."""
+        """For each separate projection, positions that are not rows of one matrix."""
         if self.layer.is_multihead_attention():
             return ()  # which puts positions first
         times = Counter((0, *self.layer.places))
@@ -70,7 +70,7 @@ class Attending:
         queries, keyed = rows * plain(x.shape[-2]), rows * plain(keys.shape[-2])
         heads, inner, width = plain(self.layer.heads), plain(self.layer.inner), how.width
         learned, fused, wide = self._learned, self._fused, self._scored
-        seen = keys.shape[-2] + self.layer.more  # keys that a query has a score of
+        seen = keys.shape[-2] + self.layer.more  # keys that a query has scores for
         asks, tells, gives, scored = (fused or needed for needed in self._needed)
         if self.layer.is_multihead_attention():
             made = self._made_at_once(x)
@@ -80,7 +80,7 @@ class Attending:
         else:
             kept, extra = tuple(sorted({0, *self.layer.places})) if how.learns else (), {}
             shared = plain(self.layer.kv_inner) if fused else inner
-            # A product keeps of each factor what the gradient of the other one takes.
+            # A product keeps of each factor what the other's gradient needs.
             extra["queries, keys and values"] = (queries * inner * tells + keyed * shared * (asks + scored)) * wide
             if self.layer.qknorm:
                 extra["norms"] = self._norms(queries, keyed)
@@ -99,7 +99,7 @@ class Attending:
         if self.layer.is_multihead_attention() and not fused:
             more = rows * self.layer.more
             scores["scaled queries and keys"] = (queries * tells + (keyed + more) * asks) * inner * wide
-            if wide > width:  # the values alone, in fp32
+            if wide > width:  # only the values, in fp32
                 extra["queries, keys and values"] = (keyed + more) * inner * wide
             extra["queries, keys and values"] *= scored
         if fused or how.learns:
@@ -109,7 +109,7 @@ class Attending:
         return Saved(kept, extra=extra | scores)
 
     def _norms(self, queries: int, keyed: int) -> int:
-        """Bytes that norms of queries and keys keep, where a gradient flows to them; both are of so many vectors."""
+        """Bytes that norms of queries and keys keep, if a gradient flows to them; both are of this many vectors."""
         layer, how = self.layer, self.how
         scaled = how.learns and not how.adapts and layer.qknorm != "unscaled"
         wide, kept = how.width if how.gpu else max(4, how.width), 0
@@ -122,7 +122,7 @@ class Attending:
     def _is_by_heads(self, rows: int, x: Tensor) -> bool:
         """Whether the fused kernel's output, laid out as the queries, is copied to lie by position.
 
-        Queries lie by heads once they were normed or rotated.
+        Queries lie by heads after norms or rotation.
         """
         queries = contiguous((rows, x.shape[-2], self.layer.heads, self.layer.head)).transposed(1, 2)
         if self.layer.qknorm in (True, "unscaled"):
@@ -134,20 +134,20 @@ class Attending:
         return together is None or not are_rows(together)
 
     def _masks(self, rows: int, sizes: tuple[int, int, int], fused: bool, learned: bool) -> int:
-        """Bytes that are kept of what is added to the scores of so many `rows` of sequences, each of these `sizes`."""
+        """Bytes kept of what is added to the scores of this many `rows` of sequences, each of these `sizes`."""
         layer, width = self.layer, self.how.width
         own = layer.is_multihead_attention()
         if layer.relbias is not None and not fused and not self.how.keeps:
             return rows * product(sizes) * width
         if fused and own and layer.causal and not layer.is_masked:
-            return sizes[1] * sizes[2] * width  # which no flag of it tells
+            return sizes[1] * sizes[2] * width  # which no flag expresses
         if fused and own and layer.mask is not None and rows > 1:
             return rows * product(sizes) * width  # repeated for each head
         return added_to_scores(layer, (rows, *sizes), width, fused, learned)["mask"]
 
     @property
     def _needed(self) -> tuple[bool, bool, bool, bool]:
-        """Whether a gradient flows to queries, keys and values, and to scores; where nothing is kept, all are there."""
+        """Whether a gradient flows to queries, keys and values, and to scores; all True if nothing is kept."""
         how = self.how
         asks, tells, gives = (not how.keeps or how.learns or how.needs[at] for at in (0, *self.layer.places))
         return asks, tells, gives, asks or tells or self._learned
@@ -166,7 +166,7 @@ class Attending:
 
     @property
     def _scored(self) -> int:
-        """Bytes of a number that scores are computed in: PyTorch makes 16-bit ones fp32 where no kernel does it in one go.
+        """Bytes of a number in which scores are computed: PyTorch uses fp32 for 16-bit ones without a fused kernel.
 
         Source: _scaled_dot_product_attention_math in aten/src/ATen/native/transformers/attention.cpp.
         """
@@ -201,7 +201,7 @@ class Attending:
         given = sum(one.numel for one in read.values()) * how.batch
         read_bytes = given * how.width
         given += sum(plain(product(shape)) for shape in self.layer.params(x).values())
-        late = plain(product(y.shape[-1:]) * self.layer.inner)  # of the projection back, which comes first
+        late = plain(product(y.shape[-1:]) * self.layer.inner)  # of the output projection, which comes first
         if self._is_fast:
             return self._fast(rows, how.width, x), 0
         if self._fused and not self.layer.is_multihead_attention():
@@ -213,7 +213,7 @@ class Attending:
             return self._upcast(forward, sizes, dropout, kept, answer), backward
         made = self._made_at_once(x) if self.layer.is_multihead_attention() else 3
         beside = 0
-        if self.layer.more and not how.keeps:  # the mask, and what was made at once, of which copies are one longer
+        if self.layer.more and not how.keeps:  # the mask, and copies of joint projections, one longer
             masked = how.batch and kept.get("mask", 0)
             beside = masked + (2 * keys.numel * how.batch * how.width if made == 3 else 0)
         wide = copy(how)
@@ -229,7 +229,7 @@ class Attending:
     def _upcast(
         self, forward: int, sizes: tuple[int, int, int, int], dropout: bool, kept: dict[str, int], answer: int
     ) -> int:
-        """What is needed forward, where 16-bit scores are computed in fp32."""
+        """What is needed forward if 16-bit scores are computed in fp32."""
         if self._scored == self.how.width or not self.how.keeps:
             return forward
         return upcast_passing(self.how, sizes, dropout) - kept.get("output of the scores", 0) - answer
@@ -237,7 +237,7 @@ class Attending:
     def _eager(
         self, sizes: tuple[int, int, int, int], kept: dict[str, int], answer: int, dropout: bool, read: int, later: int
     ) -> tuple[int, int]:
-        """Score by score, with projections of its own; `read`: bytes of its inputs; `later`: and of late gradients."""
+        """Step by step, with separate projections; `read`: bytes of its inputs; `later`: bytes of late gradients."""
         how, (heads, queries, keys, head) = self.how, sizes
         asked, known = heads * queries * head * how.width, heads * keys * head * how.width
         pairs, groups = heads * queries * keys, plain(self.layer.heads) // plain(self.layer.key_heads)
@@ -256,7 +256,7 @@ class Attending:
         return eager.forward(how.keeps), eager.backward(read, later - read)
 
     def _made_at_once(self, x: Tensor) -> int:
-        """How many of queries, keys and values torch.nn.MultiheadAttention makes in one go, and takes apart then."""
+        """How many of queries, keys and values torch.nn.MultiheadAttention projects at once and then splits."""
         keys, values = self.layer.keys_and_values(x)
         if keys is not values or keys.shape[-1] != x.shape[-1]:
             return 0
@@ -264,27 +264,27 @@ class Attending:
 
     @property
     def _is_fast(self) -> bool:
-        """Whether PyTorch computes torch.nn.MultiheadAttention in one go, as at inference."""
+        """Whether PyTorch runs torch.nn.MultiheadAttention's fast path, used at inference."""
         return (
             not self.layer.more
             and self.layer.is_multihead_attention()
             and self.layer.kv is self.layer.k is self.layer.v is None
             and not (
                 self.layer.causal or self.layer.window is not None or self.layer.mask is not None
-            )  # its mask is one of numbers
+            )  # its mask holds numbers
             and plain(self.layer.heads) % 2 == 0
             and not (self.how.training or self.how.gpu)
-            and not (self.how.casts and self.how.given[0] == self.how.width)  # its weights are of another type
+            and not (self.how.casts and self.how.given[0] == self.how.width)  # its weights have another type
         )
 
     def _places(self) -> list[int]:
-        """Which inputs the projections to queries, keys and values read; those made in one go count once."""
+        """Which inputs the projections to queries, keys and values read; those projected at once count once."""
         made = self._made_at_once(self.inputs[0]) if self.layer.is_multihead_attention() else 0
         places = [one.place for one in self.layer.projections(self.y, *self.inputs)][:-1]
         return places[: len(places) - made + 1] if made else places
 
     def _maps(self) -> list[tuple[Strides, int, int]]:
-        """How what each of them reads lies, and the columns and rows of its matrix."""
+        """The strides of each projection's input, and the columns and rows of its matrix."""
         ways, places = self.layer.projections(self.y, *self.inputs)[:-1], self._places()
         found = []
         for index, place in enumerate(places):
@@ -298,10 +298,10 @@ class Attending:
         return found
 
     def _casting(self, forward: int, answer: int) -> int:
-        """Forward at inference where autocast copies what each projection reads and its weights, and lets them go then.
+        """Forward at inference, where autocast copies each projection's input and weights, and then frees the copies.
 
         Args:
-            forward: what scores need; answer: bytes of the output, which is there by then.
+            forward: what scores need; answer: bytes of the output, which exists by then.
         """
         how, x = self.how, self.inputs[0]
         width = how.width
@@ -324,10 +324,10 @@ class Attending:
     def _by_heads(
         self, sizes: tuple[int, int, int, int], kept: dict[str, int], given: int, read: int, counted: int
     ) -> tuple[int, int]:
-        """With projections of its own, which at inference stay until the output is there.
+        """With separate projections, which at inference stay until the output exists.
 
-        Backward, the gradient of the output, of the bytes `given`, goes when that of the scores' output is there, and
-        those of one input, of the bytes `read`, add up at the end.
+        Backward, the gradient of the output (`given` bytes) is freed when that of the scores' output exists, and those
+        of one input (`read` bytes) are summed at the end.
         """
         how, (_, queries, keys, head) = self.how, sizes
         room, backward_room = (0, 0) if how.gpu else fused_room(how, queries, keys, head)
@@ -335,15 +335,15 @@ class Attending:
         if not how.keeps:
             running = max(kept["sums of the scores"] + room - given, kept.get("output by position", 0))
             mask = kept.get("mask", 0)
-            built = self._building(queries * keys) - given  # before the output of the scores is there
+            built = self._building(queries * keys) - given  # before the output of the scores exists
             return projected + max(mask + output + max(0, running), built), 0
-        by_position = kept.get("output by position", 0)  # which the projection back has used by then
+        by_position = kept.get("output by position", 0)  # which the output projection has used by then
         backward = output - given + projected - by_position + backward_room - counted
         together = output + read * (not any(self.layer.places)) - given - sum(kept.values())
         return max(0, room - given - by_position), max(backward, together)
 
     def _building(self, pairs: int) -> int:
-        """Bytes of the table that hides what is far away while it is made: zeros, distances (int64) twice, and which are too far.
+        """Bytes to make the table that hides distant keys: zeros, distances (int64) twice, and which are too far.
 
         Source: score_mask in archcalc/pytorch/pieces/attention.py.
         """
@@ -352,7 +352,7 @@ class Attending:
         return pairs * ((1 + self.layer.causal) * self.how.width + 2 * 8 + 1)
 
     def _by_hand(self, rows: int, kept: dict[str, int], keys: Tensor) -> int:
-        """Forward score by score: variables hold the projections and the scores of each step to the end."""
+        """Forward step by step: variables hold the projections and the scores of each step to the end."""
         layer, how, y = self.layer, self.how, self.y
         keyed, queries = rows * plain(keys.shape[-2]) * how.width, rows * plain(y.shape[-2]) * how.width
         output, pairs = queries * plain(layer.inner), queries * plain(layer.heads * keys.shape[-2])
@@ -366,7 +366,7 @@ class Attending:
             projected += plain(y.shape[-2] * keys.shape[-2]) * how.width
         if not how.keeps:
             projected += 2 * keyed * plain(layer.inner)
-        given = y.numel * how.batch * how.width  # which is not there yet
+        given = y.numel * how.batch * how.width  # which does not exist yet
         if layer.sinks:
             softmax = kept["scores"]  # with the scores of the sinks, as what it reads
             held = pairs * (1 + (layer.softcap is not None) + masked)
@@ -382,7 +382,7 @@ class Attending:
         return projected - given + max(held, (held + pairs - output) * masked)
 
     def _fast(self, rows: int, width: int, x: Tensor) -> int:
-        """Forward at inference, where PyTorch computes the scores of torch.nn.MultiheadAttention one by one.
+        """Forward at inference, on the fast path without a fused kernel.
 
         Source: aten/src/ATen/native/transformers/attention.cpp.
         """

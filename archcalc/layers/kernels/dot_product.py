@@ -11,7 +11,7 @@ from archcalc.quantity import plain, product
 
 
 def saved(layer: Scored, read: tuple[Tensor, Tensor, Tensor], fused: bool, how: Saving) -> Saved:
-    """Queries, keys and values, which are `read`, and what the scores' kernel keeps; `fused`: whether there is one."""
+    """The queries, keys and values that are `read`, and what the scores' kernel keeps; `fused`: whether it is fused."""
     q, k, v = read
     rows = how.batch * plain(product(q.shape[:-1]))
     pairs = rows * plain(k.shape[-2])
@@ -37,7 +37,7 @@ def saved(layer: Scored, read: tuple[Tensor, Tensor, Tensor], fused: bool, how: 
 def _by_hand(
     layer: Scored, read: tuple[Tensor, Tensor, Tensor], how: Saving, scored: bool, mask: dict[str, int]
 ) -> Saved:
-    """Score by score, with keys and values of all heads; `scored`: whether a gradient flows to the scores."""
+    """Step by step, with keys and values of all heads; `scored`: whether a gradient flows to the scores."""
     q, k, v = read
     rows = how.batch * plain(product(q.shape[:-1]))
     pairs = rows * plain(k.shape[-2])

@@ -1,4 +1,4 @@
-"""What scaled_dot_product_attention works in where it computes score by score, between projections of one's own.
+"""The memory scaled_dot_product_attention works in when it computes step by step, between separate projections.
 
 Source: _scaled_dot_product_attention_math in aten/src/ATen/native/transformers/attention.cpp of PyTorch 2.13; each
 sum below is what lives at one moment of it, in the order in which PyTorch's profiler records them.
@@ -15,12 +15,12 @@ class Eager(NamedTuple):
     Attributes:
         queries, keys: of the queries of all heads, and of keys or values of those that there are; repeated: of keys once
             each head has its own.
-        scores: of all pairs; hidden: of what tells which pairs and which rows are hidden; mask: of what is
-            added; told: whether it is made here, and goes with the scores.
+        scores: of all pairs; hidden: of the masks of hidden pairs and rows; mask: of what is added; told: whether it
+        is made here, and freed with the scores.
         grouped: whether several heads share keys; in_place: whether queries lie by heads, so that no copy is made.
-        dropout: whether some scores are dropped; kept: of all that stays for backward; early: of what of it is there
-            before the scores are.
-        answer: of the output; alone: whether queries, keys and values are made of one input, whose gradients add up.
+        dropout: whether some scores are dropped; kept: of everything kept for backward; early: of the part kept before
+        the scores exist.
+        answer: of the output; alone: whether queries, keys and values come from one input, whose gradients are summed.
     """
 
     queries: int
@@ -39,11 +39,11 @@ class Eager(NamedTuple):
     alone: bool
 
     def forward(self, keeps: bool) -> int:
-        """Beside the output and what is kept, while the softmax runs or when the weighted values are there."""
+        """In addition to the output and what is kept, while the softmax runs or when the weighted values exist."""
         copy = 0 if self.in_place else self.queries
         shared = 2 * self.repeated * self.grouped
         held = self.queries + 2 * self.keys + self.mask + self.queries + shared
-        if not keeps:  # scaled queries and keys go as soon as the scores are there
+        if not keeps:  # scaled queries and keys are freed as soon as the scores exist
             first = held + self.repeated + copy + self.scores
             softmax = held + 2 * self.scores + self.hidden
             valued = held + self.scores + self.queries + self.repeated * (not self.grouped)
@@ -57,7 +57,7 @@ class Eager(NamedTuple):
     def backward(self, inputs: int, later: int) -> int:
         """Beside the gradients of `inputs` bytes and those of parameters, of which `later` come after the scores'.
 
-        The gradient of the output goes when that of the scores' output is there.
+        The gradient of the output is freed when that of the scores' output exists.
         """
         scored = self.queries + self.scores
         softmax = 0 if self.dropout else 2 * self.scores - self.repeated

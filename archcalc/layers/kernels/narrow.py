@@ -1,7 +1,7 @@
 """Products of 16-bit matrices as oneDNN computes them on an x86 CPU with AVX-512.
 
-It packs a block of the second matrix and adds up a block of the result in fp32; of a batch of products it wants both
-sides in order. Measured with PyTorch 2.13 and oneDNN 3.12.
+It packs a block of the second matrix and sums a block of the result in fp32; for a batch of products, both sides must
+be contiguous. Measured with PyTorch 2.13 and oneDNN 3.12.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from archcalc.quantity import product
 
 # Products up to which PyTorch does not call oneDNN.
 _FEW = 16 * 16 * 16
-# What its room has beside the blocks, more where the first matrix is turned, and more for each thread.
+# What its workspace has in addition to the blocks, plus more if the first matrix is transposed, and for each thread.
 _ROOM, _TURNED, _OF_THREAD = 384, 128, 640
 
 
@@ -31,9 +31,9 @@ def room(how: Saving, rows: int, depth: int, columns: int, turned: bool = False)
 
 
 def mapping_back(how: Saving, positions: int, features: int, outputs: int, biased: bool, needed: bool) -> int:
-    """Bytes that backward of a linear map of vectors needs, beside the gradients of the vectors and of the weights.
+    """Bytes that backward of a linear map of vectors needs, in addition to the gradients of vectors and weights.
 
-    With a bias that of the vectors comes first, else that of the weights.
+    With a bias, the gradient of the vectors comes first, else that of the weights.
 
     Args:
         biased: whether PyTorch adds a bias in the product itself; needed: whether the gradient of the vectors is.
@@ -46,11 +46,11 @@ def mapping_back(how: Saving, positions: int, features: int, outputs: int, biase
 
 
 def mapping(how: Saving, x: Strides, depth: int, columns: int) -> int:
-    """Bytes that a linear map of vectors needs forward, beside the vectors and what it gives.
+    """Bytes that a linear map of vectors needs forward, in addition to the vectors and its output.
 
-    Where nothing is learned of the weights, or of the copies of them that autocast makes at inference, vectors which
-    are no rows of one matrix are not copied to be such: each sequence is multiplied by itself, with the weights copied
-    for every one of them. Source: should_fold in aten/src/ATen/native/LinearAlgebra.cpp.
+    If the weights, or autocast's copies of them at inference, are not trained, vectors that are not rows of one matrix
+    are not copied into one: each sequence is multiplied separately, with the weights copied for each. Source:
+    should_fold in aten/src/ATen/native/LinearAlgebra.cpp.
     """
     sequences, positions = product(x.numbers[:-2]), product(x.numbers[-2:-1])
     if are_rows(x) or (how.learns and (how.training or not how.casts)):

@@ -11,18 +11,18 @@ from functools import cache
 from archcalc.layers.kernels.onednn_threads import up
 from archcalc.records import NamedTuple
 
-# Columns of a block; rows of one, and where there are few blocks for the threads.
+# Columns of a block; its rows, and its rows if there are few blocks for the threads.
 COLUMNS, _MOST, _LEAST, _FEWER = 64, 256, 32, 16
 # How far a block goes in what is summed over, and where much is.
 _DEEP, _DEEPER = 512, 1024
 # Blocks of columns that one copy of a turned matrix serves; how much is summed over where threads share that, and how many do.
 _SERVED, _LONG, _SHARING = 16, 2048, 4
-# Tasks for each thread from which it is no matter that some have one more.
+# Tasks per thread from which on it does not matter that some have one more.
 _PLENTY = 3
 
 
 class Blocks(NamedTuple):
-    """What a thread works on: rows, blocks of columns that it goes through with them, how deep, and how many share a sum."""
+    """What a thread works on: rows, blocks of columns, depth, and how many threads share a sum."""
 
     rows: int
     columns: int

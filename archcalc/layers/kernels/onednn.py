@@ -1,7 +1,7 @@
-"""What oneDNN's kernels need beside a layer's inputs and outputs, on an x86 CPU with AVX-512.
+"""What oneDNN's kernels need in addition to a layer's inputs and outputs, on an x86 CPU with AVX-512.
 
-oneDNN computes in an order of its own, blocks of 16 channels, and copies what it reads and gives
-from and to the order of PyTorch. Measured with PyTorch 2.13 and oneDNN 3.12, whose own record
+oneDNN computes in its own order, blocks of 16 channels, and copies its inputs and outputs from and to PyTorch's order.
+Measured with PyTorch 2.13 and oneDNN 3.12, whose own record
 (ONEDNN_VERBOSE=1) names the copies.
 """
 
@@ -15,9 +15,9 @@ from archcalc.layers.kernels.onednn_threads import ALIGNED, BLOCK, up
 from archcalc.layers.saved import Saving
 from archcalc.records import NamedTuple
 
-# Bytes of a page, and floats that a row is kept away from a multiple of.
+# Bytes of a page, and the floats that a row must not be a multiple of.
 _PAGE, _CONFLICT = 4096, 256
-# Numbers of an input for which PyTorch does not call oneDNN when there is one sample.
+# Sizes of an input up to which PyTorch does not call oneDNN for a single sample.
 _FEW = 20480
 
 
@@ -36,9 +36,9 @@ class Convolving(NamedTuple):
     """One convolution as its kernel sees it.
 
     Attributes:
-        inputs, outputs: channels; groups: that see only each other.
+        inputs, outputs: channels; groups: of channels that see only each other.
         before, after: spatial sizes of input and output; kernel, padding: for each of these axes.
-        strides, dilations: alike.
+        strides, dilations: likewise.
         learns: whether the gradient of the weights is computed.
     """
 

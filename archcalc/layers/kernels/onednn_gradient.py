@@ -1,7 +1,7 @@
-"""Which kernel of oneDNN computes the gradient of a convolution's weights, and the memory it works in.
+"""Which oneDNN kernel computes the gradient of a convolution's weights, and its workspace.
 
-oneDNN asks its kernels one after the other whether they can: depthwise, 1×1, blocks of 16 channels, blocks of 8, and
-last products of matrices. Source: cpu_convolution_list.cpp of oneDNN 3.12 and the files it names.
+oneDNN asks each kernel in turn whether it applies: depthwise, 1×1, blocks of 16 channels, blocks of 8, and finally
+products of matrices. Source: cpu_convolution_list.cpp of oneDNN 3.12 and the files it names.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _FLOAT = 4
 _HALF = BLOCK // 2
 # Taps of a row from which on kernels for blocks of 16 channels are too long, and that one of blocks of 8 has no more of.
 _WIDE, _WIDE_HALF = 14, 14
-# Columns that kernels of blocks unroll at most.
+# The most columns that blocked kernels unroll.
 _COLUMNS = 28
 # Results, for each thread, from which on threads share one product.
 _FEW_RESULTS = 256
@@ -43,7 +43,7 @@ class Gradient(Seen):
     """The gradient of a convolution's weights."""
 
     def best(self) -> Kernel:
-        """The first kernel that can."""
+        """The first kernel that applies."""
         if self.depthwise and self._is_narrow():
             return Kernel(BLOCK, False, self._of_channels())
         if self.is_pointwise:
@@ -65,7 +65,7 @@ class Gradient(Seen):
         return depth, rows, columns
 
     def _padded(self, block: int) -> bool:
-        """Whether the bias is no whole number of blocks."""
+        """Whether the bias is not a whole number of blocks."""
         return self.outputs % block > 0
 
     def _is_narrow(self) -> bool:

@@ -1,4 +1,4 @@
-"""Convolutions that oneDNN runs as products of matrices, and how much of the windows it writes out as rows for them.
+"""Convolutions that oneDNN runs as products of matrices, and how many windows it writes out as rows for them.
 
 Source: gemm_convolution_utils.cpp of oneDNN 3.12.
 """
@@ -12,7 +12,7 @@ from archcalc.layers.kernels.onednn_threads import ALIGNED, BLOCK, up
 from archcalc.records import NamedTuple
 
 _FLOAT = 4
-# Numbers that a core's second cache holds.
+# Numbers that fit into a core's L2 cache.
 _CACHE = 2**18
 # Products for each thread below which threads rather share samples than one product.
 _FEW = 2**16
@@ -22,7 +22,7 @@ _FEW_RESULTS, _FEW_TAPS = 512, 64
 _ROOM, _ROOM_TIMES = 2**30, 15
 # Share of the room that is used where windows are written out a few at a time.
 _SHARE = 0.1
-# How much slower numbers are that no cache holds, and windows of a stride.
+# How much slower uncached numbers and strided windows are.
 _FAR, _STEPS = 20, 8
 # Output channels and positions of a block, and positions that suit the product.
 _CHANNELS, _SUITED = 8, 48
@@ -69,7 +69,7 @@ def _rows(seen: Seen, threads: int, windows: int) -> int:
 
 
 def _shares(seen: Seen, parts: int, positions: int, channels: int, products: int) -> bool:
-    """Whether threads that have products of their own are as busy as those that share one."""
+    """Whether threads with separate products are as busy as threads that share one."""
     inner = -(-positions // BLOCK) * -(-channels // BLOCK)
     busy, together = parts / up(parts, seen.threads), inner / up(inner, seen.threads)
     return busy >= together or products // seen.threads < _FEW

@@ -1,6 +1,6 @@
-"""Which kernels of oneDNN run a convolution, forward and back to its input, and the memory that takes.
+"""Which oneDNN kernels run a convolution, forward and for its input's gradient, and the memory they need.
 
-oneDNN asks its kernels one after the other whether they can, and computes in an order that they choose: blocks of 16
+oneDNN asks each kernel in turn whether it applies, and computes in the order the kernel chooses: blocks of 16
 channels, or channels last. Measured with PyTorch 2.13 and oneDNN 3.12, whose own record (ONEDNN_VERBOSE=1) names
 kernels and copies. Source: cpu_convolution_list.cpp, cpu_deconvolution_list.cpp and ref_deconvolution.hpp.
 """
@@ -16,7 +16,7 @@ from archcalc.layers.kernels.onednn_threads import ALIGNED, BLOCK, up
 
 # Below so many input channels the first convolution of a network reads them as they are.
 _FLAT = 16
-# Columns that kernels of blocks go through at once, at most.
+# The most columns that blocked kernels process at once.
 _COLUMNS = 28
 
 

@@ -1,4 +1,4 @@
-"""What recurrent layers need beside inputs and outputs: run step by step, and an LSTM by oneDNN in one go."""
+"""What recurrent layers need in addition to inputs and outputs: step by step, or for an LSTM all at once by oneDNN."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from archcalc.layers.saved import Saving
 from archcalc.layers.strides import are_rows
 from archcalc.records import NamedTuple
 
-# Bytes of oneDNN's room for an LSTM that do not depend on its sizes, and where nothing is kept.
+# Bytes of oneDNN's workspace for an LSTM that do not depend on its sizes, in training and if nothing is kept.
 _ROOM, _WORKING = 4664, 4952
 # Rows of a gate in a block of the weights; bytes of a number of those that autocast copies.
 _COLUMNS, _FP32 = 32, 4
 
 
 class Steps(NamedTuple):
-    """A recurrent layer that runs one step after the other.
+    """A recurrent layer that runs step by step.
 
     Attributes:
         steps: of the sequence; features: of its input; hidden: of its state; width: of what a step gives, which is
@@ -94,12 +94,12 @@ class Steps(NamedTuple):
         products, given, read = self._sizes
         steps = how.strides[0].transposed(0, 1)
         first = mapping(how, steps, self.features, gates) + products - self.directions * given
-        if how.keeps:  # which is before the steps keep anything
+        if how.keeps:  # before the steps keep anything
             first -= self.kept * self.layers * self.directions
         else:
             if not how.casts:
                 first += read
-            if self.directions > 1:  # what is there of the first direction
+            if self.directions > 1:  # what exists of the first direction
                 first += products + 2 * given
         if how.casts and not how.training:  # copies of weights, for the input and for the state in turn
             biases = gates * (self.biases > 0)
@@ -153,7 +153,7 @@ class Steps(NamedTuple):
                 if not index and copied:
                     live -= rows * features * width * how.learns
             if index:
-                live -= given * how.learns  # what the layer below gave
+                live -= given * how.learns  # the output of the layer below
         return most - (self.learned * how.learns + rows * self.features * how.needs[0]) * width
 
 
@@ -188,7 +188,7 @@ class Cells(NamedTuple):
     def passing(self) -> tuple[int, int]:
         """oneDNN's room for the gates of all steps and copies of the weights, and backward of their gradients.
 
-        Layers run one after the other, the last first; what one kept is let go when it has run.
+        Layers run one after another, last first; what a layer kept is freed when it has run.
         """
         how, hidden = self.how, self.hidden
         if how.gpu:
@@ -217,9 +217,9 @@ class Cells(NamedTuple):
         return forward, backward - 4 * counted
 
     def working(self, features: int) -> int:
-        """Bytes that oneDNN works in where nothing is kept: weights in its order, states of two layers, gates of one step.
+        """Bytes of oneDNN's workspace if nothing is kept: its copy of the weights, two layers' states, a step's gates.
 
-        Those of a single sample are computed for all steps at once.
+        For a single sample, the gates of all steps are computed at once.
         """
         batch, hidden = self.how.batch, self.hidden
         states, at_once = 2 * (self.steps + 1) * batch, self.steps if batch == 1 else batch
@@ -227,7 +227,7 @@ class Cells(NamedTuple):
         return 4 * 4 * up(hidden, _COLUMNS) * (features + hidden) + sum(pages(4 * one) for one in regions) + _WORKING
 
     def through(self) -> int:
-        """What is needed where nothing is kept, layer by layer, beside the output and the final states.
+        """What is needed if nothing is kept, layer by layer, in addition to the output and the final states.
 
         Source: mkldnn_rnn_layer and lstm_mkldnn_stub in aten/src/ATen/native/mkldnn/RNN.cpp.
         """
@@ -239,7 +239,7 @@ class Cells(NamedTuple):
         cast_input = rows * self.widths[0] * width * (casts and read != width)
         learned = [gates * (features + hidden + self.biases) * width for features in self.widths]
         live = 2 * layers * state // width * read * self.begins
-        live += gates * stored * layers * (self.biases == 1)  # zeros in place of the state's biases
+        live += gates * stored * layers * (self.biases == 1)  # zeros instead of the state's biases
         if not how.strides[0].transposed(0, 1).is_contiguous:
             live += rows * self.widths[0] * read
         below = most = 0

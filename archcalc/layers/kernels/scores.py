@@ -19,7 +19,7 @@ def eager_scores(
     how: Saving, pairs: int, width: int, dropout: float = 0, softcap: float | None = None,
     scored: bool = True, weights: bool = True,
 ) -> dict[str, int]:  # fmt: skip
-    """Attention step by step keeps the softmax of all pairs; with dropout the mask and the masked ones as well.
+    """Attention step by step keeps the softmax of all pairs; with dropout, also the mask and the masked softmax.
 
     Args:
         width: bytes of a score.
@@ -40,7 +40,7 @@ def added_to_scores(layer: Scored, sizes: Shape, width: int, fused: bool, learne
 
     Args:
         sizes: of the scores, with the batch and what of the axes before is in it.
-        fused: whether one kernel reads it, which is told of a causal mask alone.
+        fused: whether a fused kernel reads it; for a causal mask, that only gets a flag.
         learned: whether numbers in it learn, which are filled up with -inf.
     """
     *before, queries, keys = sizes
@@ -49,7 +49,7 @@ def added_to_scores(layer: Scored, sizes: Shape, width: int, fused: bool, learne
     masks = 1  # of queries and keys
     if layer.mask is not None:  # repeated for each sample
         masks = before[0] * product(shape[:-2][-len(before[1:]) :] if before[1:] else ())
-    if not fused:  # where numbers that learn are filled up with -inf
+    if not fused:  # where learned numbers are filled up with -inf
         filled = queries * keys * hides + (masks * product(shape[-2:]) if shape else 0)
         return {"mask": filled if learned else 0}
     if layer.relbias is not None:
@@ -58,7 +58,7 @@ def added_to_scores(layer: Scored, sizes: Shape, width: int, fused: bool, learne
 
 
 def copies(x: Strides, projections: int, positions_first: bool) -> int:
-    """How many copies of a sequence its projections read, each its own where its positions are no rows of one matrix.
+    """How many copies of a sequence its projections read: one each if its positions are not rows of one matrix.
 
     Axes before the positions are joined first.
     """
@@ -78,15 +78,15 @@ def multihead_inputs(
     fused: bool,
     more: int,
 ) -> tuple[tuple[int, ...], dict[str, int]]:
-    """What torch.nn.MultiheadAttention keeps of its inputs: which of them as they are, and the bytes of the rest.
+    """What torch.nn.MultiheadAttention keeps of its inputs: which ones as they are, and the bytes of the rest.
 
-    It puts positions first, which mostly is a copy.
+    It puts positions first, which is usually a copy.
 
     Args:
         batch: samples, times the axes before the positions.
         sources: where keys and values come from.
         places: of the sources among the inputs.
-        made: how many of queries, keys and values are made in one go: all 3, the last 2 or none.
+        made: how many of queries, keys and values are projected at once: all 3, the last 2 or none.
         fused: whether one kernel reads queries and keys; else scaled copies of them are kept elsewhere.
         more: keys and values beside those of the positions, with which all are copied.
     """
@@ -101,7 +101,7 @@ def multihead_inputs(
             copied += copied_here * batch * plain(tensor.shape[-2] * tensor.shape[-1])
         else:
             kept.append(index)
-    # Projections made in one go are one block of memory, all of which stays for the values alone.
+    # Projections made at once are one block of memory, all of which is kept if only the values are needed.
     positions = (2 if made else 1) * keys.shape[-2]
     if more:
         whole = x.shape[-2] + (2 * keys.shape[-2] if made == 3 else 0)  # for the queries
@@ -130,18 +130,18 @@ def scores_passing(
     answer: int,
     beside: int,
 ) -> tuple[int, int]:
-    """Bytes that attention needs in passing, forward and backward, beside input, output and what it keeps.
+    """Bytes that attention needs in passing, forward and backward, apart from input, output and what it keeps.
 
-    Backward, the gradients of queries, keys and values are there before those of the projections and of the
-    input, and are put together only when what was kept is let go.
+    Backward, the gradients of queries, keys and values exist before those of the projections and of the input, and are
+    joined only when what was kept is freed.
 
     Args:
         sizes: heads of all samples, queries, keys and features of a head.
-        kept: as `Saved.extra` of the layer has it.
+        kept: as in `Saved.extra` of the layer.
         counted: bytes of the gradients that come later.
         answer: bytes of the layer's output.
-        beside: bytes that are held at inference while scores are computed, beside queries, keys and values.
-        made: how many of queries, keys and values are made in one go, and copied apart.
+        beside: bytes held at inference while scores are computed, in addition to queries, keys and values.
+        made: how many of queries, keys and values are projected at once, and then copied apart.
     """
     heads, queries, keys, head = sizes
     asked, known = heads * queries * head * how.width, heads * keys * head * how.width
@@ -164,7 +164,7 @@ def scores_passing(
         running = kept.get("sums of the scores", 0) + forward_room + asked - answer + beside
         forward = kept.get("mask", 0) + max(projected + copied - answer, projected + running)
     elif not how.keeps:
-        running = max(softmax + asked, asked + known + pairs, copied)  # scaled keys go when the scores are there
+        running = max(softmax + asked, asked + known + pairs, copied)  # scaled keys are freed when the scores exist
         forward = kept.get("mask", 0) + projected + running - answer + beside
     # Gradients of what was made in one go are put together one after the other, each as large as the whole.
     stacked = {0: projected, 2: asked + 5 * known, 3: 8 * asked}[made] - counted
@@ -173,7 +173,7 @@ def scores_passing(
 
 
 def upcast_passing(how: Saving, sizes: tuple[int, int, int, int], dropout: bool) -> int:
-    """Bytes that attention of 16 bits needs forward beside what it keeps, where its scores are computed in fp32.
+    """Bytes that 16-bit attention needs forward, apart from what it keeps, if its scores are computed in fp32.
 
     What was projected and queries and keys in fp32 are there throughout; late, the scores in their own type, and what
     is given in both.

@@ -1,4 +1,4 @@
-"""What operands need that are stretched: their gradients are as large as the output before they are added up."""
+"""What stretched operands need: their gradients are as large as the output before they are summed."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ def back(how: Saving, places: Iterable[int], counted: bool, y: Tensor, inputs: S
     """Bytes of the largest of them.
 
     Args:
-        places: operands whose gradient is computed, and is not that of the output itself.
-        counted: whether those for each sample, of an operand that is the same for all, are counted elsewhere.
+        places: operands whose gradient is computed and is not the output's own.
+        counted: whether per-sample gradients of an operand that is the same for all samples are counted elsewhere.
     """
     whole, most = y.numel * how.batch, 0
     for place in places:
