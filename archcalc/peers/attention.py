@@ -10,7 +10,7 @@ from archcalc.quantity import product
 
 
 def is_multihead(call: Call) -> bool:
-    """Whether it is written with torch.nn.MultiheadAttention, and not with four linear layers."""
+    """Whether it is written with torch.nn.MultiheadAttention instead of four linear layers."""
     return _layer(call).is_multihead_attention()
 
 
@@ -27,19 +27,19 @@ def products(call: Call) -> tuple[int, int]:
 
 
 def biases(call: Call) -> int:
-    """Additions of a bias in projections that are layers of their own."""
+    """Bias additions in projections that are separate layers."""
     queries, keys = _rows(call)
     read_by = {"q": queries, "k": keys, "v": keys, "o": queries}
     return sum(read_by[name[0]] * size for name, size in call.weights.items() if name.endswith("_proj.bias"))
 
 
 def is_fused(call: Call) -> bool:
-    """Whether one kernel of the CPU does scores and weighted values."""
+    """Whether one CPU kernel computes scores and weighted values."""
     return kernels.is_fused(_layer(call), learns_table(call))
 
 
 def learns_table(call: Call) -> bool:
-    """Whether numbers that learn are added to the scores."""
+    """Whether learned numbers are added to the scores."""
     assert isinstance(call.layer, Scored)
     table = call.layer.relbias
     if table is None:
@@ -60,7 +60,7 @@ def _layer(call: Call) -> Attention:
 
 
 def _rows(call: Call) -> tuple[int, int]:
-    """Positions that queries are made of, and those that keys and values are made of."""
+    """The numbers of positions of queries, and of keys and values."""
     keys, _ = _layer(call).keys_and_values(call.x)
     lead = call.batch * int(product(call.x.shape[:-2]))
     return lead * int(call.x.shape[-2]), lead * int(keys.shape[-2])

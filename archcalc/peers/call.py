@@ -1,4 +1,4 @@
-"""A layer as a counting tool meets it: the sizes it works on, for a whole batch, in one run."""
+"""A layer as a counting tool sees it: the sizes it works on, for a whole batch, in one run."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Call:
     Attributes:
         node, layer: the layer, in `graph`; batch: how many samples it works on. In an expert, one position is a sample.
         x, y: the first input and the output, of one sample.
-        weights: elements of each named parameter it uses, tied ones too.
-        edges: who makes what it reads.
+        weights: the number of elements of each named parameter it uses, including tied ones.
+        edges: which layers compute its inputs.
         reused: whether it calls the module of another layer.
     """
 
@@ -52,7 +52,7 @@ class Call:
 
     @property
     def params(self) -> int:
-        """Our count: tied parameters are another layer's."""
+        """Our count, without tied parameters, which belong to another layer."""
         return sum(int(product(shape)) for shape in self.node.params.values())
 
     @property
@@ -67,22 +67,22 @@ class Call:
 
     @property
     def held(self) -> int:
-        """Elements of all parameters, tied ones too."""
+        """Elements of all parameters, including tied ones."""
         return sum(self.weights.values())
 
     @property
     def bias_terms(self) -> int:
-        """Additions of a bias to the output."""
+        """Bias additions to the output."""
         return self.written if "bias" in self.weights else 0
 
     @property
     def router_bias_terms(self) -> int:
-        """Additions of a bias to the score of each expert, where the layer has a router with one."""
+        """Bias additions to the score of each expert, if the layer has a router with a bias."""
         return self.read // int(self.x.shape[-1]) * self.weights.get("router.bias", 0)
 
     @property
     def is_function(self) -> bool:
-        """Whether its weights are another layer's, so that it is no module."""
+        """Whether its weights belong to another layer, so that it is not a module."""
         return getattr(self.layer, "weight", None) is not None
 
     @property

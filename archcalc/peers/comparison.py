@@ -20,11 +20,11 @@ MEASURES = ("macs", "params")
 
 
 class Tally:
-    """What a tool counts beyond us of a node.
+    """What a tool counts of a node in addition to us.
 
     Attributes:
         macs, params: the sums for each reason.
-        unknown: of how many layers it is not known, for each of `MEASURES`.
+        unknown: for how many layers it is unknown, for each of `MEASURES`.
     """
 
     __slots__ = ("macs", "params", "unknown")
@@ -35,7 +35,7 @@ class Tally:
         self.unknown: Counter[str] = Counter()
 
     def add(self, measure: str, deltas: Deltas | None, times: int, copies: int) -> None:
-        """Add what one layer has `times` times."""
+        """Add the counts of one layer, `times` times."""
         if deltas is None:
             self.unknown[measure] += copies
             return
@@ -57,7 +57,7 @@ class Comparison:
     """Our counts of a network, and those of `peer` for the module built from it.
 
     Raises:
-        RequestError: the tool runs one sample, and the batch is another.
+        RequestError: the tool runs one sample, but the batch is not 1.
     """
 
     def __init__(self, graph: Graph, peer: Peer) -> None:
@@ -77,25 +77,25 @@ class Comparison:
             self.totals += self._add(node, 1, 1, 1, False)
 
     def own(self, node: Node) -> Tally:
-        """Of the node alone, over all its copies."""
+        """The tally of the node alone, over all its copies."""
         return self._own[id(node)]
 
     def total(self, node: Node) -> Tally:
-        """Of the node and all that is inside it, over all its copies."""
+        """The tally of the node with everything inside it, over all its copies."""
         return self._total[id(node)]
 
     def copies(self, node: Node) -> int:
-        """How many copies of the node there are, with those of the groups around it."""
+        """The number of copies of the node, including those of the groups around it."""
         return self._copies[id(node)]
 
     @property
     def macs(self) -> int | None:
-        """The tool's count in our unit; None where it is not known."""
+        """The tool's count in our unit; None if unknown."""
         return None if self.totals.unknown["macs"] else self.costs.totals.macs + self.totals.macs.total()
 
     @property
     def params(self) -> int | None:
-        """The tool's number of parameters; None where it is not known or the tool gives none."""
+        """The tool's number of parameters; None if unknown or not counted."""
         if self.totals.unknown["params"] or not self.peer.counts_params:
             return None
         return self.costs.totals.params + self.totals.params.total()
@@ -137,7 +137,7 @@ class Comparison:
 
 
 def _in_two_places(nodes: list[Node], sharing: Sharing) -> set[int]:
-    """Layers whose module is kept by more than one module: the one it is made in, and one that was given it."""
+    """Layers whose module is contained in several modules: the one that made it, and one it was passed to."""
     scopes = dict(_scopes(nodes, 0))
     found: set[int] = set()
     for node in _all(nodes):
@@ -149,7 +149,7 @@ def _in_two_places(nodes: list[Node], sharing: Sharing) -> set[int]:
 
 
 def _scopes(nodes: list[Node], scope: int) -> Iterator[tuple[int, int]]:
-    """For each node the module that it stands in, as a number."""
+    """For each node, the module that it is in, as a number."""
     for node in nodes:
         yield id(node), scope
         yield from _scopes(node.children, scope if node.inline else id(node))

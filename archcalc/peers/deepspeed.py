@@ -1,6 +1,6 @@
 """DeepSpeed's flops profiler: what get_model_profile gives as MACs and params.
 
-It replaces functions of torch and torch.nn.functional by ones that count. Its FLOPs are another sum,
+It replaces functions of torch and torch.nn.functional with ones that count. Its FLOPs are a separate sum,
 with biases, norms, activations and pooling. Source: deepspeed 0.19.8, profiling/flops_profiler/profiler.py.
 """
 
@@ -29,7 +29,7 @@ PEER.without(EINSUM, "einsum")
 
 @PEER.rule("conv")
 def _convolution(call: Call) -> Deltas:
-    """For padding=same it takes half of what a window reaches, rounded down, as padding on both sides."""
+    """For padding=same it assumes half of a window's reach, rounded down, as padding on both sides."""
     layer = call.layer
     if call.is_function or getattr(layer, "padding", None) != "same":
         return {}

@@ -33,7 +33,7 @@ PEER.same(
 
 @PEER.rule("lstm")
 def _lstm(call: Call) -> Deltas:
-    """With a projection, which oneDNN has none of, PyTorch's own kernel does one product after the other."""
+    """With a projection, which oneDNN does not support, PyTorch's own kernel does one product after the other."""
     return {} if call.argument("proj") is not None else {STEPS: -call.macs}
 
 
@@ -44,7 +44,7 @@ def _attention(call: Call) -> Deltas:
 
 @PEER.rule("sdpa")
 def _sdpa(call: Call) -> Deltas | None:
-    """The fused kernel takes vectors that lie together in memory."""
+    """The fused kernel requires vectors that are contiguous in memory."""
     assert isinstance(call.layer, SDPA)
     if not call.layer.can_fuse(learns_table(call), gpu=False, trains=False):
         return {}
@@ -57,7 +57,7 @@ def _sdpa(call: Call) -> Deltas | None:
 
 
 def _strides(call: Call, tensor: Tensor, known: dict[int, Strides | None]) -> Strides | None:
-    """How `tensor` lies in memory; None for what one copy of a repeat gives to the next."""
+    """The strides of `tensor`; None for what one copy of a repeat passes to the next."""
     if id(tensor) not in known:
         node = call.edges.producer(tensor)
         if node is None:

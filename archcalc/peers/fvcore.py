@@ -1,6 +1,6 @@
 """fvcore: what FlopCountAnalysis gives as `total()`, and parameter_count.
 
-It traces the module and counts the operations that it has a formula for; all others are 0, with a
+It traces the module and counts the operations that it has a formula for; all others count 0, with a
 warning in the log. Source: fvcore 0.1.5.post20221221, nn/flop_count.py and nn/jit_handles.py.
 """
 
@@ -44,7 +44,7 @@ def _convolution(call: Call) -> Deltas:
 
 @PEER.rule("groupnorm", "instancenorm", "layernorm")
 def _norm(call: Call) -> Deltas | None:
-    """It stops with an AssertionError at more than five axes."""
+    """It fails with an AssertionError for more than five axes."""
     if call.x.rank > 4:
         return None
     return {NORMS: call.read * (5 if call.is_affine else 4)}

@@ -72,7 +72,7 @@ def _local_response(call: Call) -> Deltas:
 
 @PEER.rule("upsample")
 def _upsample(call: Call) -> Deltas | None:
-    """In the function a fractional factor is cut if there is one for each axis, and else gives a fraction."""
+    """In the function, fractional factors given per axis are truncated; a single one gives a fraction."""
     if call.argument("scale") is None:
         return {RESIZED: 2 * call.written}
     factors = [float(one) for one in call.layer.per_axis("scale", call.axes, call.x)]
@@ -84,7 +84,7 @@ def _upsample(call: Call) -> Deltas | None:
 
 
 def _recurrent(each: int) -> Rule:
-    """With so many operations for each unit at each step, but for biases."""
+    """With this many operations for each unit at each step, without biases."""
 
     def count(call: Call) -> Deltas:
         layer = call.layer

@@ -1,6 +1,6 @@
 """thop (pytorch-OpCounter): what profile gives as MACs and params.
 
-It counts in modules of the types in its table, and in no others; functions and operators are not seen.
+It counts only in modules of the types in its table; it does not see functions and operators.
 Source: thop 0.1.1.post2209072238, profile.py, vision/basic_hooks.py, vision/calc_func.py, rnn_hooks.py.
 """
 
@@ -77,7 +77,7 @@ def _softmax(call: Call) -> Deltas:
 
 @PEER.rule("adaptiveavgpool")
 def _adaptive(call: Call) -> Deltas:
-    """In floating point and rounded down, as there."""
+    """In floating point and rounded down, as in its source."""
     share = math.prod(int(a) / int(b) for a, b in zip(call.x.shape[1:], call.y.shape[1:]))
     return {ADAPTIVE: int((share + 1) * call.written)}
 
@@ -93,7 +93,7 @@ def _without_projection(layer: Recurrent, call: Call) -> int:
 
 
 def _recurrent(each: int) -> Rule:
-    """With so many operations for each unit at each step, but for biases."""
+    """With this many operations for each unit at each step, without biases."""
 
     def count(call: Call) -> Deltas:
         layer = call.layer

@@ -63,19 +63,19 @@ def _recurrent(call: Call) -> Deltas:
 
 @PEER.rule("rnncell", "lstmcell", "grucell")
 def _cell(call: Call) -> Deltas:
-    """As for a sequence, by the first two sizes of the output: here they are samples and the state."""
+    """As for a sequence, by the first two sizes of the output, which here are samples and state."""
     return {CELLS: call.written * call.held - call.macs}
 
 
 @PEER.rule("attention")
 def _attention(call: Call) -> Deltas:
-    """Without a module of PyTorch's own for it there are four linear layers and, if wanted, two norms inside; its own sinks count nowhere."""
+    """Without a PyTorch module for it, it has four linear layers and, optionally, two norms; sinks do not count."""
     projections, scores = products(call)
     if is_multihead(call):
         return {INSIDE: -projections, SCORES: -scores}
     weights = sum(size for name, size in call.weights.items() if name.endswith("_proj.weight"))
     biases = sum(size for name, size in call.weights.items() if name.endswith("_proj.bias"))
-    sequences = call.batch * int(product(call.x.shape[:-2]))  # its leading axes are samples of the module's own
+    sequences = call.batch * int(product(call.x.shape[:-2]))  # its leading axes are the module's own samples
     return {
         SCORES: -scores,
         POSITIONS: sequences * weights - projections,

@@ -1,4 +1,4 @@
-"""What is left of a network in a trace of its module: the operations that an output depends on."""
+"""What remains of a network in a trace of its module: the operations that an output depends on."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Trace:
 
     Attributes:
         is_certain: whether all that is dropped is known. Earlier copies of a repeat may lead nowhere
-            while the last one leads to an output.
+        although the last one leads to an output.
     """
 
     def __init__(self, graph: Graph, edges: Edges) -> None:
@@ -31,7 +31,7 @@ class Trace:
         return id(node) in self._used
 
     def _continues(self, node: Node, entry: Tensor | None) -> bool:
-        """Whether each copy of `node` is used by the next one, or none of them at all."""
+        """Whether each copy of `node` is used by the next one, or none is used at all."""
         inside = {id(one) for one, _, _ in walk([node]) if self.holds(one)}
         return not inside or (
             entry is not None and any(id(reader) in inside for reader in self._edges.consumers(entry))
@@ -39,7 +39,7 @@ class Trace:
 
 
 def _repeated(nodes: list[Node]) -> Iterator[tuple[Node, Tensor | None]]:
-    """Every node with several copies, and the tensor that differs in each of them."""
+    """Every node with several copies, and the tensor that differs between them."""
     for node, before in zip(nodes, [None, *nodes]):
         if node.copies > 1:
             yield node, running(node, before)

@@ -1,4 +1,4 @@
-"""What a rule is, what it finds, and how a finding is mended."""
+"""What a rule is, what it finds, and how a finding is fixed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from archcalc.rules.index import FACTS
 from archcalc.rules.model import Model, Placed
 
 SEVERITIES = ("error", "warning", "info")
-# What a rule rests on: a proof from the graph, a measurement on hardware, a heuristic of the literature.
+# The basis of a rule: a proof from the graph, a measurement on hardware, or a heuristic from the literature.
 EVIDENCE = ("proof", "measured", "heuristic")
 
 
@@ -45,7 +45,7 @@ class Finding(Diagnostic):
 
 
 class Rule:
-    """A rule. Its docstring says why, and holds an example that fires and one that is silent.
+    """A rule. Its docstring says why, with an example that has a finding and one that has none.
 
     The docstring's sections are marked by lines `Example:`, `Use instead:` and `Reference:`; the
     examples are whole specs, indented.
@@ -56,15 +56,15 @@ class Rule:
     severity: ClassVar[str] = "warning"
     evidence: ClassVar[str] = "proof"
     on: ClassVar[bool] = True
-    fixable: ClassVar[str] = ""  # "safe", "unsafe" or nothing
-    # In a network without any of these layers, or of layers that say this fact, it finds nothing; empty: it looks at each.
+    fixable: ClassVar[str] = ""  # "safe", "unsafe" or ""
+    # It has findings only in networks with one of these layers, or with a layer of this fact; empty: in any network.
     about: ClassVar[tuple[type[Layer], ...] | str] = ()
-    # Nor where the spec does not have this key.
+    # And only if the spec has this key.
     key: ClassVar[str] = ""
 
     @classmethod
     def is_about(cls, layer: type[Layer]) -> bool:
-        """Whether it may find something in a network with such a layer."""
+        """Whether it may have findings in a network with such a layer."""
         if isinstance(cls.about, str):
             return getattr(layer, cls.about) is not getattr(LayerFacts, cls.about)
         return issubclass(layer, cls.about)
@@ -83,7 +83,7 @@ class Rule:
         also: Iterable[Placed] = (),
         **data: Any,
     ) -> Finding:
-        """A finding of this rule at a layer, or at a place of the spec; `also` are other calls of the same layer."""
+        """A finding of this rule at a layer or a place in the spec; `also` are other calls of the same layer."""
         place = where if isinstance(where, Span) else where.node.place
         layer = "" if isinstance(where, Span) else where.node.id
         calls = () if isinstance(where, Span) else joined(where.calls, *(other.calls for other in also))
@@ -93,14 +93,14 @@ class Rule:
 
     @classmethod
     def section(cls, title: str) -> str:
-        """A section of the docstring, its indentation taken off; empty when there is none."""
+        """A section of the docstring without its indentation; empty if missing."""
         text = inspect.getdoc(cls) or ""
         match = re.search(rf"^{title}:\n((?:[ ]+.*\n|\n)*(?:[ ]+.*)?)", text, re.MULTILINE)
         return inspect.cleandoc(match.group(1)) + "\n" if match else ""
 
 
 def joined(notes: tuple[Note, ...], *others: Iterable[Note]) -> tuple[Note, ...]:
-    """`notes`, and of each of `others` those that are about places which no earlier ones are about."""
+    """`notes`, and those of `others` whose places no earlier note is about."""
     found, places = list(notes), {_where(note) for note in notes}
     for more in others:
         new = [note for note in more if _where(note) not in places]

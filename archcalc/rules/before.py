@@ -1,4 +1,4 @@
-"""A spec as it was, for `archcalc lint --base`."""
+"""An earlier version of a spec, for `archcalc lint --base`."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from archcalc.opening import read
 
 
 class Before:
-    """Where a spec can be read as it was, a path that may end in `@variant`.
+    """The path of an earlier version of a spec, which may end in `@variant`.
 
     Attributes:
-        name: what its user calls it.
-        problem: why it cannot be read; empty where it can.
-        opened: the file that was read last, for all specs of one run: variants of one file come together.
+        name: what the user calls it.
+        problem: why it cannot be read; empty if it can.
+        opened: the last file read in the whole run, as variants of one file follow each other.
     """
 
     def __init__(self, path: str, name: str, problem: str = "", opened: dict[str, Networks] | None = None) -> None:
@@ -23,7 +23,7 @@ class Before:
         self.opened = {} if opened is None else opened
 
     def graph(self, batch: int) -> Graph | None:
-        """The network as it was; None for a variant that it did not have. Raises `UnknownBaseError`."""
+        """The earlier network; None for a variant that did not exist. Raises `UnknownBaseError`."""
         if self.problem:
             raise UnknownBaseError(f"`{self.name}` cannot be read: {self.problem}")
         path, variant = split_variant(self.path)
@@ -43,4 +43,4 @@ class Before:
 
 
 class UnknownBaseError(Exception):
-    """The message says why nothing is known of a spec as it was."""
+    """The earlier version of a spec is unknown; the message says why."""

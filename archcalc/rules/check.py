@@ -17,12 +17,12 @@ from archcalc.source import Scalar
 
 __all__ = ["Budget", "Selection", "by_severity", "check", "load_rules", "opened"]
 
-# A budget far above what is needed.
+# The rule for budgets far above what is needed.
 _STALE = "BUD906"
 
 
 class Budget:
-    """Upper bounds from outside a spec: `amounts` and `growth` by measure, and who set them."""
+    """Upper bounds from outside a spec: `amounts` and `growth` by measure, and their source."""
 
     def __init__(self, amounts: Mapping[str, str], growth: Mapping[str, str], origin: str) -> None:
         self.amounts = amounts
@@ -31,7 +31,7 @@ class Budget:
 
 
 def opened(path: str) -> Networks | list[Finding]:
-    """The networks of the spec at `path`, or what is wrong with the file. Raises `RequestError` when it cannot be read."""
+    """The networks of the spec at `path`, or errors in the file. Raises `RequestError` if it cannot be read."""
     try:
         return Networks(read(path))
     except SpecError as error:
@@ -48,9 +48,9 @@ def check(
 ) -> list[Finding]:
     """All findings in a spec or a variant of it.
 
-    An invalid spec has the findings of its errors, which no selection hides. Findings at one place
-    and of one rule are one: a block's is told once. `base` is the spec as it was. Raises `RequestError` for a variant that
-    the spec does not have.
+    The findings of an invalid spec are its errors, which no selection hides. Several findings of one rule at
+    one place, as in a block, are joined. `base` is the earlier version of the spec. Raises `RequestError` for
+    a variant that the spec does not have.
     """
     selection.check()
     try:
@@ -63,7 +63,7 @@ def check(
 
 
 def _told(findings: list[Finding]) -> list[Finding]:
-    """`findings`; in what was made from a file of another kind nothing is mended, it is only told how."""
+    """`findings`, with fixes turned into advice if the spec was made from a file of another kind."""
     return [
         finding.but(fix=None, help=finding.help or finding.fix.message)
         if finding.fix and finding.place.source.kind
@@ -75,7 +75,7 @@ def _told(findings: list[Finding]) -> list[Finding]:
 def check_graph(
     model: Model, rules: list[Rule], selection: Selection, added: list[Scalar], budget: Budget | None
 ) -> list[Finding]:
-    """What `rules` find in a model; of its budget the values `added` were set by `budget`."""
+    """What `rules` find in a model, in whose budget the values `added` come from `budget`."""
     found: dict[tuple[str, str, int, int], list[Finding]] = {}
     for one in rules:
         for finding in one.check(model):
@@ -90,7 +90,7 @@ def check_graph(
 
 
 def _joined(alike: list[Finding]) -> Finding:
-    """One of the findings at a place, which several calls of its block have."""
+    """One finding in place of several at the same place, one for each call of its block."""
     first, *others = alike
     return first.but(notes=joined(first.notes, *(other.notes for other in others))) if others else first
 
@@ -115,12 +115,12 @@ def _unsuppressed(findings: list[Finding], model: Model, selection: Selection) -
         code: name for code, (name, _) in LANGUAGE.items() if code not in WARNINGS or selection.keeps(code)
     }
     known = {code: name for code, (name, _) in LANGUAGE.items()} | names()
-    report = selection.keeps("SPC009") and graph.variant is None  # of a variant, the comment may be the others'
+    report = selection.keeps("SPC009") and graph.variant is None  # in a variant, the comment may be for other variants
     return unsuppressed(findings, source, lines, ran, known, report, safe=not graph.document.variants)
 
 
 def _add_budget(graph: Graph, budget: Budget) -> list[Scalar]:
-    """Put a budget from outside beside the spec's own, whose values come first."""
+    """Add a budget from outside to the spec's own, whose values take precedence."""
     document = graph.document = copy(graph.document)  # other variants have it too
     document.budget, document.growth = list(document.budget), list(document.growth)
     at = document.model
@@ -139,9 +139,9 @@ def _add_budget(graph: Graph, budget: Budget) -> list[Scalar]:
 
 
 def _outside(finding: Finding, added: list[Scalar], budget: Budget) -> Finding | None:
-    """A finding about a budget from outside: it says whose, there is nothing to mend in the spec.
+    """A finding about a budget from outside: it names the source, and has no fix in the spec.
 
-    That the spec needs much less is none: one budget is for many files.
+    A budget far above the need is no finding, because it is for many files.
     """
     if not any(finding.place is value for value in added):
         return finding
@@ -170,5 +170,5 @@ def _order(finding: Finding) -> tuple[str, int, int, str]:
 
 
 def by_severity(findings: Iterable[Finding]) -> list[Finding]:
-    """The most severe first; of one severity in order of place."""
+    """The most severe first, then in order of place."""
     return sorted(findings, key=lambda f: (SEVERITIES.index(f.severity), *_order(f)))

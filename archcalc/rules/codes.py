@@ -43,16 +43,16 @@ LANGUAGE = {
     ),
     "SHP112": ("wrong-letter", "A pattern calls another axis `c` than the one that holds channels or features."),
 }
-# Of these only a warning: the spec is valid, and rules run.
+# These are only warnings: the spec is valid, and rules run.
 WARNINGS = ("SPC009", "SPC016")
-# How an error is mended where it is clear what was meant: with one right word safely, with a likely one not.
+# How an error is fixed if its meaning is clear: safely with the only right word, unsafely with a likely one.
 FIXES = {
     "SPC002": "unsafe", "SPC003": "unsafe", "SPC007": "safe", "SPC008": "unsafe", "SPC009": "safe", "SHP102": "unsafe",
 }  # fmt: skip
 
 
 def language_name(code: str) -> str:
-    """The name of a language code; empty for one that is not known here."""
+    """The name of a language code; empty for an unknown one."""
     return LANGUAGE.get(code, ("", ""))[0]
 
 

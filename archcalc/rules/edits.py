@@ -1,6 +1,6 @@
-"""Edits of a spec's text that leave the rest as it is: another argument for a layer, or no layer.
+"""Edits of a spec's text that leave the rest unchanged: another argument for a layer, or no layer.
 
-Each returns None where the text is not of the plain form that can be spliced for certain.
+Each returns None unless the text has the plain form that is certain to be spliced correctly.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _LITERAL = r"\d+(\.\d+)?(x\d+)*|true|false|same"
 
 
 def with_argument(node: Node, key: str, value: str) -> Edit | None:
-    """`key=value` added to the layer, or `value` in the place of what the key had."""
+    """`key=value` added to the layer, or `value` in place of the key's old value."""
     edits = with_arguments(node, {key: value})
     return edits[0] if edits else None
 
@@ -47,9 +47,9 @@ def without_argument(node: Node, key: str) -> Edit | None:
 def without_layer(node: Node, unread: bool = False, final: bool = False) -> Edit | None:
     """The list without the layer.
 
-    It must be a line that reads the one before it, without a name, and not the only one. One that
-    is `unread`, as nothing reads its output, may have a name and read from elsewhere; what follows
-    it must say what it reads, or there is nothing as it is the `final` one of the model.
+    It must be an unnamed line that reads the previous one, and not the only line. If nothing reads its
+    output (`unread`), it may have a name and read from elsewhere; then the next layer must name its own
+    input, or this must be the `final` layer of the model.
     """
     found = entry(node.place)
     if found is None:
@@ -98,7 +98,7 @@ def swapped(first: Node, second: Node) -> tuple[Edit, ...] | None:
 
 
 def written(node: Node, key: str) -> str | None:
-    """What stands in the spec as the value of `key`; empty when nothing does, None where that cannot be told."""
+    """The text of the value of `key` in the spec; empty if there is none, None if that is unclear."""
     found = entry(node.place)
     line = found[0].items[found[1]] if found else None
     if isinstance(line, Scalar):

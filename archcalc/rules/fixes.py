@@ -1,7 +1,7 @@
-"""Applies fixes to the text of a spec, and only those that keep what they promise.
+"""Applies fixes to the text of a spec, but only those that keep their promise.
 
-Edits are spliced in at their places; every other byte stays. What a fix made is checked again:
-the spec must still be valid, the finding gone, and of a safe fix the outputs the same.
+Edits are spliced in at their places; every other byte is kept. The result is checked: the spec must
+still be valid, the finding gone and, after a safe fix, the outputs unchanged.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ _Range = tuple[tuple[int, int], tuple[int, int]]
 
 @dataclass
 class Fixed:
-    """What fixing a spec came to.
+    """The result of fixing a spec.
 
     Attributes:
-        path: the file; before, text: what it held, and what it should hold.
-        findings: those that are left.
+        path: the file; before, text: its old and its new content.
+        findings: the remaining findings.
         applied: how many fixes were applied.
-        refused: a sentence for each fix that was not, as it did not keep its promise.
+        refused: a sentence for each fix that was not applied because it did not keep its promise.
     """
 
     path: str
@@ -53,8 +53,8 @@ def fix(task: Task, selection: Selection, unsafe: bool, wanted: Callable[[Findin
     Args:
         task: the spec.
         selection: the rules.
-        unsafe: whether fixes that change what is computed are applied too.
-        wanted: which findings are to be fixed at all.
+        unsafe: whether to apply fixes that change what is computed, too.
+        wanted: which findings to fix at all.
     """
     path, variant = split_variant(task.spec)
     try:
@@ -88,7 +88,7 @@ def fix(task: Task, selection: Selection, unsafe: bool, wanted: Callable[[Findin
             break
         after = look(splice(state.source, _edits(chosen)))
         if not _kept(state, after, chosen):
-            chosen = chosen[:1]  # one of them is at fault: from here on one at a time
+            chosen = chosen[:1]  # one of them is at fault: continue one at a time
             after = look(splice(state.source, _edits(chosen)))
             if not _kept(state, after, chosen):
                 finding = chosen[0]
@@ -106,7 +106,7 @@ def fix(task: Task, selection: Selection, unsafe: bool, wanted: Callable[[Findin
 
 
 class _State:
-    """A text, its findings, and what it gives in every variant."""
+    """A text, its findings, and its outputs in every variant."""
 
     def __init__(self, source: Source, task: Task, selection: Selection, variant: str | None) -> None:
         self.source = source
@@ -120,7 +120,7 @@ class _State:
         self.batch = task.batch
 
     def outputs(self) -> list[list[object]] | None:
-        """The sizes of the outputs of the model and its variants; None when one is not valid."""
+        """The sizes of the outputs of the model and its variants; None if one is invalid."""
         try:
             first = self.networks.graph(self.variant, self.batch)
             names = [name for name in first.document.variants if name != self.variant]
@@ -149,12 +149,12 @@ def _kept(before: _State, after: _State, chosen: Sequence[Finding]) -> bool:
         for finding in after.findings
         if finding.place.source is after.source
     }
-    # What was deleted is gone: of three `relu` one after the other the third now stands where the second did.
+    # A deleted layer is gone: of three consecutive `relu`, the third is now where the second was.
     return not any((one.code, one.message, moved.offset(one.place)) in left and not _deleted(one) for one in chosen)
 
 
 def _deleted(finding: Finding) -> bool:
-    """Whether its fix takes away what it is about."""
+    """Whether its fix deletes its subject."""
     place = _range(finding.place)
     edits = finding.fix.edits if finding.fix else ()
     return any(
@@ -178,7 +178,7 @@ def _apart(findings: Sequence[Finding]) -> list[Finding]:
 
 
 def _joined(ranges: Sequence[_Range]) -> list[_Range]:
-    """Ranges, which are in order, with those that touch as one."""
+    """Sorted ranges, with adjacent ones joined."""
     joined: list[_Range] = []
     for start, end in ranges:
         if joined and start <= joined[-1][1]:
@@ -189,7 +189,7 @@ def _joined(ranges: Sequence[_Range]) -> list[_Range]:
 
 
 def _touches(one: _Range, others: Sequence[_Range]) -> bool:
-    """Whether a range touches one of others, which are in order and apart."""
+    """Whether a range touches one of others, which are sorted and disjoint."""
     at = bisect_right(others, one)
     return any(start <= one[1] and one[0] <= end for start, end in others[max(0, at - 1) : at + 1])
 
@@ -204,7 +204,7 @@ def _edits(findings: Sequence[Finding]) -> list[Edit]:
 
 
 def splice(source: Source, edits: Sequence[Edit]) -> str:
-    """The text of `source` with `edits`, which are in order and apart; line breaks are those of the file."""
+    """The text of `source` with `edits`, which are sorted and disjoint; line breaks are those of the file."""
     starts = line_starts(source)
     newline = "\r\n" if "\r\n" in source.text else "\n"
     parts = []
@@ -218,7 +218,7 @@ def splice(source: Source, edits: Sequence[Edit]) -> str:
 
 
 class Moved:
-    """Where a place of a text is after edits."""
+    """The new position of a place in a text after edits."""
 
     def __init__(self, source: Source, edits: Sequence[Edit]) -> None:
         self.starts = line_starts(source)
@@ -252,7 +252,7 @@ def offset_of(starts: Sequence[int], line: int, column: int) -> int:
 
 
 def unified_diff(fixed: Fixed) -> str:
-    """What changed, as `diff -u` shows it; empty when nothing did."""
+    """What changed, in the format of `diff -u`; empty if nothing did."""
     if fixed.text == fixed.before:
         return ""
     import difflib
@@ -265,7 +265,7 @@ def unified_diff(fixed: Fixed) -> str:
 
 
 def write_fixed(fixed: Fixed) -> None:
-    """Replace the file in one step, its mode and byte order mark kept. Raises `RequestError`."""
+    """Replace the file atomically, keeping its mode and byte order mark. Raises `RequestError`."""
     try:
         with open(fixed.path, "rb") as file:
             data = file.read()

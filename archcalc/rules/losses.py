@@ -1,4 +1,4 @@
-"""The model's outputs and its loss, as the rules about both look at them."""
+"""The model's outputs and its loss, for the rules about both."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from archcalc.rules.model import Model, Through
 
 
 def unchanged(layer: Layer) -> bool:
-    """Whether it gives on each number as it is."""
+    """Whether it passes on every number unchanged."""
     return layer.reorders
 
 
 def taken(layer: Layer) -> bool:
-    """Whether it gives on numbers as they are, and may leave some out."""
+    """Whether it passes on numbers unchanged, but may leave some out."""
     return layer.reorders or isinstance(layer, Rearranging)
 
 
@@ -27,13 +27,13 @@ def loss(model: Model) -> str:
 
 
 def loss_note(model: Model) -> tuple[Note, ...]:
-    """Where the loss stands."""
+    """A note on where the loss is set."""
     scalar = model.graph.document.loss
     return (Note("the loss", scalar),) if scalar else ()
 
 
 def with_loss(model: Model, name: str, safe: bool) -> Fix | None:
-    """A fix that writes another loss. In a spec with variants it is not safe: they may have other last layers."""
+    """A fix that sets another loss. It is unsafe in a spec with variants, whose last layers may differ."""
     scalar = model.graph.document.loss
     if scalar is None or scalar.quoted:
         return None
@@ -44,7 +44,7 @@ def with_loss(model: Model, name: str, safe: bool) -> Fix | None:
 def last_layers(model: Model, through: Through = unchanged) -> list[Node]:
     """The layer that computes each output, seen through layers that only move its values.
 
-    Empty when one of them is not known for certain.
+    Empty if one of them is uncertain.
     """
     found = []
     for tensor in model.graph.outputs.values():
@@ -56,7 +56,7 @@ def last_layers(model: Model, through: Through = unchanged) -> list[Node]:
 
 
 def classes(node: Node) -> int | None:
-    """Over how many classes a softmax goes; None when it is not over channels or features."""
+    """The number of classes of a softmax; None if it is not over channels or features."""
     assert isinstance(node.layer, SoftmaxLike)
     x = node.inputs[0]
     if node.layer.axis is not None and x.axis(node.layer.axis) != x.feature_axis:

@@ -1,4 +1,4 @@
-"""What budgets of memory are about: a training step and a forward pass, run as `archcalc memory` takes them."""
+"""The measures of memory budgets: a training step and a forward pass, computed as in `archcalc memory`."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ _NAMED = 3
 
 
 def training_bytes(model: Model) -> tuple[int, int]:
-    """Bytes that are there all the time, and how many more there are at the peak of a training step."""
+    """Bytes that exist all the time, and how many more exist at the peak of a training step."""
     return _base_and_more(found(model, training=True))
 
 
 def inference_bytes(model: Model) -> tuple[int, int]:
-    """The same of a forward pass without gradients."""
+    """The same for a forward pass without gradients."""
     return _base_and_more(found(model, training=False))
 
 
 def found(model: Model, training: bool) -> Footprint:
-    """A training step or a forward pass, gone through without running."""
+    """A training step or a forward pass, simulated without running it."""
     from archcalc.memory.footprint import footprint  # most specs have no such budget
     from archcalc.memory.how import how
     from archcalc.running import Running

@@ -1,4 +1,4 @@
-"""Whether an edit mends what a rule found, and all of it."""
+"""Whether an edit fixes everything that a rule found."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ def mend(
     safe: bool = True,
     ties: bool = False,
 ) -> Fix | None:
-    """A fix by one edit or several, if the place of `node` is one whose layers are all affected (`Model.everywhere`).
+    """A fix by one edit or several, if all layers at the place of `node` are affected (`Model.everywhere`).
 
-    Where weights are shared there is none, unless the edits see to these `ties`: the other layer would
-    have to change with this one.
-    A spec with variants, or one linted with other settings, may mean another network by the same
-    text: there the fix is not safe. Nor is one that deletes a layer with parameters that has no name:
-    layers without names are numbered, so that others of its sort would be called differently.
+    There is none if weights are shared, as the other layer would have to change too, unless the edits take
+    care of these `ties`.
+    The same text may mean other networks in a spec with variants, or one linted with other settings, so the
+    fix is unsafe there. Deleting an unnamed layer with parameters is unsafe too: unnamed layers are numbered,
+    so the names of later layers of its kind would change.
     """
     spot = spot_of(node)
     if not edit or spot not in affected or (not ties and spot in model.sharing):
@@ -37,14 +37,14 @@ def mend(
         return None
     numbered = deletes and not node.name and bool(node.params or node.buffers)
     fix = Fix(message, edits, safe=safe and not (numbered or document.variants or model.graph.given))
-    # what is tied must stay alike, and so must the lists of layers around it
+    # tied layers must stay alike, and so must the lists of layers around them
     return if_valid(model, fix) if said(document.source)["tie"] else fix
 
 
 def if_valid(model: Model, fix: Fix | None, node: Node | None = None, **values: int) -> Fix | None:
-    """The fix, unless what it leaves is no valid spec: layers behind a wider one may want its old width.
+    """The fix, unless it leaves an invalid spec: layers after a wider one may need its old width.
 
-    Where all that it does is to give `node` these arguments, what that does not reach is not built again.
+    If it only gives `node` these arguments, only what that affects is rebuilt.
     """
     if fix is None:
         return None

@@ -1,4 +1,4 @@
-"""A network as rules look at it: who makes a tensor, who reads it, and where a layer stands."""
+"""A network as rules see it: which layer computes a tensor, which read it, and where a layer is written."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Spot = tuple[str, int, int]  # a path, a line and a column
 
 
 class Placed:
-    """A layer, and the calls of blocks around it, the innermost first."""
+    """A layer, and the calls of blocks around it, innermost first."""
 
     __slots__ = ("calls", "node")
 
@@ -42,7 +42,7 @@ class Placed:
         self.calls = calls
 
 
-# Which layers a rule looks through, as they change nothing that it asks about.
+# Which layers a rule looks through, because they do not change what it asks about.
 Through = Callable[[Layer], bool]
 
 
@@ -52,14 +52,14 @@ def nothing(layer: Layer) -> bool:
 
 
 def idle(layer: Layer) -> bool:
-    """What gives on what it reads."""
+    """Layers that pass on their input unchanged."""
     return isinstance(layer, Identity)
 
 
 class Model(Edges):
-    """A graph with its edges, its costs and the places of its layers, the device it is for, and the spec as it was.
+    """A graph with its edges, costs, and places of layers, the target device, and the earlier version of the spec.
 
-    `said` is how it is run, as far as somebody said it.
+    `said` has the given run settings.
     """
 
     def __init__(
@@ -79,34 +79,34 @@ class Model(Edges):
 
     @cached_property
     def before(self) -> Model | None:
-        """The network as it was in the base; None without one. Raises `UnknownBaseError`."""
+        """The network in the base; None without a base. Raises `UnknownBaseError`."""
         graph = self._base.graph(self.graph.batch) if self._base else None
         return Model(graph, self.device, said=self.said) if graph else None
 
     @cached_property
     def trials(self) -> Trials:
-        """Whether it is still valid with other arguments."""
+        """Tries whether the network is still valid with other arguments."""
         from archcalc.network.trial import Trials  # few rules ask
 
         return Trials(self.graph)
 
     @cached_property
     def costs(self) -> Costs:
-        """What every node costs."""
+        """The costs of every node."""
         return Costs(self.graph)
 
     @cached_property
     def sample_costs(self) -> Costs:
-        """What every node costs for one sample."""
+        """The costs of every node for one sample."""
         return Costs(self.graph, batch=1)
 
     @cached_property
     def depth(self) -> int:
-        """How many layers with weights lie on the longest path."""
+        """The number of layers with weights on the longest path."""
         return depth(self.graph)
 
     def budgets(self, measure: str) -> Iterator[tuple[Scalar, int]]:
-        """The bounds that are set for a measure: where each stands, and its amount."""
+        """The bounds for a measure: the place of each, and its amount."""
         for key, value in self.graph.document.budget:
             amount = parse_amount(value.text) if key.text == measure else None
             if amount is not None:
@@ -114,21 +114,21 @@ class Model(Edges):
 
     @cached_property
     def outputs(self) -> set[int]:
-        """The ids of the tensors that the model gives."""
+        """The ids of the model's output tensors."""
         return {self.name(tensor) for tensor in self.graph.outputs.values()}
 
     @cached_property
     def fields(self) -> dict[int, Any]:
-        """What each tensor's elements see of the input, by the tensor's id, as `network.paths` says it."""
+        """The receptive field of each tensor, by the tensor's id, as in `network.paths`."""
         return fields(self.graph)
 
     @cached_property
     def misread(self) -> list[Misreading]:
-        """What layers read, and was probably meant otherwise."""
+        """Inputs of layers that were probably meant otherwise."""
         return misread(self.graph)
 
     def asked(self, question: Callable[[Model], _Answer]) -> _Answer:
-        """What a question of several rules comes to, which is asked once."""
+        """The answer to a question that several rules ask, computed once."""
         if question not in self._answers:
             self._answers[question] = question(self)
         answer: _Answer = self._answers[question]
@@ -141,11 +141,11 @@ class Model(Edges):
         return self._windows[id(node)]
 
     def placed(self, node: Node) -> Placed:
-        """A layer with the calls around it."""
+        """A layer with the block calls around it."""
         return self._place[id(node)]
 
     def alike(self, node: Node) -> list[Node]:
-        """The layers that the same place of the spec stands for: those of every call of a block."""
+        """The layers written at the same place in the spec: one for every call of a block."""
         return self._by_spot[spot_of(node)]
 
     @cached_property
@@ -157,7 +157,7 @@ class Model(Edges):
 
     @cached_property
     def deciding(self) -> set[Spot]:
-        """The places of layers that decide a layout: without such a one another would decide, or none."""
+        """The places of layers that decide a layout: without one of these another layer would decide, or none."""
         return {
             spot_of(placed.node)
             for placed in self.layers
@@ -165,12 +165,12 @@ class Model(Edges):
         }
 
     def everywhere(self, nodes: Iterable[Node]) -> set[Spot]:
-        """The places of the spec all of whose layers are among `nodes`."""
+        """The places in the spec whose layers are all among `nodes`."""
         found = Counter(spot_of(node) for node in {id(node): node for node in nodes}.values())
         return {spot for spot, count in found.items() if count == len(self._by_spot[spot])}
 
     def together(self, nodes: list[Node]) -> Iterator[list[Node]]:
-        """`nodes` in groups of one place each."""
+        """`nodes` grouped by place."""
         ids = {id(node) for node in nodes}
         for alike in self._by_spot.values():
             group = [node for node in alike if id(node) in ids]
@@ -179,7 +179,7 @@ class Model(Edges):
 
     @cached_property
     def sharing(self) -> set[Spot]:
-        """The places of the spec with a layer whose weights another layer uses too."""
+        """The places in the spec with a layer whose weights another layer shares."""
         return {spot_of(placed.node) for placed in self.layers if self.shares(placed.node)}
 
     @cached_property
@@ -187,19 +187,19 @@ class Model(Edges):
         return {id(node): stored for node, stored, _ in walk(self.graph.nodes)}
 
     def stored(self, node: Node) -> int:
-        """How many layers with weights of their own `node` stands for."""
+        """How many layers with their own weights `node` stands for."""
         return self._stored[id(node)]
 
     def shares(self, node: Node) -> bool:
-        """Whether weights of `node` are used by another layer too."""
+        """Whether another layer shares weights of `node`."""
         return bool(node.tied) or id(node) in self._owners
 
     def is_output(self, tensor: Tensor) -> bool:
-        """Whether the model gives `tensor` to the outside."""
+        """Whether `tensor` is an output of the model."""
         return self.name(tensor) in self.outputs
 
     def maker(self, tensor: Tensor, through: Through = nothing) -> Node | None:
-        """The layer that computes `tensor`, seen through the layers of which `through` is true."""
+        """The layer that computes `tensor`, looking through layers for which `through` is true."""
         node, passed = self.producer(tensor), []
         known = self._makers.setdefault(through, {})
         while node is not None and node.layer is not None and through(node.layer):
@@ -212,9 +212,9 @@ class Model(Edges):
         return node
 
     def readers(self, node: Node, through: Through = nothing) -> list[Node]:
-        """The layers that read what `node` gives, seen through the layers of which `through` is true.
+        """The layers that read the output of `node`, looking through layers for which `through` is true.
 
-        None when the outside reads it, or a part of it is read as well.
+        None if it is an output of the model, or a part of it is read as well.
         """
         found: dict[int, Node] = {}
         seen, pending = {id(node)}, [node]
@@ -233,18 +233,18 @@ class Model(Edges):
 
     @property
     def only_input(self) -> Tensor | None:
-        """The one input of the model, where it has no others."""
+        """The only input of the model, if it has one."""
         inputs = list(self.graph.inputs.values())
         return inputs[0] if len(inputs) == 1 else None
 
     def only_consumer(self, node: Node, through: Through = nothing) -> Node | None:
-        """The one layer that reads the output of `node`, when nothing else does."""
+        """The only layer that reads the output of `node`, if nothing else does."""
         readers = self.readers(node, through)
         return readers[0] if len(readers) == 1 else None
 
 
 def normalises_channels(node: Node) -> bool:
-    """Whether a layer takes off each channel's own mean and scale."""
+    """Whether a layer removes each channel's own mean and scale."""
     return node.layer is not None and node.layer.normalises_channels(node.exit)
 
 

@@ -1,4 +1,4 @@
-"""From what a user names to the specs that are checked: files, folders, `-`, `spec.yaml@variant`."""
+"""Finds the specs to check from what a user names: files, folders, `-`, `spec.yaml@variant`."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _SKIPPED = ("__pycache__", "node_modules")
 
 
 def specs_in(paths: Iterable[str]) -> list[str]:
-    """The specs that `paths` mean, each once, in the order given; those of a folder by name.
+    """The specs that `paths` refer to, each once, in the given order; those of a folder by name.
 
-    Of a folder a YAML file is a spec when it has a `model:` at its top level. A file that is named
-    is one unless it holds only blocks, which are checked where they are included. Raises
+    In a folder, a YAML file is a spec if it has a top-level `model:`. A file named directly is one
+    unless it holds only blocks, which are checked where they are included. Raises
     `RequestError` for a path that does not exist and for a folder without a spec.
     """
     found: dict[str, None] = {}
@@ -37,7 +37,7 @@ def specs_in(paths: Iterable[str]) -> list[str]:
 
 
 def specs_of(folder: str) -> Iterator[str]:
-    """The specs of a folder and the folders in it, by name; links that lead out of its project are none."""
+    """The specs in a folder and its subfolders, by name, without links that lead out of its project."""
     for root, folders, files in os.walk(folder):
         folders[:] = sorted(filter(_is_entered, folders))
         for name in sorted(files):
@@ -47,13 +47,13 @@ def specs_of(folder: str) -> Iterator[str]:
 
 
 def is_walked(path: str) -> bool:
-    """Whether a file at this path in a folder is looked at, when the specs of the folder are asked for."""
+    """Whether a search for specs in a folder looks at a file at this path."""
     *folders, name = path.replace(os.sep, "/").split("/")
     return name.endswith(ENDINGS) and all(map(_is_entered, folders))
 
 
 def is_spec(data: bytes) -> bool:
-    """Whether a YAML file that begins so is a spec: it has a `model:` at its top level."""
+    """Whether a YAML file with this beginning is a spec: it has a top-level `model:`."""
     return _has(data, b"model")
 
 
@@ -66,7 +66,7 @@ def _is_of(folder: str, path: str) -> bool:
 
 
 def with_variants(specs: Iterable[str]) -> list[str]:
-    """`specs`, and after each of them that names no variant all that it has, as `spec.yaml@large`."""
+    """`specs`, each followed by all its variants, e.g. `spec.yaml@large`, unless it names one itself."""
     found: dict[str, None] = {}
     for spec in specs:
         found[spec] = None
@@ -76,7 +76,7 @@ def with_variants(specs: Iterable[str]) -> list[str]:
 
 
 def variants_of(path: str) -> list[str]:
-    """The variants of a spec; none of one that cannot be read or is not valid, which is told elsewhere."""
+    """The variants of a spec; none if it is unreadable or invalid, which is reported elsewhere."""
     try:
         return list(parsed(read(path), Findings()).variants)
     except (SpecError, RequestError):
@@ -84,7 +84,7 @@ def variants_of(path: str) -> list[str]:
 
 
 def _holds_blocks_only(path: str) -> bool:
-    if not os.path.isfile(path):  # what stands in a pipe can be read once only
+    if not os.path.isfile(path):  # a pipe can be read only once
         return False
     try:
         data = _head(path)
@@ -100,7 +100,7 @@ def _has(data: bytes, key: bytes) -> bool:
 
 
 def _head(path: str) -> bytes:
-    """The bytes of a file, as far as they are needed to know what it is."""
+    """The bytes at the beginning of a file that are needed to know what it is."""
     try:
         with open(path, "rb") as file:
             return file.read(2**20)

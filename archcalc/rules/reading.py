@@ -1,4 +1,4 @@
-"""What windows read of a tensor, all of its readers together."""
+"""What windows read of a tensor, over all of its readers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from archcalc.rules.model import Model
 
 
 class Reading:
-    """What windows read of a tensor, of all its readers together; counts are positions of one channel."""
+    """What windows read of a tensor, over all its readers; counts are positions of one channel."""
 
     __slots__ = ("read", "readers", "spanned", "tensor", "total")
 
@@ -29,7 +29,7 @@ class Reading:
 
 
 def readings(model: Model) -> list[Reading]:
-    """Every tensor that nothing but windows reads."""
+    """Every tensor that only windows read."""
     return list(_readings(model))
 
 
@@ -62,7 +62,7 @@ def _covered(masks: list[list[bytearray]]) -> int:
     """How many positions lie in a product of masks, one of several."""
     if len(masks) == 1:
         return prod(axis.count(1) for axis in masks[0])
-    if all(mask == masks[0] for mask in masks[1:]):  # as of branches whose windows are the same
+    if all(mask == masks[0] for mask in masks[1:]):  # e.g. of branches with equal windows
         return _covered(masks[:1])
     if len(masks[0]) == 1:
         either = reduce(or_, (int.from_bytes(axes[0], "big") for axes in masks))

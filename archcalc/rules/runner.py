@@ -1,4 +1,4 @@
-"""Checks many specs, over several processes where that pays; the result is the same."""
+"""Checks many specs, in several processes if that is faster; the result is the same."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from archcalc.rules.check import Budget, check, opened
 from archcalc.rules.selection import Selection
 from archcalc.workers import each, processes
 
-# Starting a process costs as much as so many specs.
+# Starting a process takes as long as this many specs.
 _WORTH = 40
 
 
@@ -31,7 +31,7 @@ class Task:
 
 
 class Outcome:
-    """What came of a task: its findings, or why it could not run."""
+    """The result of a task: its findings, or why it could not run."""
 
     def __init__(self, spec: str, findings: list[Finding], error: str | None = None) -> None:
         self.spec = spec
@@ -40,14 +40,14 @@ class Outcome:
 
 
 def run(tasks: Sequence[Task], selection: Selection, jobs: int = 0) -> Iterator[Outcome]:
-    """The outcome of every task, in their order. With `jobs` 0 as many processes as pay."""
-    selection.check()  # an unknown code is told before anything runs
-    # only this process has the standard input
+    """The outcome of every task, in order. With `jobs` 0 the number of processes is chosen automatically."""
+    selection.check()  # an unknown code is reported before anything runs
+    # only this process has standard input
     count = 1 if any(task.spec == "-" for task in tasks) else processes(len(tasks), _WORTH, jobs)
     if count > 1:
-        selection.rules()  # a child need not load them
+        selection.rules()  # so that children need not load them
     files = [list(group) for _, group in groupby(tasks, lambda task: split_variant(task.spec)[0])]
-    most = max(_WORTH, -(-len(tasks) // max(1, count)))  # of very many variants each process takes its part
+    most = max(_WORTH, -(-len(tasks) // max(1, count)))  # many variants are shared among the processes
     pieces = [file[start : start + most] for file in files for start in range(0, len(file), most)]
     return chain.from_iterable(each(partial(_of_file, selection=selection), pieces, count))
 

@@ -1,4 +1,4 @@
-"""Which rules run, and how severe what they find is."""
+"""Which rules run, and the severity of their findings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from archcalc.rules.base import RULES, Rule
 from archcalc.rules.codes import LANGUAGE, language_name, nearest
 from archcalc.rules.index import FACTS, MEASURED, ON
 
-# Words that stand for many rules: every one, or those that run when nothing is selected.
+# Words that stand for many rules: all of them, or those that run by default.
 WORDS = ("ALL", "DEFAULT")
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def load_rules() -> dict[str, Rule]:
 
 
 def names() -> dict[str, str]:
-    """The name of every rule, by code; no file of a rule is read for it."""
+    """The name of every rule, by code, without reading the files of rules."""
     return {code: FACTS[code][1] if code in FACTS else RULES[code].name for code in sorted(RULES)}
 
 
@@ -35,10 +35,10 @@ class Selection:
 
     Attributes:
         select: codes, prefixes of codes, names, `ALL` or `DEFAULT`; empty: those on by default.
-        ignore: the same. Where both mean a rule the longer word wins, and of equal ones `ignore`.
-        severity: pairs of a code or prefix and the severity its findings get; the longest counts.
-        device: the hardware that rules resting on measurements are asked about; without it they are off.
-        said: how networks are run, as far as somebody said it.
+        ignore: the same. If both match a rule, the longer word wins; of equal words, `ignore`.
+        severity: pairs of a code or prefix and the severity of its findings; the longest match counts.
+        device: the hardware for rules that rest on measurements; without it they are off.
+        said: the given run settings.
     """
 
     def __init__(
@@ -56,21 +56,21 @@ class Selection:
         self.said = said
 
     def check(self) -> None:
-        """Raise `RequestError` for a word that means no rule."""
+        """Raise `RequestError` for a word that matches no rule."""
         check_words((*self.select, *self.ignore, *(word for word, _ in self.severity)))
 
     def rules(self) -> list[Rule]:
-        """The chosen rules. Raises `RequestError` for a word that means none."""
+        """The chosen rules. Raises `RequestError` for a word that matches none."""
         return [RULES[code] for code in self.chosen]
 
     def rules_about(self, model: Model) -> list[Rule]:
-        """Those of them that may find something in a network; the files of the others are not read."""
+        """The chosen rules that may have findings in a network; the files of the others are not read."""
         ops = {placed.node.op for placed in model.layers}
         return [RULES[code] for code in self.chosen if _may_find(code, model, ops)]
 
     @cached_property
     def chosen(self) -> dict[str, str]:
-        """The names of the chosen rules, by code. Raises `RequestError` for a word that means none."""
+        """The names of the chosen rules, by code. Raises `RequestError` for a word that matches none."""
         self.check()
         return {code: name for code, name in names().items() if self._takes(code, name, self._is_default(code))}
 
@@ -79,7 +79,7 @@ class Selection:
         return self._takes(code, names().get(code) or language_name(code), True)
 
     def severity_of(self, code: str, name: str, default: str) -> str:
-        """The severity that findings of this code have here."""
+        """The severity of findings with this code."""
         best = max(
             ((_length(word, code, name), severity) for word, severity in self.severity),
             key=lambda pair: pair[0],
@@ -109,7 +109,7 @@ def _may_find(code: str, model: Model, ops: set[str]) -> bool:
 
 
 def check_words(words: Iterable[str], where: str = "") -> None:
-    """Raise `RequestError` for the first word that means no rule; `where` says who gave it."""
+    """Raise `RequestError` for the first word that matches no rule; `where` says where it comes from."""
     words = list(words)
     if not words:
         return
@@ -122,12 +122,12 @@ def check_words(words: Iterable[str], where: str = "") -> None:
 
 
 def means(word: str, code: str, name: str) -> bool:
-    """Whether a word of `--select` or `--ignore` means the rule with this code and name."""
+    """Whether a word of `--select` or `--ignore` matches the rule with this code and name."""
     return _length(word, code, name) >= 0
 
 
 def _length(word: str, code: str, name: str) -> int:
-    """How closely a word means a rule: the letters of its code that it gives; -1 when it does not."""
+    """How closely a word matches a rule: the number of letters of its code; -1 if it does not match."""
     if word in WORDS:
         return 0
     if word and code.startswith(word.upper()):

@@ -1,4 +1,4 @@
-"""Where a constant added to each channel has no effect, because all that read it take it off again."""
+"""Where a constant added to each channel has no effect, because all readers remove it again."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from archcalc.rules.model import Model, normalises_channels
 
 
 def shiftless(model: Model) -> set[int]:
-    """The ids of the layers whose output may be shifted, each channel by a number of its own, and nothing changes.
+    """The ids of the layers whose output may be shifted, each channel by its own constant, without any effect.
 
-    All start as such, and those are taken out that something reads which notices. Copies of a
-    `repeat`, which read one another, are then right from the last to the first.
+    All layers are candidates at first; those with a reader that notices a shift are removed. This also
+    settles copies of a `repeat`, which read one another, from the last to the first.
     """
     found = {id(placed.node) for placed in model.layers}
     changed = True
@@ -26,7 +26,7 @@ def shiftless(model: Model) -> set[int]:
 
 
 def norms_after(model: Model) -> dict[int, Node]:
-    """By each layer's id the nearest norm of channels behind it; none where no way leads to one."""
+    """For each layer id, the nearest later norm of channels; missing if no path leads to one."""
     readers = {id(placed.node): model.readers(placed.node) for placed in model.layers}
     before: dict[int, list[int]] = {}
     for node, those in readers.items():
@@ -34,7 +34,7 @@ def norms_after(model: Model) -> dict[int, Node]:
             before.setdefault(id(reader), []).append(node)
     found = {node: norm for node, those in readers.items() if (norm := next(filter(normalises_channels, those), None))}
     pending = list(found)
-    while pending:  # layers one further away each time
+    while pending:  # one layer further away each time
         further = dict.fromkeys(node for one in pending for node in before.get(one, ()) if node not in found)
         found |= {node: next(found[id(one)] for one in readers[node] if id(one) in found) for node in further}
         pending = list(further)

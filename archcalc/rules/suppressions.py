@@ -19,7 +19,7 @@ _IGNORE = re.compile(r"#\s*archcalc:\s*ignore\[([^\[\]]*)\]")
 
 
 class Comment(NamedTuple):
-    """A suppressing comment: from its `#` to the end of the line, its words, and the line it is about."""
+    """A suppressing comment: its range from `#` to the end of the line, its words, and the line it is about."""
 
     place: Span
     words: tuple[str, ...]
@@ -34,7 +34,7 @@ def comments(source: Source) -> list[Comment]:
         return []
     found = []
     last = len(source.lines)
-    until = 0  # the line that ends a run of comments: each of them is about it, and it is looked for once
+    until = 0  # the line after a run of comments, which all of them are about, is searched for only once
     for number in range(1, last + 1):
         line = source.line(number)
         match = _IGNORE.search(line) if "archcalc:" in line else None
@@ -54,7 +54,7 @@ def comments(source: Source) -> list[Comment]:
 
 
 def _is_comment(line: str, index: int) -> bool:
-    """Whether the `#` at `index` is outside quotes and after a blank: values stand on one line."""
+    """Whether the `#` at `index` is outside quotes and after a blank; values are on one line."""
     if index and not line[index - 1].isspace():
         return False
     quote, before = "", " "
@@ -76,7 +76,7 @@ def unsuppressed(
     report: bool,
     safe: bool = True,
 ) -> list[Finding]:
-    """The findings that no comment ignores; with `report` also one for each comment that ignores nothing.
+    """The findings that no comment ignores; with `report`, also one for each comment that ignores nothing.
 
     Args:
         findings: what the rules found.
@@ -115,7 +115,7 @@ def unsuppressed(
 
 
 def _by_line(found: list[Comment]) -> dict[int, list[Comment]]:
-    """The comments by the line that they are about: of a file of many, none is looked at for each finding."""
+    """The comments by the line they are about, so that a finding need not look at all of them."""
     lines: dict[int, list[Comment]] = {}
     for comment in found:
         lines.setdefault(comment.about, []).append(comment)
@@ -123,7 +123,7 @@ def _by_line(found: list[Comment]) -> dict[int, list[Comment]]:
 
 
 def _judged(word: str, ran: dict[str, str], known: dict[str, str]) -> bool:
-    """Whether a word ignores a rule that ran, or none that exists."""
+    """Whether a word names a rule that ran, or one that does not exist."""
     return word.upper() in ran or word in ran.values() or (word.upper() not in known and word not in known.values())
 
 
@@ -146,7 +146,7 @@ def _unused(comment: Comment, idle: list[str], known: dict[str, str], safe: bool
 
 
 def _whole(comment: Comment) -> Span:
-    """The comment with the blanks before it; its line too where it stands alone."""
+    """The range of the comment with the blanks before it, and of its whole line if it is alone on it."""
     place, source = comment.place, comment.place.source
     line = source.line(place.line)
     if comment.alone and not line[: place.column - 1].strip():

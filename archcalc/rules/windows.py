@@ -1,4 +1,4 @@
-"""Windows over a tensor: which elements they read, and which of their taps and outputs do nothing."""
+"""Windows over a tensor: which elements they read, and which of their taps and outputs have no effect."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from archcalc.layers.tensor import Tensor
 from archcalc.network.graph import Node
 from archcalc.quantity import varies
 
-_LARGEST = 2**20  # an axis longer than this is not looked at
+_LARGEST = 2**20  # longer axes are not checked
 
 
 class Window:
-    """A window along one axis: `out` of them, over `size` elements."""
+    """Windows along one axis: `out` of them, over `size` elements."""
 
     __slots__ = ("dilation", "kernel", "out", "padding", "size", "stride")
 
@@ -26,12 +26,12 @@ class Window:
 
     @property
     def reach(self) -> int:
-        """From the first tap to the last."""
+        """The distance from the first tap to the last, both included."""
         return self.dilation * (self.kernel - 1) + 1
 
     @property
     def reads_all(self) -> bool:
-        """Whether each element is under a tap, as it is with most windows."""
+        """Whether every element is under a tap, as with most windows."""
         gapless = self.kernel >= self.stride and (self.dilation == 1 or self.kernel == 1)
         return gapless and self._position(0, self.out - 1) + self.reach >= self.size
 
@@ -46,7 +46,7 @@ class Window:
         return seen
 
     def spanned(self) -> bytearray:
-        """1 for each element under a window, gaps inside it and up to the next one included."""
+        """1 for each element under a window, including gaps inside it and up to the next one."""
         end = self._position(0, self.out - 1) + max(self.reach, self.stride)
         return bytearray(b"\1" * min(self.size, max(0, end))).ljust(self.size, b"\0")
 
@@ -80,7 +80,7 @@ class Window:
 
 
 def windows(node: Node) -> list[Window] | None:
-    """The windows of a convolution or a pooling along each axis; None for any other layer, and where no zeros are around."""
+    """The windows of a convolution or pooling along each axis; None for other layers, and for padding without zeros."""
     layer = node.layer
     if not isinstance(layer, (Conv, Pooling)):
         return None

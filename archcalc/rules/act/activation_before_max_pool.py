@@ -14,7 +14,7 @@ from archcalc.rules.edits import swapped
 from archcalc.rules.mending import mend
 from archcalc.rules.model import Model, spot_of
 
-# Less is not worth telling: values, and their part of the element-wise work of the network.
+# Less is not worth reporting: values, and their share of the network's element-wise work.
 _FEW, _SHARE = 2**16, 0.1
 
 
@@ -38,7 +38,7 @@ class ActivationBeforeMaxPool(Rule):
         layers: [conv 64 kernel=3 padding=1, maxpool kernel=2, relu, conv 64 kernel=3]
 
     Reference:
-        max(f(a), f(b)) = f(max(a, b)) for every f that does not fall.
+        max(f(a), f(b)) = f(max(a, b)) for every f that never decreases.
     """
 
     about = (MaxPool, AdaptiveMaxPool)
@@ -69,14 +69,14 @@ class ActivationBeforeMaxPool(Rule):
 
 
 def _pooled(model: Model, node: Node) -> Node | None:
-    """The max pooling that an activation could follow; None where that is not the same."""
+    """The max-pooling that an activation could follow; None if the result would differ."""
     layer = node.layer
     if not isinstance(layer, Activation) or not any(map(_pools, model.consumers(node.exit))) or not layer.rises:
         return None
     after = model.only_consumer(node)
     if after is None or not _pools(after):
         return None
-    if after.exit.outputs:  # where several are equally large, other places would be found
+    if after.exit.outputs:  # among equal maxima, other positions would be found
         return None
     return after if after.exit.elements < node.exit.elements else None
 

@@ -79,13 +79,13 @@ class ClippedLogits(Rule):
 
 
 def _clips(node: Node) -> bool:
-    """Whether it makes every negative number 0 and passes on the others."""
+    """Whether it sets every negative number to 0 and leaves the others unchanged."""
     layer = node.layer
     return isinstance(layer, Activation) and layer.span[0] == 0 and layer.passes is not None
 
 
 def _bounds(node: Node) -> tuple[float, float] | None:
-    """The two numbers between which everything lies that it gives, unless it only clips."""
+    """The bounds of its output, unless it only clips."""
     layer = node.layer
     bounded = isinstance(layer, Activation) and not _clips(node) and all(map(math.isfinite, layer.span))
     return layer.span if bounded and isinstance(layer, Activation) else None

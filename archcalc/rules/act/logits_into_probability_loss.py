@@ -13,7 +13,7 @@ from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.losses import last_layers, loss, loss_note, taken, with_loss
 from archcalc.rules.model import Model
 
-# What each loss takes, between which numbers that lies, and what is missing.
+# What each loss expects, its range, and what is missing.
 _WANTED = {
     "nll": ("logarithms of probabilities", (-math.inf, 0), "logsoftmax", "crossentropy"),
     "bce": ("probabilities", (0, 1), "sigmoid", "bcewithlogits"),
@@ -49,7 +49,7 @@ class LogitsIntoProbabilityLoss(Rule):
     fixable = "unsafe"
 
     def check(self, model: Model) -> Iterator[Finding]:
-        """The last layer, when every output comes from one that cannot give what the loss takes."""
+        """The last layer, if no output comes from a layer that can give what the loss expects."""
         name, last = loss(model), last_layers(model, _through)
         if name not in _WANTED or not last:
             return
@@ -70,7 +70,7 @@ class LogitsIntoProbabilityLoss(Rule):
 
 
 def _gives_others(node: Node, low: float, high: float) -> bool:
-    """Whether some of the numbers that a layer gives lie outside of what is wanted."""
+    """Whether some outputs of a layer are outside the expected range."""
     span = node.layer.span if node.layer is not None else None
     return span is not None and (span[0] < low or span[1] > high)
 

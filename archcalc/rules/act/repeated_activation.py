@@ -49,7 +49,7 @@ class RepeatedActivation(Rule):
     fixable = "safe"
 
     def check(self, model: Model) -> Iterator[Finding]:
-        """Every activation that reads another whose values leave it nothing to do, or little."""
+        """Every activation that reads the output of another and has nothing to do, or little."""
         idle = {id(placed.node): first for placed in model.layers if (first := _idle_after(model, placed.node))}
         squeezed = {id(placed.node): first for placed in model.layers if (first := _squeezed(model, placed.node))}
         nodes = [placed.node for placed in model.layers]
@@ -74,7 +74,7 @@ class RepeatedActivation(Rule):
 
 
 def _idle_after(model: Model, node: Node) -> Node | None:
-    """The layer whose values an activation passes on as they are; None where it may change some."""
+    """The layer whose values an activation passes on unchanged; None if it may change some."""
     layer = node.layer
     if not isinstance(layer, Activation) or layer.passes is None:
         return None
@@ -87,19 +87,19 @@ def _idle_after(model: Model, node: Node) -> Node | None:
 
 
 def _squeezed(model: Model, node: Node) -> Node | None:
-    """The layer with values between 0 and 1 that a sigmoid or softmax reads."""
+    """The layer that gives a sigmoid or softmax values between 0 and 1."""
     first = model.maker(node.inputs[0], idle) if isinstance(node.layer, (Sigmoid, Softmax)) else None
     layer = first.layer if first is not None else None
     return first if isinstance(layer, (Activation, SoftmaxLike)) and layer.span == (0, 1) else None
 
 
 def _range(node: Node, first: Node) -> tuple[float, float]:
-    """The least and the largest value, of inputs between 0 and 1."""
+    """The smallest and the largest output for inputs between 0 and 1."""
     if not isinstance(node.layer, Softmax):
         return 0.5, math.e / (math.e + 1)
     x = node.inputs[0]
     others = int(x.shape[node.layer.along(x)]) - 1
-    # the values of a softmax sum to 1: one of them is 1 at most
+    # the outputs of a softmax sum to 1, so at most one of them is 1
     low = 1 / (math.e + others) if isinstance(first.layer, Softmax) else 1 / (1 + others * math.e)
     return low, math.e / (math.e + others)
 
@@ -109,5 +109,5 @@ def _nonnegative(layer: Layer) -> bool:
 
 
 def _taking(layer: Layer) -> bool:
-    """Whether it gives no number that it has not read."""
+    """Whether its outputs are all among its inputs."""
     return layer.reorders or isinstance(layer, MaxPool)

@@ -34,7 +34,7 @@ class SoftmaxBeforeCrossEntropy(Rule):
         loss: crossentropy
 
     Reference:
-        torch.nn.CrossEntropyLoss: its input are unnormalised logits.
+        torch.nn.CrossEntropyLoss: its input is unnormalised logits.
     """
 
     about = (Softmax,)

@@ -37,7 +37,7 @@ class SoftmaxOverOne(Rule):
     severity = "error"
 
     def check(self, model: Model) -> Iterator[Finding]:
-        """Every softmax whose axis has size 1, unless a dim gives that size."""
+        """Every softmax whose axis has size 1, unless that size comes from a dim."""
         for placed in model.layers:
             node, layer = placed.node, placed.node.layer
             if not isinstance(layer, SoftmaxLike):

@@ -58,7 +58,7 @@ class MissingCausalMask(Rule):
     fixable = "unsafe"
 
     def check(self, model: Model) -> Iterator[Finding]:
-        """Every unmasked self-attention of a model of one token sequence that predicts tokens, where others are masked."""
+        """Every unmasked self-attention in a model that predicts tokens from one token sequence and masks others."""
         tokens = model.only_input
         if tokens is None or tokens.rank != 1 or not tokens.integer or not _predicts_tokens(model):
             return
@@ -86,7 +86,7 @@ class MissingCausalMask(Rule):
 
 
 def _moves(node: Node) -> bool:
-    """Whether the positions behind a layer need not be those of the tokens."""
+    """Whether the positions after a layer may differ from those of the tokens."""
     return node.layer is not None and node.layer.selects and not isinstance(node.layer, Identity)
 
 

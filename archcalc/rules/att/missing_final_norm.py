@@ -82,5 +82,5 @@ def _pre_norm(residual: Node) -> bool:
 
 
 def _is_between(layer: Layer | None) -> bool:
-    """Whether what a layer gives still has the scale of what it reads."""
+    """Whether the output of a layer still has the scale of its input."""
     return layer is not None and (taken(layer) or isinstance(layer, (Mean, Dropping)))

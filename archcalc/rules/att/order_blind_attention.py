@@ -53,7 +53,7 @@ class OrderBlindAttention(Rule):
     about = (Attention, SDPA)
 
     def check(self, model: Model) -> Iterator[Finding]:
-        """The first attention of a model of tokens, or of an image's patches, whose layers are all blind to order."""
+        """The first attention in a model of tokens or image patches whose layers are all blind to order."""
         start, what = _sequence(model)
         if start is None or start.shape[0] < 2:
             return
@@ -70,7 +70,7 @@ class OrderBlindAttention(Rule):
 
 
 def _sequence(model: Model) -> tuple[Tensor | None, str]:
-    """The tokens, or the patches of an image, that a model of one input works on."""
+    """The tokens or image patches that a model of one input works on."""
     given = model.only_input
     if given is None:
         return None, ""
@@ -88,7 +88,7 @@ def _sequence(model: Model) -> tuple[Tensor | None, str]:
 
 
 def _leads_to(model: Model, node: Node, start: Tensor) -> bool:
-    """Whether a layer is one of those that make `start`."""
+    """Whether `start` depends on a layer."""
     before = model.producer(start)
     while before is not None and before is not node:
         before = model.producer(before.inputs[0])
@@ -96,8 +96,8 @@ def _leads_to(model: Model, node: Node, start: Tensor) -> bool:
 
 
 def _blind(node: Node, class_token: bool) -> bool:
-    """Whether shuffling the positions of what a layer reads only shuffles what it gives."""
+    """Whether shuffling the positions of a layer's input only shuffles its output."""
     layer = node.layer
-    if isinstance(layer, Select):  # the class token's place; another's would tell it from the rest
+    if isinstance(layer, Select):  # the class token's place; any other place would single out a position
         return bool(class_token and layer.index == 0 and layer.axis == 0)
     return layer is not None and layer.blind_to_order(node.exit, *node.inputs)

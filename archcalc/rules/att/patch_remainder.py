@@ -38,7 +38,7 @@ class PatchRemainder(Rule):
     """
 
     def check(self, model: Model) -> Iterator[Finding]:
-        """Every such convolution whose image has a rest."""
+        """Every such convolution whose image has a remainder."""
         for reading in model.asked(readings):
             unread = reading.total - reading.spanned
             if unread and fixed(reading.tensor) and is_patches(model, reading.readers):

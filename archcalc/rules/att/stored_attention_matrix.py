@@ -71,5 +71,5 @@ class StoredAttentionMatrix(Rule):
 
 
 def _is_between(layer: Layer | None) -> bool:
-    """Whether what a layer gives are still the scores."""
+    """Whether the output of a layer is still the scores."""
     return layer is not None and (unchanged(layer) or isinstance(layer, (Scale, Dropout)))

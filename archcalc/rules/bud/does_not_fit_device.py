@@ -43,7 +43,7 @@ class DoesNotFitDevice(Rule):
         device = model.device
         if device is None:
             return
-        from archcalc.memory.allocator import taken  # most runs are about no device
+        from archcalc.memory.allocator import taken  # most runs have no device
         from archcalc.memory.footprint import footprint
         from archcalc.memory.how import how
         from archcalc.running import Running

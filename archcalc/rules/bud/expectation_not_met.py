@@ -11,9 +11,9 @@ from archcalc.rules.model import Model
 
 @rule("BUD907", "expectation-not-met")
 class ExpectationNotMet(Rule):
-    """A number in the spec's `expect:` is not the one that is computed.
+    """A number in the spec's `expect:` differs from the computed one.
 
-    Expectations are a test kept beside the model: a layer that was changed by mistake shows in the
+    Expectations are a test kept next to the model: a layer that was changed by mistake shows in the
     number of parameters. They describe the spec as it is written, so they are not compared under other
     settings.
 

@@ -16,7 +16,7 @@ _UNITS = ((12, "T"), (9, "G"), (6, "M"), (3, "K"))
 class StaleBudget(Rule):
     """A budget is more than twice what the model needs, and would not notice the model doubling.
 
-    A limit is useful when it is near the value. After a model has shrunk, lower its budget as well, or
+    A limit is useful if it is close to the value. After a model has shrunk, lower its budget as well, or
     the savings can be lost again unnoticed.
 
     Example:
@@ -62,7 +62,7 @@ class StaleBudget(Rule):
 
 
 def _round_up(number: int) -> str:
-    """The number with two figures, rounded up, as a budget is written: 7,850 as 7.9K."""
+    """The number rounded up to two significant figures, as in a budget: 7,850 as 7.9K."""
     step = int(10 ** max(0, len(str(number)) - 2))
     rounded = -(-number // step) * step
     scale, unit = next(((10**power, unit) for power, unit in _UNITS if rounded >= 10**power), (1, ""))

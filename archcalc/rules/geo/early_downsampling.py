@@ -11,7 +11,7 @@ from archcalc.rules.model import Model
 from archcalc.rules.reading import is_patches
 from archcalc.rules.windows import space
 
-_STEP = 8  # pixels of the input from one position to the next
+_STEP = 8  # step between positions, in pixels of the input
 _CONVOLUTIONS = 2
 
 

@@ -16,7 +16,7 @@ from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.model import Model
 from archcalc.rules.windows import fixed, space
 
-# By how many pixels images are made larger, to find those that do not work and those that do again.
+# By how many pixels images are enlarged, to find sizes that fail and sizes that work again.
 _FIRST = (1, 2, 4, 8, 16)
 _STEPS = (2, 4, 8, 16, 32, 64, 128, 3, 6, 12, 24, 48, 96)
 
@@ -53,13 +53,13 @@ class FragileInputSize(Rule):
     severity = "info"
 
     def check(self, model: Model) -> Iterator[Finding]:
-        """Where tensors no longer fit together when the image has some more pixels along every axis."""
+        """The layers whose inputs no longer fit together if the image has a few more pixels along every axis."""
         image = model.only_input
         if image is None or image.rank < 3 or not fixed(image):
             return
         if not any(placed.node.layer is not None and placed.node.layer.enlarges for placed in model.layers):
             return
-        from archcalc.symbolic.cases import Cases  # few networks ask
+        from archcalc.symbolic.cases import Cases  # few networks need it
 
         error = Cases(lambda more: _error(model, more))
         more, broken = next(((more, found) for more in _FIRST if (found := error.of(more))), (0, None))
@@ -84,7 +84,7 @@ def _larger(x: Tensor, more: int) -> str:
 
 
 def _error(model: Model, more: int) -> Diagnostic | None:
-    """What is wrong with the network when its input is so many pixels larger; None when nothing is."""
+    """The error of the network if its input is this many pixels larger, or None."""
     graph = model.graph
     inputs = {
         name: (sizes[0], *(int(size) + more for size in sizes[1:])) for name, sizes in graph.settings.inputs.items()
@@ -98,7 +98,7 @@ def _error(model: Model, more: int) -> Diagnostic | None:
 
 
 class _Builder(Builder):
-    """Looks at shapes alone."""
+    """Computes only shapes."""
 
     def _count_work(self, node: Node, layer: Layer, first: Tensor, inputs: tuple[Tensor, ...]) -> None:
         pass

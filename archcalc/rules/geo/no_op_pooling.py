@@ -76,7 +76,7 @@ class NoOpPooling(Rule):
 
 
 def _keeps_size(node: Node) -> bool:
-    """Whether a layer gives an image of the size that it reads, whatever that is."""
+    """Whether the output image always has the size of the input."""
     layer = node.layer
     if isinstance(layer, Conv):
         return (set(layer.kernel), set(layer.stride), set(layer.padding)) == ({1}, {1}, {0})

@@ -59,7 +59,7 @@ class StrideExceedsKernel(Rule):
 
 
 def _wider(node: Node) -> dict[str, str]:
-    """A kernel as large as the stride with the padding that keeps the size of the output, where one number tells each."""
+    """A kernel as large as the stride, with padding that keeps the output size, if one number suffices for each."""
     layer = node.layer
     if not isinstance(layer, Conv) or isinstance(layer.padding, str) or set(layer.dilation) != {1}:
         return {}

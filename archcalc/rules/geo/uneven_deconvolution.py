@@ -78,7 +78,7 @@ class UnevenDeconvolution(Rule):
 
 
 def _even(node: Node) -> dict[str, str]:
-    """A kernel that the stride divides with paddings that keep the size of the output, where one number tells each."""
+    """A kernel divisible by the stride, with paddings that keep the output size, if one number suffices for each."""
     layer = node.layer
     assert isinstance(layer, ConvTranspose)
     sizes = [set(one) for one in (layer.kernel, layer.stride, layer.padding, layer.output_padding, layer.dilation)]
@@ -86,7 +86,7 @@ def _even(node: Node) -> dict[str, str]:
         return {}
     kernel, stride, padding, extra, dilation = (int(size.pop()) for size in sizes)
     larger = -(-kernel // stride) * stride
-    grown = larger - kernel + 2 * padding - extra  # what the paddings must take off
+    grown = larger - kernel + 2 * padding - extra  # what the paddings must remove
     if dilation > 1 or grown < 0:
         return {}
     wanted = {"kernel": str(larger), "padding": str((grown + grown % 2) // 2)}

@@ -44,7 +44,7 @@ class UnproductiveLayers(Rule):
     on = False
 
     def check(self, model: Model) -> Iterator[Finding]:
-        """The first convolution of kernel above 1 whose input's field is larger than the image."""
+        """The first convolution with a kernel above 1 whose input already sees the whole image."""
         image = model.only_input
         if image is None or image.rank < 2:
             return

@@ -33,7 +33,7 @@ class UnreadPixels(Rule):
     """
 
     def check(self, model: Model) -> Iterator[Finding]:
-        """Every tensor that only windows read, and not to its end."""
+        """Every tensor that only windows read, but not to its end."""
         for reading in model.asked(readings):
             unread, first = reading.total - reading.spanned, reading.readers[0]
             if not unread or not fixed(reading.tensor) or is_patches(model, reading.readers):

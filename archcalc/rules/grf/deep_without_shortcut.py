@@ -44,7 +44,7 @@ class DeepWithoutShortcut(Rule):
     on = False
 
     def check(self, model: Model) -> Iterator[Finding]:
-        """A network that deep in which nothing joins two ways."""
+        """Any network of that depth without a layer that joins two paths."""
         layers = depth(model.graph)
         if layers > _DEEP and not any(_has_way_around(placed.node) for placed in model.layers):
             yield self.finding(
@@ -56,5 +56,5 @@ class DeepWithoutShortcut(Rule):
 
 
 def _has_way_around(node: Node) -> bool:
-    """Whether a layer joins what comes on several ways, or lets a gradient past its weights."""
+    """Whether a layer joins several paths, or lets a gradient bypass its weights."""
     return len(node.inputs) > 1 or (node.layer is not None and node.layer.has_shortcut)

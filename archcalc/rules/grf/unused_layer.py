@@ -83,9 +83,9 @@ class UnusedLayer(Rule):
                 )
 
     def _fix(self, model: Model, node: Node, affected: set[Spot]) -> Fix | None:
-        """Without the layer, unless others have its weights or say its name.
+        """Delete the layer, unless others share its weights or use its name.
 
-        Without one that draws random numbers, others draw different ones.
+        Deleting a layer that draws random numbers changes those of other layers.
         """
         from archcalc.language.edits import said
         from archcalc.rules.edits import without_layer

@@ -44,7 +44,7 @@ class UnusedName(Rule):
             yield self.finding(found.place, found.message, found.help, found.notes, self._fix(found), number=number)
 
     def _fix(self, found: Diagnostic) -> Fix | None:
-        """Without the name, unless what is not read either says it: that goes first."""
+        """Delete the name, unless another unused part still uses it: that goes first."""
         from archcalc.language.edits import said, without_pair  # of no use where nothing was found
 
         place = found.place

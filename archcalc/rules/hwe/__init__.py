@@ -1,1 +1,1 @@
-"""HWE: what a device would rather have."""
+"""HWE: hardware efficiency."""

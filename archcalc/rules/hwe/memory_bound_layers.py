@@ -9,7 +9,7 @@ from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.model import Model
 
 _SHARE = 0.5
-# So many sorts of layers are named, if their part is as large as this.
+# At most this many kinds of layers are named, if their share is at least this large.
 _NAMED, _SMALLEST = 3, 0.01
 
 
@@ -42,10 +42,10 @@ class MemoryBoundLayers(Rule):
     on = False
 
     def check(self, model: Model) -> Iterator[Finding]:
-        """At the name of a model that waits for more than half of the time; in the type that `predict` takes."""
+        """At the name of a model that waits for more than half of the time, in the type that `predict` uses."""
         if model.device is None:
             return
-        from archcalc.memory.how import how  # most runs are about no device
+        from archcalc.memory.how import how  # most runs have no device
         from archcalc.prediction.estimate import COMPUTE, MEMORY
         from archcalc.prediction.predict import predict
         from archcalc.running import Running

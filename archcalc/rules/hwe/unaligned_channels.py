@@ -12,7 +12,7 @@ from archcalc.rules.edits import with_argument
 from archcalc.rules.mending import if_valid, mend
 from archcalc.rules.model import Model
 
-_BYTES = 16  # tensor cores read so many at once
+_BYTES = 16  # tensor cores read this many at once
 
 
 @rule("HWE801", "unaligned-channels")
@@ -70,7 +70,7 @@ class UnalignedChannels(Rule):
 
 
 def _width(node: Node) -> int | None:
-    """How many channels or features a layer that is a matrix product gives; None for others."""
+    """The output channels or features of a layer that is a matrix product; None for others."""
     layer = node.layer
     if isinstance(layer, Linear) or (isinstance(layer, Conv) and int(layer.groups) == 1):
         width = int(node.exit.shape[node.exit.feature_axis])

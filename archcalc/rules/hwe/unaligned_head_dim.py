@@ -71,7 +71,7 @@ def _fits(size: int) -> bool:
 
 
 def _heads(node: Node) -> int | None:
-    """The number of heads nearest to the layer's own with which a head fits, if its width has one."""
+    """The number of heads, closest to the layer's own, with which a head fits, if there is one."""
     layer = node.layer
     if not isinstance(layer, Attention) or layer.head_dim or layer.kv_heads or layer.relbias is not None:
         return None
@@ -81,7 +81,7 @@ def _heads(node: Node) -> int | None:
 
 
 def _head_dim(node: Node) -> int | None:
-    """How many elements a query of one head has."""
+    """The number of elements in a query of one head."""
     layer = node.layer
     if isinstance(layer, Attention):
         return int(layer.head_dim or int(node.inputs[0].shape[-1]) // int(layer.heads))

@@ -46,7 +46,7 @@ class DropoutOnOutput(Rule):
     fixable = "unsafe"
 
     def check(self, model: Model) -> Iterator[Finding]:
-        """Every dropout that a loss reads behind the last linear layer or convolution."""
+        """Every dropout after the last linear layer or convolution whose output the loss reads."""
         last = last_layers(model, _through)
         affected = model.everywhere(last)
         for node in last if loss(model) else []:

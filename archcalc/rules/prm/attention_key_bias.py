@@ -68,7 +68,7 @@ def _keys_biased(node: Node) -> bool:
     layer = node.layer
     if not isinstance(layer, Attention) or layer.rope is not None or layer.qknorm or layer.softcap is not None:
         return False
-    if layer.more or layer.sinks:  # keys that are not projected, and scores of none, have no such bias
+    if layer.more or layer.sinks:  # keys without a projection, and the scores of sinks, have no such bias
         return False
     return "k" in layer.bias if isinstance(layer.bias, str) else bool(layer.bias)
 

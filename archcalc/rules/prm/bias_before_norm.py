@@ -40,7 +40,7 @@ class BiasBeforeNorm(Rule):
     fixable = "safe"
 
     def check(self, model: Model) -> Iterator[Finding]:
-        """Every biased layer whose output all that read it normalise by channels."""
+        """Every layer with a bias whose readers all normalise its output by channel."""
         normed = any(normalises_channels(placed.node) for placed in model.layers)
         biased = [placed.node for placed in model.layers if self._biased(model, placed.node)] if normed else []
         free = shiftless(model) if biased else set()

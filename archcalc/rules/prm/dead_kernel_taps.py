@@ -61,7 +61,7 @@ class DeadKernelTaps(Rule):
 
 
 def _dead(model: Model, node: Node) -> int:
-    """How many taps of a convolution lie on padding alone."""
+    """How many taps of a convolution lie only on padding."""
     found = model.windows(node) if isinstance(node.layer, Conv) else None
     if found is None or "weight" not in node.params or model.shares(node) or not fixed(node.inputs[0]):
         return 0
@@ -69,7 +69,7 @@ def _dead(model: Model, node: Node) -> int:
 
 
 def _smaller(model: Model, node: Node) -> dict[str, str]:
-    """The kernel and padding of the taps that are left, where they are the middle ones and one number tells each."""
+    """The kernel and padding of the remaining taps, if these are the middle ones and one number suffices for each."""
     layer = node.layer
     assert isinstance(layer, Conv)
     found = model.windows(node) or []

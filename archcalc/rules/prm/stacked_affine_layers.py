@@ -75,7 +75,7 @@ class StackedAffineLayers(Rule):
 
 
 def _stacks(nodes: list[Node], copies: int = 1) -> Iterator[tuple[Node, int]]:
-    """Linear layers of which each copy reads the one before it, and how many there are in a row."""
+    """Linear layers whose copies each read the previous one, with the number of copies in a row."""
     for node in nodes:
         row = (copies if len(nodes) == 1 else 1) * node.copies
         if node.layer is None or node.children:
@@ -85,7 +85,7 @@ def _stacks(nodes: list[Node], copies: int = 1) -> Iterator[tuple[Node, int]]:
 
 
 def _merged(first: Node, second: Node) -> int | None:
-    """The parameters of the one layer that can be whatever the two can, if there is one."""
+    """The number of parameters of the single layer that can replace the two, if there is one."""
     a, b = first.layer, second.layer
     if type(a) is not type(b) or first.copies > 1 or second.copies > 1:
         return None
@@ -96,7 +96,7 @@ def _merged(first: Node, second: Node) -> int | None:
         if a.groups != 1 or b.groups != 1:
             return None
         if not _pointwise(second):
-            # a bias before a border of zeros is none of the one layer's
+            # a bias before zero padding cannot be part of the single layer
             if not _pointwise(first) or (a.bias and b.pads_zeros(second.inputs[0])):
                 return None
             taps = int(product(second.params["weight"][2:]))

@@ -1,1 +1,1 @@
-"""SHP: shapes that run, and are not what was meant."""
+"""SHP: shapes that run but are not what was meant."""
