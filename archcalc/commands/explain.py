@@ -60,17 +60,7 @@ def command(asked: _Asked) -> int:
     line number, or the start of its line. LINE is a single layer, written as in a spec; --input says what it reads.
     """
     if asked.symbolic or (asked.input is not None and any(map(str.isalpha, asked.input.replace("x", "")))):
-        return _formulas(
-            asked.spec,
-            asked.layer,
-            asked.input,
-            asked.symbolic or (),
-            options.parse_settings(asked.set),
-            asked.batch,
-            asked.dtype,
-            asked.format,
-            asked.color,
-        )
+        return _formulas(asked)
     graph = _graph(asked.spec, asked.layer, asked.input, options.parse_settings(asked.set), asked.batch)
     if asked.steps:
         title = asked.spec if asked.input is not None and asked.layer is None else None
@@ -118,37 +108,28 @@ def _worked(graph: Graph, layer: str | None, title: str | None, format: str, col
     return 0
 
 
-def _formulas(
-    spec: str,
-    layer: str | None,
-    sizes: str | None,
-    names: tuple[str, ...],
-    given: dict[str, str],
-    batch: int,
-    dtype: str,
-    format: str,
-    color: str,
-) -> int:
-    """The derivation in formulas of `names` and of names in the input sizes of a line."""
+def _formulas(asked: _Asked) -> int:
+    """The derivation in formulas of the chosen names and of names in the input sizes of a line."""
+    spec, names, values = asked.spec, asked.symbolic or (), options.parse_settings(asked.set)
     options.needs_sympy()
     from archcalc.reports.closed_form_layer.report import FormulaExplanation, Report
     from archcalc.symbolic.line import line_form
     from archcalc.symbolic.network import BATCH, load_closed_form
 
-    _check(spec, layer, sizes)
-    if sizes is not None:
-        form = line_form(spec, sizes, names, given, batch, dtype)
+    _check(spec, asked.layer, asked.input)
+    if asked.input is not None:
+        form = line_form(spec, asked.input, names, values, asked.batch, asked.dtype)
     else:
-        form = load_closed_form(spec, names, given, batch, dtype=dtype)
+        form = load_closed_form(spec, names, values, asked.batch, dtype=asked.dtype)
     plain = {node.id: node for node in Costs(form.plain).layers()}
     nodes = list(form.costs.layers())
-    if layer is not None:
-        found = find(form.costs.graph, layer)
+    if asked.layer is not None:
+        found = find(form.costs.graph, asked.layer)
         nodes = [node for one in found.nodes for node in (layers_of([one]) if one.children else [one])]
-    title = spec if sizes is not None and len(nodes) == 1 else None
-    valued = sizes is None or set(form.names) <= {*given, BATCH}
+    title = spec if asked.input is not None and len(nodes) == 1 else None
+    valued = asked.input is None or set(form.names) <= {*values, BATCH}
     explanations = [FormulaExplanation(form, node, plain[node.id], title, valued) for node in nodes]
-    emit("closed_form_layer", format, Report(form, explanations), color)
+    emit("closed_form_layer", asked.format, Report(form, explanations), asked.color)
     return 0
 
 
