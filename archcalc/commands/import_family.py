@@ -54,7 +54,7 @@ def _source(path: str, scale: str | None) -> Source:
             findings.raise_if_any()
         except SpecError:
             why = f"`archcalc lint {shlex.quote(path)}` says why"
-            raise RequestError(f"{path!r} is no model of a known kind, nor a spec: {why}") from None
+            raise RequestError(f"{path!r} is neither a model of a known kind nor a spec: {why}") from None
         raise RequestError(f"{path!r} is already a spec")
     if scale is not None and "Ultralytics" not in source.kind:
         raise RequestError(f"--scale is for Ultralytics model files, and {path!r} is {source.kind}")

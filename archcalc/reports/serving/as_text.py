@@ -49,7 +49,7 @@ def _one(answer: Answer) -> Block:
         *(Parts(facts) for facts in _load(answer)),
         Wrapped(
             f"the rule is that of {RULE}: --share {one.engine.share:g} of the device, --positions {one.engine.positions:,} and "
-            f"--sequences {one.engine.sequences:,} a step, pages of --block {one.engine.block:,}; CUDA graphs come beside it",
+            f"--sequences {one.engine.sequences:,} a step, pages of --block {one.engine.block:,}; CUDA graphs are extra",
             DIM,
         ),
     )
