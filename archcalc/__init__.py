@@ -23,7 +23,7 @@ _HOMES |= dict.fromkeys(("Diagnostic", "RequestError", "SpecError"), "archcalc.d
 
 
 def __getattr__(name: str) -> Any:
-    # The command line imports this package first; what it does not need is not read.
+    # The command line imports this package first, so nothing is imported that it does not need.
     if name not in _HOMES:
         raise AttributeError(f"module 'archcalc' has no attribute {name!r}")
     from importlib import import_module

@@ -1,4 +1,4 @@
-"""The program, from its first line to its last: `archcalc`, or `python -m archcalc`."""
+"""The program's entry point and exit: `archcalc`, or `python -m archcalc`."""
 
 from __future__ import annotations
 
@@ -11,16 +11,15 @@ from archcalc.patterns import imported
 
 
 def main() -> None:
-    """Run the command line as a process of its own, and end it.
+    """Run the command line as a whole process, and end it.
 
-    A run is short and its data lives until the end. So collecting garbage finds none, least of all
-    while modules are read, and taking everything apart at the end, which takes Python as long as
-    checking a network, is left to the system.
+    A run is short, and its data lives until the end. So garbage collection would find nothing, least of all during
+    imports. Tearing everything down at the end takes Python as long as checking a network, so it is left to the system.
     """
     _forget_working_folder()
     gc.set_threshold(10_000_000, 50, 50)  # more objects than the largest network has
     try:
-        imported("click")  # and of what it imports: the patterns for names of systems are never used
+        imported("click")  # with what it imports: its patterns for system names are never used
         from archcalc.cli import main as run
 
         run()
@@ -38,19 +37,19 @@ def main() -> None:
     except SystemExit as end:
         if "torch" in sys.modules or not isinstance(end.code, int) or _has_children():  # there is more to end
             raise
-        with suppress(OSError):  # where it is full
+        with suppress(OSError):  # the disk is full
             sys.stderr.flush()
         os._exit(end.code)
 
 
 def _has_children() -> bool:
-    """Whether processes of ours still run: a run that was stopped in the middle of its work leaves them waiting."""
+    """Whether child processes still run: a run that was stopped midway leaves them waiting."""
     multiprocessing = sys.modules.get("multiprocessing")
     return multiprocessing is not None and bool(multiprocessing.active_children())
 
 
 def _forget_working_folder() -> None:
-    """Import nothing from the folder one stands in, where `python -m` looks first: it may be somebody else's."""
+    """Import nothing from the working directory, where `python -m` looks first: it may be somebody else's."""
     first = sys.path[0] if sys.path else ""
     home = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     try:

@@ -1,4 +1,4 @@
-"""What was probably meant: names that are spelt nearly so, and the edit that writes one of them."""
+"""What was probably meant: names of similar spelling, and the edit that writes one of them."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from collections.abc import Callable, Sequence
 
 from archcalc.diagnostics import Advice, Edit, Fix, Span
 
-# A word of so many letters may differ in so many places from what was meant.
+# A word of so many letters may differ from what was meant in so many places.
 _ALLOWED = ((4, 1), (8, 2), (60, 3))
 _SHORTEST_BEGINNING = 3
 
 
 def instead(place: Span, text: str, safe: bool = False) -> Advice:
-    """Write `text` in the place of what stands there."""
+    """Write `text` in place of what stands there."""
     return Advice(f"write `{text}`", written(place, text, safe))
 
 
 def either(readings: Sequence[str], fixes: Sequence[Fix | None], otherwise: str | Advice) -> str | Advice:
-    """Write one of the readings, each of which its fix writes; `otherwise` where there is none."""
+    """Write one of the readings, each with its own fix; `otherwise` if there is none."""
     if not readings:
         return otherwise
     text = "write " + " or ".join(f"`{reading}`" for reading in readings)
@@ -28,7 +28,7 @@ def either(readings: Sequence[str], fixes: Sequence[Fix | None], otherwise: str 
 
 
 def written(place: Span, text: str, safe: bool = False) -> Fix | None:
-    """The fix that writes `text` at `place`; None where the file has no such place, as behind an escape."""
+    """The fix that writes `text` at `place`; None if the file has no such place, for example after an escape."""
     at = place.source.line(place.line)[place.column - 1 : place.end_column - 1]
     was = getattr(place, "text", at)
     if place.line != place.end_line or at not in (was, f"'{was}'", f'"{was}"'):
@@ -50,11 +50,11 @@ def meant(
     otherwise: str | Advice | None = None,
     shown: Callable[[str], str] = str,
 ) -> Advice | str | None:
-    """Which of the `known` words `word` at `place` was meant to be; several are told, one is written by a fix.
+    """Which of the `known` words `word` at `place` was meant to be; several are listed, a single one gets a fix.
 
     Args:
-        otherwise: what to say when none is near.
-        shown: how one of the known words is written at the place.
+        otherwise: what to say if none is close.
+        shown: how to write one of the known words at the place.
     """
     near = nearest(word, known)
     if not near:
@@ -68,15 +68,15 @@ def meant(
 
 
 def suggest(word: str, known: Sequence[str]) -> str | None:
-    """The known word a typing mistake most likely meant, if any is near enough."""
+    """The known word that a typo most likely meant, if any is close enough."""
     return next(iter(nearest(word, known)), None)
 
 
 def nearest(word: str, known: Sequence[str]) -> list[str]:
-    """The known words that are meant most likely: those it begins, and with a typing mistake the nearest."""
+    """The known words that were most likely meant: those that it begins, else the closest ones, allowing for a typo."""
     if len(word) > _ALLOWED[-1][0]:
         return []
-    most = 20_000 // (len(word) + 1) ** 2  # comparing takes time: of very many names, those that begin or end alike
+    most = 20_000 // (len(word) + 1) ** 2  # comparing takes time: of very many names, those with similar ends
     if len(known) > most:
         import heapq
 
@@ -86,7 +86,7 @@ def nearest(word: str, known: Sequence[str]) -> list[str]:
     distances = {name: _distance(plain, _plain(name), limit) for name in dict.fromkeys(known)}
     least = min(distances.values(), default=limit + 1)
     begun = [name for name in distances if len(plain) >= _SHORTEST_BEGINNING and _plain(name).startswith(plain)]
-    begun.sort(key=len)  # the shortest lacks the fewest letters
+    begun.sort(key=len)  # the shortest one needs the fewest more letters
     if least > limit or least >= len(plain):
         return begun
     return list(dict.fromkeys([*begun, *(name for name, distance in distances.items() if distance == least)]))
@@ -97,7 +97,7 @@ def _plain(word: str) -> str:
 
 
 def _distance(a: str, b: str, limit: int) -> int:
-    """How many letters are wrong, missing, too many or swapped with the next; `limit` + 1 for more than `limit`."""
+    """How many letters are wrong, missing, extra or swapped with the next; `limit` + 1 for more than `limit`."""
     if abs(len(a) - len(b)) > limit:
         return limit + 1
     before: list[int] = []
@@ -114,7 +114,7 @@ def _distance(a: str, b: str, limit: int) -> int:
 
 
 def _alike(name: str, word: str) -> int:
-    """How many letters two words have in common at their ends."""
+    """How many letters two words share at their beginnings and ends."""
     count = 0
     for letters in (zip(name, word), zip(reversed(name), reversed(word))):
         for a, b in letters:

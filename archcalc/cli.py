@@ -1,4 +1,4 @@
-"""The command line: a name leads to its module, and nothing else is imported."""
+"""The command line: each command's module is imported only when it is named."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Commands(click.Group):
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The help page needs no import of the commands."""
+        """Write the help page without importing the commands."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
@@ -107,7 +107,7 @@ def group(ctx: click.Context) -> None:
 
 
 def _refusal(error: click.UsageError) -> str:
-    """What is wrong with the command line, where it stands if that is elsewhere, and who knows more."""
+    """What is wrong with the command line, where that comes from if elsewhere, and where to get help."""
     if isinstance(error, click.NoSuchOption):
         from archcalc.commands.misspelt import about
 
@@ -130,12 +130,12 @@ def _refusal(error: click.UsageError) -> str:
     return f"{said}\nTry `{context.command_path} --help`."
 
 
-# What the system says when it has no more of something to give.
+# The system's errors when a resource has run out.
 _FEW = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN)
 
 
 def _ended_by(error: OSError) -> int:
-    """The exit status after an error of the system, which is told: it has too little of something, or the output ends."""
+    """The exit status after a system error, which is reported: a resource has run out, or the output was closed."""
     reason = (error.strerror or str(error)).lower()
     if error.filename is not None:
         complain(f"archcalc: cannot open {error.filename!r}: {reason}")
@@ -154,7 +154,7 @@ def _ended_by(error: OSError) -> int:
 def main() -> None:
     """Run the program. Exit status: 0 clean, 1 findings, 2 could not run."""
     for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:  # closed by whoever started the program
+        if getattr(sys, name) is None:  # closed by whatever started the program
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
         prepare(getattr(sys, name))
     try:
@@ -163,7 +163,7 @@ def main() -> None:
             from archcalc.pytorch.capture.named import allow
 
             allow_hub(sys.argv[1:])
-            allow(sys.argv[1:])  # these words alone: no spec, setting or file names a module
+            allow(sys.argv[1:])  # only these words: no spec, setting or file may name a module
         status = group.main(prog_name="archcalc", standalone_mode=False)
         sys.stdout.flush()
     except click.exceptions.Abort:
@@ -176,7 +176,7 @@ def main() -> None:
         status = 2
     except OSError as error:
         status = _ended_by(error)
-    except ImportError as error:  # a library that is installed, and cannot be loaded: memory or descriptors are few
+    except ImportError as error:  # an installed library that cannot be loaded: memory or descriptors have run out
         if (error.name or "archcalc").startswith("archcalc"):
             raise
         complain(f"archcalc: cannot load {error.name}: {visible(str(error))}")

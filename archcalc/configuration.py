@@ -1,11 +1,10 @@
 """Settings from `archcalc.toml`, or `[tool.archcalc]` in pyproject.toml.
 
-The nearest file in the working directory or above it is used. A key is an option's long name; a
-table named after a command holds for that command alone. The tables in `TABLES` belong to the
-linter, as does all that `[lint]` holds.
+The nearest file in the working directory or above it is used. A key is an option's long name; a table named after a
+command applies only to that command. The tables in `TABLES` belong to the linter, as does everything in `[lint]`.
 
-A repository brings its settings along, and may be somebody else's. So they give only the options
-that are declared as a `look` (`archcalc.commands.options`), and name files beside them alone.
+A repository brings its own settings, and may be somebody else's. So settings can give only the options declared as a
+`look` (`archcalc.commands.options`), and can name only files beside them.
 """
 
 from __future__ import annotations
@@ -23,15 +22,15 @@ TABLES = ("per-file-ignores", "severity", "budgets", "growth")
 _MOST_BYTES = 2**20
 # Where the linter finds its tables among the defaults of its options.
 LINT_TABLES = "tables"
-# What stands at the top but means the linter alone, and `device`, which is what networks are
-# planned for: the linter has its own, [lint] device, and what measures this machine does not run on another.
+# Top-level keys that concern only the linter, and `device`, which is what networks are planned for: the linter has its
+# own, [lint] device, and commands that measure this machine cannot run on another.
 _LINT_ONLY = ("select", "ignore", "fail-on", "fail_on")
 _PLANNED = ("device",)
 _ELSEWHERE = ("lint", "profile", "calibrate")
 
 
 def defaults(commands: Collection[str], running: str) -> dict[str, Any]:
-    """Option defaults for all `commands`, as click takes them for the one that is running.
+    """Option defaults for all `commands`, in the form that click takes for the running one.
 
     Raises:
         RequestError: a bad file, or an option that settings cannot give.
@@ -69,12 +68,12 @@ def defaults(commands: Collection[str], running: str) -> dict[str, Any]:
 
 
 def settings_file() -> str:
-    """The file whose settings hold here; empty where there is none."""
+    """The file whose settings apply here; empty if there is none."""
     return _nearest(project.working_folder())[0]
 
 
 def _as_given(value: Any) -> Any:
-    """A value as it would be given on the command line, so that what is no batch there is none here either."""
+    """A value as it would be given on the command line, so that an invalid batch there is invalid here too."""
     if isinstance(value, list):
         return [_as_given(one) for one in value]
     if isinstance(value, dict):
@@ -83,10 +82,10 @@ def _as_given(value: Any) -> Any:
 
 
 def _settle(path: str, options: dict[str, Any], command: str) -> None:
-    """Keep of the command's options those it has, written as it takes them.
+    """Keep the options that the command has, in the form that it takes.
 
-    A list stands with commas for an option that is given once, as `--show params,macs`; the path of
-    a file is relative to the settings.
+    A list is joined by commas for an option that is given once, such as `--show params,macs`; the path of a file is
+    relative to the settings.
     """
     given, options[command] = options[command], {}
     for parameter in _parameters(command) if given else ():
@@ -120,7 +119,7 @@ def _beside(path: str, option: Any, value: Any) -> Any:
 
 
 def _check_environment(command: str) -> None:
-    """Raise `RequestError` for a variable that gives an option which stands on the command line alone."""
+    """Raise `RequestError` for a variable that gives an option allowed only on the command line."""
     prefix = f"ARCHCALC_{command.upper()}_"
     given = {name for name, value in os.environ.items() if name.startswith(prefix) and value}
     for parameter in _parameters(command) if given else ():
@@ -129,7 +128,7 @@ def _check_environment(command: str) -> None:
 
 
 def refused(where: str, option: str) -> RequestError:
-    """The error for an option that stands neither in settings nor in the environment."""
+    """The error for an option that neither settings nor the environment may give."""
     return RequestError(
         f"{where} is not for settings: they say how to look, never what to write, overwrite, read or run; "
         f"give {option} on the command line"
@@ -146,12 +145,12 @@ def unknown(path: str, what: str, key: str, known: Iterable[str]) -> RequestErro
     )
 
 
-# Options that are known without looking: finding out what every command takes means importing all.
+# Options known without looking: finding out what every command takes means importing them all.
 _USUAL = ("select", "ignore", "fail-on", "format", "color", "jobs", "device", "batch")
 
 
 def _check_keys(path: str, keys: Iterable[str], commands: Collection[str], what: str) -> None:
-    """Raise `RequestError` for a key that is no option of any of the commands."""
+    """Raise `RequestError` for a key that is not an option of any command."""
     keys = list(keys)
     if not keys or (len(commands) > 1 and all(key.replace("_", "-") in _USUAL for key in keys)):
         return
@@ -218,7 +217,7 @@ def _table(path: str, nested: bool) -> dict[str, Any] | None:
     document: dict[str, Any]
     try:
         document = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # a number of thousands of digits is no TOMLDecodeError
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits does not raise TOMLDecodeError
         said = error if isinstance(error, tomllib.TOMLDecodeError) else "not TOML that can be read"
         raise RequestError(f"{path}: {said}") from None
     if not nested:

@@ -1,7 +1,7 @@
-"""What is said to the user about a spec: the place, the fact, and what to do.
+"""Messages to the user about a spec: the place, the fact, and what to do.
 
-A `Span` is a stretch of a source file; every node, word and value the program reads is one, so
-whatever turns out to be wrong later can still be pointed at.
+A `Span` is a stretch of a source file; every node, word and value that the program reads is one, so whatever later
+turns out to be wrong can be pointed at.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Source:
     """The text of one file and the name it is reported under.
 
     Attributes:
-        kind: what the file at `path` is, where it is no spec and `text` is the one that was made from it; else empty.
+        kind: what the file at `path` is, if it is not a spec and `text` is the spec made from it; else empty.
     """
 
     __slots__ = ("_lines", "kind", "path", "text")
@@ -63,10 +63,10 @@ class Span:
         return f"{self.source.path}:{self.line}:{self.column}"
 
 
-# Here and in the rooms above, what every command reads is a plain class: to make a dataclass takes
-# half a millisecond at each start.
+# Here and in the rooms above, what every command reads is a plain class: creating a dataclass takes half a millisecond
+# at each start.
 class Note:
-    """Something else worth knowing about a diagnostic, with its own place where it has one."""
+    """Something else worth knowing about a diagnostic, with its own place if it has one."""
 
     __slots__ = ("message", "place")
 
@@ -97,9 +97,9 @@ class Fix:
 
 
 class Advice:
-    """What to do about a finding: in words, and as a fix where there is one thing that was meant.
+    """What to do about a finding: in words, and as a fix if only one thing can have been meant.
 
-    Where it could be several, all stand in the words and in `choices`, and there is no fix.
+    If it could be several, all stand in the words and in `choices`, and there is no fix.
     """
 
     __slots__ = ("choices", "fix", "text")
@@ -116,7 +116,7 @@ _D = TypeVar("_D", bound="Diagnostic")
 class Diagnostic:
     """One finding about a spec. `code` is stable (`SPC003`); advice stands in `help`, and in `fix` as edits.
 
-    Where it could be one of several things, each is one of the `choices`.
+    If it could be one of several things, each is one of the `choices`.
     """
 
     def __init__(
@@ -153,7 +153,7 @@ class Diagnostic:
 
 
 class SpecError(Exception):
-    """A spec that is not valid; `diagnostics` says where and why, in order of place."""
+    """An invalid spec; `diagnostics` says where and why, in order of place."""
 
     def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
         super().__init__("\n".join(str(d) for d in diagnostics))
@@ -161,7 +161,7 @@ class SpecError(Exception):
 
 
 class TooManyError(SpecError):
-    """The end of a run that found as many errors as are told in one."""
+    """Ends a run that has found as many errors as one run reports."""
 
 
 class RequestError(Exception):
@@ -169,7 +169,7 @@ class RequestError(Exception):
 
 
 def cannot(what: str, path: str, error: Exception) -> RequestError:
-    """The error of a file as it is told: `cannot read 'a.yaml': no such file or directory`."""
+    """A file error in words: `cannot read 'a.yaml': no such file or directory`."""
     reason = getattr(error, "strerror", None) or str(error)
     return RequestError(f"cannot {what} {path!r}: {reason[:1].lower()}{reason[1:]}")
 
@@ -177,7 +177,7 @@ def cannot(what: str, path: str, error: Exception) -> RequestError:
 class Findings:
     """Diagnostics collected so that one run can report all independent errors.
 
-    `MOST` bounds them: a file that is no spec at all should not cost a minute and fill a disk.
+    `MOST` bounds them: a file that is not a spec at all should not cost a minute or fill a disk.
     """
 
     MOST = 100
@@ -186,9 +186,9 @@ class Findings:
         self._by_place: dict[tuple[str, int, int], Diagnostic] = {}
 
     def add(self, diagnostic: Diagnostic) -> None:
-        """Keep `diagnostic` unless its place has one: a block's error is told once, not per call.
+        """Keep `diagnostic` unless its place has one: a block's error is reported once, not per call.
 
-        Raises `TooManyError` with all of them when there are `MOST` already.
+        Raises `TooManyError` with all of them if there are `MOST` already.
         """
         place = diagnostic.place
         key = (place.source.path, place.line, place.column)
@@ -198,7 +198,7 @@ class Findings:
             self._by_place[key] = diagnostic
 
     def take(self, error: SpecError) -> None:
-        """Add what `error` holds. Raises it again when it is the end of the run."""
+        """Add what `error` holds. Raises it again if it ends the run."""
         if isinstance(error, TooManyError):
             raise error
         for diagnostic in error.diagnostics:
@@ -212,7 +212,7 @@ class Findings:
         help: str | Advice | None = None,
         notes: Sequence[Note] = (),
     ) -> None:
-        """Add an error. Raises `TooManyError` when there are `MOST` already."""
+        """Add an error. Raises `TooManyError` if there are `MOST` already."""
         self.add(_diagnostic(code, message, place, help, notes))
 
     def copy(self) -> Findings:
@@ -254,5 +254,5 @@ def _diagnostic(code: str, message: str, place: Span, help: str | Advice | None,
 
 
 def _clip(text: str, longest: int = 400) -> str:
-    """`text`, cut where a word of the spec is absurdly long."""
+    """`text`, truncated if a word of the spec is absurdly long."""
     return text if len(text) <= longest else text[: longest - 1] + "…"

@@ -1,4 +1,4 @@
-"""The `expect:` of a spec, compared with what came out."""
+"""The `expect:` of a spec, compared with the results."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from archcalc.source import Node, Scalar, Sequence
 def unmet(costs: Costs) -> list[Diagnostic]:
     """A warning for each expectation that does not hold.
 
-    They are about the spec as it stands: with `--set` or a batch nothing is compared, and a
-    variant has expectations of its own. Operations are compared as dense counts.
+    They are about the spec as it stands: with `--set` or a batch nothing is compared, and a variant has its own.
+    Operations are compared as dense counts.
     """
     graph = costs.graph
     if graph.given or graph.batch != 1 or costs.useful:
@@ -44,7 +44,7 @@ def unmet(costs: Costs) -> list[Diagnostic]:
 
 
 def confirmed(costs: Costs) -> list[str]:
-    """What the spec expects and is so; nothing where nothing is compared, or something is not so."""
+    """What the spec expects, if all of it holds; nothing if something does not, or if nothing is compared."""
     graph = costs.graph
     if graph.given or graph.batch != 1 or costs.useful or unmet(costs):
         return []
@@ -60,7 +60,7 @@ class Used(NamedTuple):
 
 
 def used(costs: Costs) -> list[Used]:
-    """How much of each budget is used: operations of one sample, memory as the spec's `run:` says it is run."""
+    """How much of each budget is used: operations of one sample, memory when run as the spec's `run:` says."""
     totals = costs.totals if costs.batch == 1 else Costs(costs.graph, dtype=costs.dtype, batch=1).totals
     found = []
     for key, value in costs.graph.document.budget:
@@ -74,12 +74,12 @@ def used(costs: Costs) -> list[Used]:
 
 
 def used_memory(graph: Graph, peaks: Mapping[str, int]) -> list[Used]:
-    """How much of the budgets of memory is used by these peaks of modes, in bytes."""
+    """How much of the memory budgets these peaks use; peaks are in bytes, by mode."""
     budgets = [(key, value) for key, value in graph.document.budget if key.text in _MEMORY]
     return [one for key, value in budgets for one in _share(key, value, peaks.get(_MEMORY[key.text]))]
 
 
-# The mode that a budget of memory is about.
+# The mode that a memory budget is about.
 _MEMORY = {"memory": TRAIN, "inference_memory": INFERENCE}
 
 
@@ -89,7 +89,7 @@ def _share(key: Scalar, value: Scalar, actual: int | None) -> list[Used]:
 
 
 def _peak(graph: Graph, mode: str) -> int | None:
-    """Bytes at the peak of a mode; None where the network cannot be run so, as `archcalc memory` tells."""
+    """Bytes at the peak of a mode; None if the network cannot be run so, which `archcalc memory` reports."""
     from archcalc.memory.footprint import footprint  # most specs have no such budget
     from archcalc.memory.how import how
 

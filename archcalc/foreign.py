@@ -1,7 +1,7 @@
-"""Files that are no spec: what they are, and what to do with them, in one sentence.
+"""Files that are not specs: what they are, and what to do with them, in one sentence.
 
-Somebody who has a network has it in a file of another kind, and gives that file first. It is
-recognised as a whole, by its first bytes or its keys, instead of being read key by key.
+People who have a network have it in a file of another kind, and try that file first. It is recognised as a whole, by
+its first bytes or its keys, instead of being read key by key.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Collection
 
 from archcalc.advice import suggest
 
-# What a file of weights is, by its first bytes.
+# Kinds of weight files, by their first bytes.
 _SIGNATURES = (
     (b"\x89HDF\r\n\x1a\n", "an HDF5 file, such as the .h5 of Keras"),
     (b"GGUF", "a GGUF file"),
@@ -21,7 +21,7 @@ _SIGNATURES = (
     (b"%PDF", "a PDF"),
     (b"\x93NUMPY", "a NumPy array"),
 )
-# In a zip archive the names of its files tell what wrote it.
+# The names of the files in a zip archive tell what wrote it.
 _ARCHIVES = (
     (b"model.weights.h5", "a Keras model"),
     (b"keras", "a Keras model"),
@@ -35,7 +35,7 @@ _HOLDS_WEIGHTS = (
     "an archive of NumPy arrays",
     "a NumPy array",
 )
-# What has keys, by some that it always has; the first that fits is told.
+# Files with keys, by some that they always have; the first match is reported.
 _KEYED = (
     ({"nc", "backbone", "head"}, "an Ultralytics model file"),
     ({"backbone", "head"}, "an Ultralytics model file"),
@@ -62,9 +62,9 @@ _KEYED = (
     ({"openapi"}, "an OpenAPI description"),
 )
 _SIZES_ONLY = ("a config of Hugging Face's Diffusers",)
-# What is read where it is named, and recognised if its text is given as a spec.
+# Read when named as a file, and recognised if its text is given as a spec.
 _READ = ("a Hugging Face config.json", "an Ultralytics model file", "a Keras model as JSON")
-# What every spec has; and so many unknown keys are more than a slip.
+# Keys that every spec has; and the number of unknown keys that is more than a slip.
 _SPEC = {"model", "input", "layers"}
 _MISTAKES = 3
 _PYTHON = r"(?:import [\w.]+|from [\w.]+ import |class \w+.*:\s*(?:#.*)?$|def \w+\(|async def |@\w|if __name__)"
@@ -73,7 +73,7 @@ _JSON_KEY = r'"([^"\\\n]+)"\s*:'
 
 
 class Foreign:
-    """A file of another kind: what is said of it, and what to do."""
+    """A file of another kind: what it is, and what to do."""
 
     __slots__ = ("advice", "message")
 
@@ -83,7 +83,7 @@ class Foreign:
 
 
 def of_bytes(path: str, data: bytes) -> Foreign | None:
-    """What a file that is not text is, by its beginning; None for a kind that is not known."""
+    """What a file that is not text is, by its beginning; None for an unknown kind."""
     kind = _binary_kind(path.lower(), data)
     if kind is None:
         return None
@@ -113,7 +113,7 @@ def _binary_kind(path: str, data: bytes) -> str | None:
 
 
 def of_text(path: str, text: str) -> Foreign | None:
-    """What a file is that is no YAML, or that is YAML of another program; None for a spec."""
+    """What a file is that is not YAML, or is YAML of another program; None for a spec."""
     lines = len(re.findall(f"^{_PYTHON}", text, re.MULTILINE))
     if lines >= 2 or (lines and path.endswith((".py", ".pyi"))) or text.startswith("#!/usr/bin/env python"):
         return Foreign("Python source", "no code is run: write the layers in the order of `forward` as a spec")
@@ -121,9 +121,9 @@ def of_text(path: str, text: str) -> Foreign | None:
 
 
 def of_keys(keys: Collection[str], known: Collection[str] = ()) -> Foreign | None:
-    """What a mapping with these keys at the top is; None when it may be a spec.
+    """What a mapping with these top-level keys is; None if it may be a spec.
 
-    Without most of what a spec must have, and with more keys than mistakes that are not `known`, it is none.
+    It is not one if it lacks most of what a spec must have, and more keys than a slip explains are not `known`.
     """
     if len(_SPEC & set(keys)) > 1:
         return None
@@ -145,7 +145,7 @@ def of_keys(keys: Collection[str], known: Collection[str] = ()) -> Foreign | Non
 
 
 def _keys(text: str) -> set[str]:
-    """The keys at the top of YAML or JSON, found without reading it."""
+    """The top-level keys of YAML or JSON, found without parsing it."""
     if not text.lstrip().startswith("{"):
         return {quoted or plain for quoted, plain in re.findall(_TOP_KEY, text, re.MULTILINE)}
     import json

@@ -1,8 +1,8 @@
-"""git, asked for what is stored and for nothing else.
+"""Asks git for what is stored, and for nothing else.
 
-A repository may be somebody else's, its configuration too. Objects are read as they are stored
-(`git cat-file`): nothing is checked out, so that no filter, hook, attribute or textconv has a part
-in it, and what is missing is not fetched, which could run a program as well.
+A repository and its configuration may be somebody else's. Objects are read as stored (`git cat-file`): nothing is
+checked out, so no filter, hook, attribute or textconv is involved, and missing objects are not fetched, since that
+could also run a program.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import IO
 
 from archcalc.diagnostics import RequestError
 
-# What a repository's own configuration could run, and repositories that hide in the files of another one.
+# What a repository's own configuration could run, and repositories hidden in the files of another.
 _CONFIGURATION = (
     "core.fsmonitor=false",
     f"core.hooksPath={os.devnull}",
@@ -35,11 +35,11 @@ _ENVIRONMENT = {
     "GIT_LITERAL_PATHSPECS": "1",
     "LC_ALL": "C",
 }
-# How long git may be silent, what it may say at once, and the memory it may fill: its files may be pipes, devices or
-# trees that hold themselves a million times.
+# How long git may be silent, how much it may say at once, and how much memory it may fill: its files may be pipes,
+# devices, or trees that contain themselves a million times.
 SECONDS = 30
 _MOST_SAID, _MEMORY = 2**27, 2**30
-# What `git cat-file --follow-symlinks` says of a link that it does not follow.
+# What `git cat-file --follow-symlinks` says about a link that it does not follow.
 _LINKS = {
     b"symlink": "it is a link that leads out of the repository",
     b"dangling": "it is a link to nothing",
@@ -49,11 +49,11 @@ _LINKS = {
 
 
 class SilentError(RequestError):
-    """git waits for what does not come."""
+    """git waits for something that does not come."""
 
 
 def ask(*arguments: str) -> bytes:
-    """What git answers. Raises `RequestError` with the reason when it refuses, and where its answer has no end."""
+    """git's answer. Raises `RequestError` with the reason if it refuses, or if its answer does not end."""
     with _started(*arguments, stderr=subprocess.PIPE) as process:
         try:
             assert process.stdout is not None
@@ -68,7 +68,7 @@ def ask(*arguments: str) -> bytes:
             process.kill()
             raise
     if process.returncode:
-        fatal = [line for line in reason if line.startswith("fatal: ")] or reason  # there may be hints before
+        fatal = [line for line in reason if line.startswith("fatal: ")] or reason  # hints may come first
         raise RequestError(f"git: {fatal[0] if fatal else 'it failed'}")
     return bytes(said)
 
@@ -76,7 +76,7 @@ def ask(*arguments: str) -> bytes:
 class Tree:
     """The files of one revision, read one by one.
 
-    Raises `RequestError` when git does not know the revision.
+    Raises `RequestError` if git does not know the revision.
     """
 
     def __init__(self, revision: str) -> None:
@@ -98,7 +98,7 @@ class Tree:
                 yield os.fsdecode(path)
 
     def read(self, path: str, most: int) -> bytes | None:
-        """The first bytes of a file, `most` of them, links inside the repository followed; None where there is none.
+        """The first `most` bytes of a file, following links inside the repository; None if there is no such file.
 
         Raises `RequestError` for a link out of the repository, and for an object that this clone lacks.
         """
@@ -110,8 +110,8 @@ class Tree:
         return self._entry(path, 0)[0] == "tree"
 
     def _entry(self, path: str, most: int) -> tuple[str, bytes]:
-        """What stands at a path, `blob`, `tree` or nothing, and the first of its bytes."""
-        if self._silent:  # once is enough to wait
+        """What is at a path, `blob`, `tree` or nothing, and its first bytes."""
+        if self._silent:  # waiting once is enough
             raise self._silent
         try:
             return self._read(path, most)
@@ -122,7 +122,7 @@ class Tree:
 
     def _read(self, path: str, most: int) -> tuple[str, bytes]:
         wanted = os.fsencode(f"{self.id}:{path}")
-        if "\n" in path:  # which would be two questions
+        if "\n" in path:  # that would be two questions
             kind, wanted = self._listed(path)
             if not wanted:
                 return kind, b""
@@ -148,7 +148,7 @@ class Tree:
         return kind, data
 
     def _listed(self, path: str) -> tuple[str, bytes]:
-        """What stands at a path by the tree that lists it, and its object where that is a file."""
+        """What is at a path according to the tree that lists it, and its object if that is a file."""
         entry = ask("ls-tree", "-z", "--full-tree", self.id, "--", path)
         mode, kind, id, *_ = [*entry.partition(b"\t")[0].split(b" "), b"", b"", b""]
         if mode == b"120000":
@@ -173,7 +173,7 @@ class Tree:
 
 
 def _started(*arguments: str, stderr: int, stdin: int | None = None) -> subprocess.Popen[bytes]:
-    """git with its output in a pipe, and with an end to its memory where the system has one for others."""
+    """git with its output in a pipe, and with a memory limit if the system supports one for other processes."""
     configuration = [word for setting in _CONFIGURATION for word in ("-c", setting)]
     process = subprocess.Popen(
         [_program(), "--no-pager", *configuration, *arguments],
@@ -182,13 +182,13 @@ def _started(*arguments: str, stderr: int, stdin: int | None = None) -> subproce
     if sys.platform == "linux":
         import resource
 
-        with suppress(OSError, ValueError):  # it has ended, or may have less already
+        with suppress(OSError, ValueError):  # it has ended, or already has a lower limit
             resource.prlimit(process.pid, resource.RLIMIT_DATA, (_MEMORY, _MEMORY))
     return process
 
 
 def _ready(answer: IO[bytes]) -> IO[bytes]:
-    """What has something to be read, or has ended. Raises `SilentError` where neither comes."""
+    """The pipes that have something to read or have ended. Raises `SilentError` if there are none."""
     if os.name != "nt" and not select.select([answer], [], [], SECONDS)[0]:
         raise SilentError(
             f"git: no answer for {SECONDS} s; it may wait for a pipe or a device: `find .git -not -type f -not -type d` lists those"
@@ -197,7 +197,7 @@ def _ready(answer: IO[bytes]) -> IO[bytes]:
 
 
 def _program() -> str:
-    """git from a folder that the system is told to search, never from the folder that one stands in."""
+    """git from a folder on the system's search path, never from the working directory."""
     name = "git.exe" if os.name == "nt" else "git"
     for folder in filter(os.path.isabs, os.get_exec_path()):
         found = os.path.join(folder, name)

@@ -1,7 +1,7 @@
-"""Models of the Hugging Face Hub, as `hf:ORG/NAME` or `hf:ORG/NAME@REVISION`, through huggingface_hub.
+"""Models of the Hugging Face Hub, named `hf:ORG/NAME` or `hf:ORG/NAME@REVISION`, through huggingface_hub.
 
-Token, cache, mirror and offline mode are those that huggingface_hub's users know. Only what the user named is asked for:
-its config.json, and of its safetensors files the headers. This file is read without huggingface_hub.
+Token, cache, mirror and offline mode work as usual in huggingface_hub. Only what the user named is requested: its
+config.json, and the headers of its safetensors files. This file needs no huggingface_hub.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ _Given = TypeVar("_Given")
 
 
 def is_hub(name: str) -> bool:
-    """Whether a name is one of the Hub."""
+    """Whether a name refers to the Hub."""
     return name.startswith("hf:")
 
 
 def allow(names: Iterable[str]) -> None:
-    """Lets `opening` read what of `names` are models of the Hub: the user has named them."""
+    """Lets `opening` read the Hub's models among `names`: the user has named them."""
     for name in names:
         if is_hub(name):
             NAMED[name] = spec
 
 
 def spec(name: str) -> Source:
-    """The spec of a model, by its config.json. Raises `RequestError` with what can be done, and `SpecError`."""
+    """The spec of a model, from its config.json. Raises `RequestError`, which says what to do, and `SpecError`."""
     from archcalc.sources import reader_of
     from archcalc.sources.file import File
 
@@ -47,7 +47,7 @@ def spec(name: str) -> Source:
 
 
 def tensors(name: str) -> list[Tensor]:
-    """The tensors of its safetensors files, by their headers. Raises `RequestError` where there are none."""
+    """The tensors of its safetensors files, from their headers. Raises `RequestError` if there are none."""
     repository, revision = _parts(name)
     hub = _library(name)
     metadata = _asked(name, lambda: hub.get_safetensors_metadata(repository, revision=revision))
@@ -64,7 +64,7 @@ def tensors(name: str) -> list[Tensor]:
 
 
 def _config(name: str) -> bytes:
-    """What its config.json holds."""
+    """The contents of its config.json."""
     repository, revision = _parts(name)
     hub = _library(name)
     hub.utils.disable_progress_bars()
@@ -73,7 +73,7 @@ def _config(name: str) -> bytes:
         size = _size(hub, repository, revision)
         if size is not None and size > MAX_BYTES:
             raise RequestError(f"{name}: its {_CONFIG} has {size:,} bytes, more than any has")
-        # a Hub that did not answer is not asked again and again: the cache may have it
+        # do not keep asking a Hub that did not answer: the cache may have it
         path = hub.hf_hub_download(
             repository, _CONFIG, revision=revision, library_name="archcalc", local_files_only=size is None
         )
@@ -84,17 +84,17 @@ def _config(name: str) -> bytes:
 
 
 def _size(hub: Any, repository: str, revision: str | None) -> int | None:
-    """The bytes of its config.json before any is fetched; None where the Hub cannot be reached."""
+    """The size of its config.json in bytes, before it is fetched; None if the Hub cannot be reached."""
     if hub.constants.HF_HUB_OFFLINE:
         return None
     try:
         return hub.get_hf_file_metadata(hub.hf_hub_url(repository, _CONFIG, revision=revision)).size or 0
-    except Exception as error:  # a refusal is told by the request that follows
+    except Exception as error:  # the request that follows reports a refusal
         return 0 if _is_refusal(error) else None
 
 
 def _is_refusal(error: Exception) -> bool:
-    """Whether the Hub answered, and not with what was asked for."""
+    """Whether the Hub answered, but not with what was asked for."""
     kinds = {kind.__name__ for kind in type(error).__mro__}
     return bool(kinds & {"HfHubHTTPError", "EntryNotFoundError", "HFValidationError", "RepositoryNotFoundError"})
 
@@ -117,7 +117,7 @@ def _library(name: str) -> Any:
 
 
 def _asked(name: str, ask: Callable[[], _Given]) -> _Given:
-    """What the Hub answers; each way to get no answer is a sentence. Raises `RequestError`."""
+    """The Hub's answer. Raises `RequestError` with a sentence for each way to get none."""
     try:
         return ask()
     except RequestError:

@@ -1,8 +1,8 @@
-"""The largest size that keeps within a limit: by trying, not by a formula.
+"""The largest size within a limit, found by trying, not by a formula.
 
-What is measured grows with the size, so doubling finds a bound and halving the exact place. Not every
-size is possible: images may have to be multiples of a patch, widths of the heads. Sizes are tried as
-far apart as is allowed, and what stops them is told.
+The measure grows with the size, so doubling finds a bound and bisection the exact place. Not every size is possible:
+images may have to be multiples of a patch, widths multiples of the heads. Sizes are tried as far apart as allowed, and
+the reason for stopping is reported.
 """
 
 from __future__ import annotations
@@ -11,25 +11,25 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import isqrt
 
-# No one means a larger size; what still fits here does not depend on it.
+# Nobody means a larger size; what still fits here does not depend on it.
 _MOST = 2**40
 # More than any size that is tried.
 _BEYOND = 2 * _MOST + 1
-# So many guesses may bring the bounds together more slowly than halving does, the first few wherever they are.
+# How many guesses may close in more slowly than bisection, the first few wherever they are.
 _PATIENCE, _FREE = 6, 2
-# Where another possible size is looked for: every distance up to a point, then common ones.
+# Distances at which to look for another possible size: all up to a point, then common ones.
 _DISTANCES = (*range(1, 65), 96, 112, 128, 192, 224, 256, 384, 512)
 
 
 @dataclass(frozen=True)
 class Largest:
-    """What the search found.
+    """The result of the search.
 
     Attributes:
-        value: the largest size that fits; 0 where not even the smallest does.
-        next: the size after it that does not fit, or that is not possible.
-        stopped_by: why it is not possible; empty where the limit is what stops.
-        unbounded: whether no size was found that does not fit.
+        value: the largest size that fits; 0 if not even the smallest does.
+        next: the next size, which does not fit or is not possible.
+        stopped_by: why it is not possible; empty if the limit stops the search.
+        unbounded: whether every size that was tried fits.
     """
 
     value: int
@@ -49,7 +49,7 @@ def largest(
 
     Args:
         start: a size that is possible.
-        measure: a number that grows with the size, or why there is no such size. Asked once for each size.
+        measure: a number that grows with the size, or why there is no such size. It is called once for each size.
         likely: a guess at the answer, from a size that fits, or 0, and one that does not; the latter is beyond all
             sizes as long as none is known. The better the guess, the fewer sizes are measured; the answer is the same.
         possible: why there is no such size, empty for one that there is, where that is known without measuring.
@@ -90,7 +90,7 @@ class _Search:
             beyond = None if high > _MOST or self._is_possible(high) else self._possible(high + 1, 1)
             if beyond is None or not self._fits(beyond):
                 break
-            step = beyond - self.start  # further up, sizes are possible only so far apart
+            step = beyond - self.start  # further up, possible sizes are this far apart
         if step > finest:
             low = next((size for size in range(high - 1, low, -1) if self._fits(size)), low)
         return low, high
@@ -108,9 +108,8 @@ class _Search:
     def _narrow(self, low: int, high: int, step: int, below: bool = False) -> tuple[int, int]:
         """Bring `low`, which fits, and `high`, which does not, `step` together.
 
-        With `below`, sizes that are not possible count as fitting: they are taken to be too small. Guesses are
-        followed as long as they bring the two together as fast as halving does, or nearly; one at a size that is
-        not possible says nothing more.
+        With `below`, sizes that are not possible count as fitting: they are taken to be too small. Guesses are followed
+        as long as they close in about as fast as bisection; a guess at a size that is not possible says nothing more.
         """
         slow, reach = 0, step
         while high - low > step:
@@ -119,7 +118,7 @@ class _Search:
             if guess is not None:
                 if slow == _PATIENCE and not is_open:
                     guess = isqrt(max(1, low) * high)
-                apart = min(4 ** max(0, slow - _FREE), middle)  # where it was wrong so often, it is so just beside
+                apart = min(4 ** max(0, slow - _FREE), middle)  # a guess that was wrong so often is wrong nearby too
                 ahead = min(max(apart, (guess - low) // step), (high - low) // step - apart, (_MOST - low) // step)
             elif not is_open:
                 ahead = middle
@@ -169,13 +168,13 @@ class _Search:
         return not isinstance(found, str) and found <= self.most
 
     def _possible(self, size: int, direction: int) -> int | None:
-        """The possible size nearest to `size`, itself included, in one direction."""
+        """The possible size nearest to `size`, including itself, in one direction."""
         near = (size + direction * (distance - 1) for distance in _DISTANCES)
         return next((other for other in near if other >= 1 and self._is_possible(other)), None)
 
 
 def _doubled(low: int, reach: int) -> tuple[int, int]:
-    """Going up from `low` by steps that double: the last size of those that are tried, and the one beyond."""
+    """Going up from `low` by doubling steps: the last size within what is tried, and the one beyond."""
     size = low + reach
     while size <= _MOST:
         reach *= 2

@@ -1,7 +1,7 @@
-"""PyYAML, for its binding to libyaml; what its own parser needs is made when that is asked.
+"""PyYAML, for its binding to libyaml; what its pure-Python parser needs is made only when used.
 
-Importing it compiles patterns for a parser in Python, one of which takes longer than all else that is imported to read a
-spec. Where libyaml is there nobody asks for them.
+Importing PyYAML compiles patterns for a parser in Python, one of which takes longer than everything else that is
+imported to read a spec. Where libyaml is present, they are never used.
 """
 
 from __future__ import annotations

@@ -11,10 +11,10 @@ from archcalc.diagnostics import RequestError, Source, cannot
 from archcalc.project import contains
 from archcalc.source import MAX_BYTES, decode
 
-# What reads a model that is named as Python code, by its name. Reading one runs it, so that only who knows that the user
-# named it puts it here: the command line for its own words, and the Python interface.
+# Readers of models that are named as Python code, by name. Reading one runs it, so only callers that know the user
+# named it add to this: the command line for its own words, and the Python interface.
 NAMED: dict[str, Callable[[str], Source]] = {}
-# Libraries whose models are named so, as `timm:resnet50`.
+# Libraries whose models are named like `timm:resnet50`.
 LIBRARIES = ("timm", "torchvision", "transformers")
 
 
@@ -37,15 +37,15 @@ def read(path: str, scale: str | None = None) -> Source:
         return decode(path, data)
     model = _imported(path, data, scale)
     if model is None and os.path.islink(path) and not contains(os.path.dirname(path), path):
-        # a repository of somebody else may have it lead anywhere, and messages quote what they are about
+        # in somebody else's repository it may lead anywhere, and messages quote what they are about
         raise RequestError(f"cannot read {path!r}: it is a link out of its project, to a file that is not a spec")
     return model or decode(path, data)
 
 
 def located(path: str) -> str:
-    """The path of a file, or of the spec of this name that comes with the program; a file always wins.
+    """The path of a file, or of the shipped spec of this name; a file always wins.
 
-    Raises `RequestError` for what is neither.
+    Raises `RequestError` if it is neither.
     """
     if os.path.lexists(path):
         return path
@@ -60,7 +60,7 @@ def located(path: str) -> str:
 
 
 def _beside(path: str) -> str | None:
-    """The file in its folder that a path means most likely, of those that end as it does."""
+    """The file in its folder that a path most likely means, among those with the same ending."""
     from archcalc.advice import suggest  # most files are there
 
     folder, name = os.path.split(path)
@@ -74,12 +74,12 @@ def _beside(path: str) -> str | None:
 
 
 def imported(path: str) -> Source | None:
-    """The spec of a model that a file of another kind holds; None for a file of no such kind. Raises as `read`."""
+    """The spec of a model that a file of another kind holds; None for any other file. Raises as `read`."""
     return _imported(path, _bytes(path))
 
 
 def told_of(path: str) -> Any:
-    """What a source tells of a file beside its spec, compared and with all that it leaves out; None for other sources.
+    """What a source says about a file besides its spec: a comparison and what it omits; None for other sources.
 
     Raises as `read`.
     """
@@ -94,7 +94,7 @@ def told_of(path: str) -> Any:
 
 
 def _bytes(path: str) -> bytes:
-    """What a file holds, or of a large one the beginning."""
+    """The contents of a file, or the beginning of a large one."""
     try:
         with open(path, "rb") as file:
             return file.read(MAX_BYTES + 1)
@@ -107,7 +107,7 @@ def _bytes(path: str) -> bytes:
 
 
 def _has_model(data: bytes) -> bool:
-    """Whether there is a `model:` as nearly every spec has it: then nobody asks whether it is something else."""
+    """Whether there is a `model:` as in nearly every spec: then nothing else is considered."""
     return data.startswith(b"model:") or b"\nmodel:" in data
 
 

@@ -1,4 +1,4 @@
-"""How every file is written: whole or not at all, and never over what it is made from."""
+"""How every file is written: whole or not at all, and never over what it was made from."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _SPEC = rb"(?m)^(?:\xef\xbb\xbf)?[{ ]*[\"']?(?:layers|blocks)[\"']?[ \t]*:(?![ \
 def write_file(path: str, content: str | bytes, inputs: Iterable[str] = (), append: bool = False) -> None:
     """Write a report, a drawing or source to a file.
 
-    A file that is there keeps its mode and owner, and a link leads to it as before. When it cannot
-    be written, on a full disk say, it is as it was.
+    An existing file keeps its mode and owner, and links still lead to it. If it cannot be written, for example on a
+    full disk, it stays as it was.
 
     Args:
-        path: the file; a device or pipe is written as it stands.
+        path: the file; a device or pipe is written directly.
         inputs: what the content is made from.
-        append: write after what the file holds.
+        append: write after the existing contents.
 
     Raises:
         RequestError: it cannot be written, is one of the inputs or another spec.
@@ -45,7 +45,7 @@ def write_file(path: str, content: str | bytes, inputs: Iterable[str] = (), appe
 
 
 def rewrite(path: str, data: bytes) -> None:
-    """Write a spec that is mended, as `write_file` does. Raises `RequestError`."""
+    """Write a fixed spec, as `write_file` does. Raises `RequestError`."""
     try:
         _replace(os.path.realpath(path), data)
     except OSError as error:
@@ -69,12 +69,12 @@ def _is_stream(path: str) -> bool:
 
 
 def _replace(path: str, data: bytes) -> None:
-    """Put `data` into the file at `path`, which is no link."""
+    """Put `data` into the file at `path`, which is not a link."""
     there = os.stat(path) if os.path.exists(path) else None
     if there is not None and not os.access(path, os.W_OK):
         raise PermissionError(13, "Permission denied")
     if there is not None and there.st_nlink > 1:
-        _overwrite(path, data)  # a new file would leave its other names behind
+        _overwrite(path, data)  # a new file would lose the hard links
         return
     temporary = os.path.join(os.path.dirname(path), f".archcalc-{os.urandom(8).hex()}")
     try:
@@ -84,7 +84,7 @@ def _replace(path: str, data: bytes) -> None:
     except PermissionError:
         if there is None:
             raise
-        _overwrite(path, data)  # in a folder that takes no new file
+        _overwrite(path, data)  # in a folder that does not allow new files
         return
     try:
         with open(handle, "wb") as file:
@@ -104,8 +104,8 @@ def _replace(path: str, data: bytes) -> None:
 
 
 def _liken(temporary: str, path: str, there: os.stat_result) -> bool:
-    """Give a new file the mode, owner and attributes of the one it replaces; whether all could be given."""
-    import shutil  # few runs write over a file
+    """Give a new file the mode, owner and attributes of the one it replaces; returns whether all could be given."""
+    import shutil  # few runs overwrite a file
 
     shutil.copystat(path, temporary)
     os.utime(temporary)
@@ -131,7 +131,7 @@ def _overwrite(path: str, data: bytes) -> None:
 
 
 def _settle(folder: str) -> None:
-    """Have the folder on disk, with the file's new name."""
+    """Sync the folder to disk, with the file's new name."""
     with contextlib.suppress(OSError):
         handle = os.open(folder or ".", os.O_RDONLY)
         try:

@@ -1,6 +1,6 @@
-"""Regular expressions that are compiled when they are first used.
+"""Regular expressions that are compiled on first use.
 
-Compiling one takes as long as reading a small module, and most are for what a run does not meet.
+Compiling one takes as long as importing a small module, and most runs use few of them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 
 class Later:
-    """A pattern that is compiled when it is first used: to those who ask, a `re.Pattern`."""
+    """A pattern that is compiled on first use; to `isinstance` it is a `re.Pattern`."""
 
     __class__ = re.Pattern  # type: ignore[assignment]  # functions of `re` take patterns, by their class
 
@@ -26,9 +26,9 @@ class Later:
 
 
 def imported(name: str) -> Any:
-    """The module of this name, with all that it imports; the patterns in them are compiled later.
+    """Import a module with everything that it imports; the patterns in them are compiled later.
 
-    No other thread may compile a pattern meanwhile, so with others it is imported as it is.
+    No other thread may compile a pattern meanwhile, so if there are others, it is imported as usual.
     """
     threading = sys.modules.get("threading")
     compile = re.compile

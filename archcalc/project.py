@@ -1,7 +1,7 @@
 """What belongs to a project: files that a spec or its settings may name, and how they are read.
 
-A repository of somebody else decides what its specs and settings say. So what they name lies in
-that repository, links followed, and is a file like any other: no device, pipe or system file.
+Specs and settings may come from somebody else's repository. So what they name must lie in that repository, with links
+followed, and be a regular file: no device, pipe or system file.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ SETTINGS = ("archcalc.toml", "pyproject.toml")
 
 
 def contains(folder: str, path: str) -> bool:
-    """Whether `path`, links followed, lies in the project of a file in `folder`."""
+    """Whether `path`, with links followed, lies in the project of a file in `folder`."""
     real = _real(path)
     return any(_holds(root, real) for root in roots(folder or ".", working_folder()))
 
 
 def working_folder() -> str:
-    """The folder that the program runs in; empty where it was deleted meanwhile."""
+    """The working directory; empty if it has been deleted meanwhile."""
     try:
         return os.getcwd()
     except FileNotFoundError:
@@ -30,7 +30,7 @@ def working_folder() -> str:
 
 
 def is_in(path: str, folder: str) -> bool:
-    """Whether `path`, links followed, lies in `folder` or below it."""
+    """Whether `path`, with links followed, lies in `folder` or below it."""
     return _holds(os.path.realpath(folder), _real(path))
 
 
@@ -52,12 +52,12 @@ def roots(folder: str, working: str) -> tuple[str, ...]:
 
 
 def _is_everything(folder: str) -> bool:
-    """Whether it holds what is no project: the root of all files, or somebody's home."""
+    """Whether a folder is too wide for a project: the root of the file system, or somebody's home."""
     return folder in (os.path.dirname(folder), os.path.realpath(os.path.expanduser("~")))
 
 
 def _real(path: str) -> str:
-    """The path with links followed; empty, which lies nowhere, for what can be no path."""
+    """The path with links followed; empty, which lies nowhere, for what cannot be a path."""
     try:
         return os.path.realpath(path)
     except ValueError:  # a NUL in it

@@ -21,7 +21,7 @@ from archcalc.patterns import Later
 
 _ATOM, _POWER, _TIMES, _PLUS = 4, 3, 2, 1
 _NUMBERS = (int, float)
-# Whether a factor says what it counts, as `3 gates`.
+# Whether factors say what they count, such as `3 gates`.
 _COUNTS = Later(r"\d [a-z]")
 
 
@@ -38,7 +38,7 @@ class Quantity(int):
 
     op: str
     operands: tuple[Any, ...]
-    known: list[str] | None = None  # its leaves, once they were asked for
+    known: list[str] | None = None  # its leaves, once they have been asked for
 
     def __new__(cls, value: int, op: str, operands: tuple[Any, ...]) -> Quantity:
         """An int that also carries `op` and `operands`."""
@@ -49,7 +49,7 @@ class Quantity(int):
 
     @classmethod
     def named(cls, name: str, value: int, counts: bool = False) -> Quantity:
-        """A leaf: an argument or a size, called `name` in formulas; one that `counts` may be told as `3 gates`."""
+        """A leaf: an argument or a size, called `name` in formulas; one that `counts` may be shown as `3 gates`."""
         return cls(value, "name", (name, counts))
 
     def __add__(self, other: Any) -> Any:
@@ -90,7 +90,7 @@ class Quantity(int):
         return _render(self, lambda leaf: f"{int(leaf)}")[0]
 
     def spoken(self) -> str:
-        """The derivation with numbers, of which those that count things say so: `2 directions · (3 gates + 1)`."""
+        """The derivation with numbers, which say what they count if anything: `2 directions · (3 gates + 1)`."""
         return _render(self, _spoken)[0]
 
     def names(self) -> str:
@@ -113,9 +113,9 @@ def varies(value: Any) -> bool:
 
 
 def varying(value: Any, name: str) -> Any:
-    """`value`, a number or a size computed from a quantity, as something that still tells so.
+    """`value`, a number or a size computed from a quantity, as something that still shows it.
 
-    Rounding, `min` and division give plain numbers; what depends on a quantity must not get lost.
+    Rounding, `min` and division give plain numbers; the dependence on a quantity must not get lost.
     """
     if isinstance(value, tuple):
         return tuple(varying(size, name) for size in value)
@@ -140,7 +140,7 @@ def leaves(value: int) -> list[str]:
             elif quantity.op == "name":
                 names[str(quantity.operands[0])] = None
             else:
-                pending.extend(reversed(quantity.operands))  # of a term's words none is a quantity
+                pending.extend(reversed(quantity.operands))  # a term's words are not quantities
     found = list(names)
     if isinstance(value, Quantity):
         value.known = found
@@ -171,29 +171,29 @@ def ceil_div(a: int, b: int) -> int:
 
 
 def gcd(a: int, b: int) -> int:
-    """The greatest common divisor; numbers that keep what they were computed from may have one of their own."""
+    """The greatest common divisor; numbers that remember their origin may have their own."""
     return _own("gcd", a, b, math.gcd)
 
 
 def larger(a: int, b: int) -> int:
-    """The larger number, told apart from `max` by numbers that note every comparison."""
+    """The larger number; numbers that record comparisons treat it differently from `max`."""
     return _own("larger", a, b, max)
 
 
 def is_single(size: int) -> bool:
-    """Whether a size is 1; one that keeps what it was computed from notes that it mattered for the order of memory."""
+    """Whether a size is 1; a size that remembers its origin records that this decided the memory layout."""
     method: Callable[[], bool] | None = getattr(size, "is_single", None)
     return int(size) == 1 if method is None else method()
 
 
 def settled(number: int) -> int:
-    """The plain number, where another would be another network, as that of an axis; a formula notes what it came to."""
+    """The plain number, where another would mean another network, such as an axis; a formula records its value."""
     value = int(number)
-    return value if number == value else number  # a number that is a formula notes the comparison
+    return value if number == value else number  # a number that is a formula records the comparison
 
 
 def _own(name: str, a: int, b: int, otherwise: Callable[[int, int], int]) -> int:
-    """What the method `name` of one of the numbers gives for the other, where one has it."""
+    """What the method `name` of one of the numbers gives for the other, if one has it."""
     for one, other in ((a, b), (b, a)):
         method: Callable[[int], int] | None = getattr(one, name, None)
         if method is not None:

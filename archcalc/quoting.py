@@ -1,7 +1,7 @@
-"""Text of a spec, a file name or a setting, written so that it stays text wherever it is put.
+"""Escapes text of a spec, a file name or a setting, so that it stays text wherever it is put.
 
-What goes into another language (Python, Markdown, a workflow command, ...) goes through the
-function of that language, which no text can close.
+What goes into another language (Python, Markdown, a workflow command, ...) goes through that language's function,
+whose quotes no text can close.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def _python(text: str, quotes: str = "") -> str:
 
 
 def patch_name(path: str) -> str:
-    """A path as git and GNU patch read it in a patch: in quotes where it would not stay a path on one line."""
+    """A path as git and GNU patch read it in a patch: quoted if it would not stay a path on one line."""
     if path.isprintable() and not set('"\\') & set(path):
         return path
     escaped = "".join(
@@ -51,26 +51,26 @@ def patch_name(path: str) -> str:
 
 # -- what is printed ----------------------------------------------------------------------
 
-# Zero-width space: it parts what a reader of markdown would put together, in code as well.
+# Zero-width space: it separates what a Markdown renderer would join, in code as well.
 _APART = "\u200b"
 _LINKS = (
     r"(?i)(?<=@)(?=[\w-])"  # a mention, an address
     r"|(?<=[\])!])(?=[\[(:])"  # a link, an image
-    r"|(?<=:)(?=//)|(?<=www)(?=\.)|(?<=mailto)(?=:)|(?<=xmpp)(?=:)"  # what becomes a link by itself
+    r"|(?<=:)(?=//)|(?<=www)(?=\.)|(?<=mailto)(?=:)|(?<=xmpp)(?=:)"  # what becomes a link automatically
     r"|(?<!&#)(?<=#)(?=\d)|(?<=\bgh)(?=-\d)"  # an issue
 )
-# What CI systems take for a command of their own: at the start of a line, or anywhere, once colours are taken out.
+# What CI systems take for one of their commands: at the start of a line, or anywhere, once colours are removed.
 _PAINT = r"(?:\x1b\[[\d;]*m)*"
 _COMMAND = rf"(?m)^(?:[^\S\n]|\x1b\[[\d;]*m)*:(?={_PAINT}:)|#(?={_PAINT}#{_PAINT}[a-z]*{_PAINT}\[)"
-# Colours, as this program writes them; everything else that moves a terminal is shown.
+# Colours, as this program writes them; all other escape sequences are shown as text.
 _UNSEEN = r"\x1b\[[\d;]*m|[^\n\t\x20-\x7e]"
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "::", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 def visible(text: str) -> str:
-    """`text` on one line, with everything escaped that is not seen: control characters, the direction of reading.
+    """`text` on one line, with everything invisible escaped: control characters, changes of text direction.
 
-    Bytes of a name that is not UTF-8 stand as `\\udcff`.
+    Bytes of a name that is not UTF-8 appear as `\\udcff`.
     """
     if text.isprintable():
         return text
@@ -78,7 +78,7 @@ def visible(text: str) -> str:
 
 
 def terminal_text(text: str) -> str:
-    """What is printed, so that nothing in it is obeyed by a terminal or a CI system; JSON stays the same JSON."""
+    """Printed text, escaped so that no terminal or CI system obeys anything in it; JSON stays the same JSON."""
     is_json = text[:1] in ("{", "[")
     if not text.isascii() or not text.replace("\n", "").replace("\t", "").isprintable():
         text = re.sub(_UNSEEN, lambda found: found[0] if found[0][:2] == "\x1b[" else _shown(found[0], is_json), text)
@@ -109,7 +109,7 @@ def markdown(text: str) -> str:
 
 
 def markdown_message(text: str) -> str:
-    """As `markdown`, for a sentence of this program, which may have code in it."""
+    """As `markdown`, for one of this program's sentences, which may contain code."""
     text = visible(text)
     for character, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("|", "&#124;")):
         text = text.replace(character, entity)
@@ -117,14 +117,14 @@ def markdown_message(text: str) -> str:
 
 
 def markdown_links(text: str) -> str:
-    """Markdown of this program, with apart what names in it would link to, show or mention."""
+    """This program's Markdown, with links, images and mentions broken up in names."""
     return re.sub(_LINKS, _APART, text)
 
 
 def xml(text: str) -> str:
     """`text` as plain words of XML, SVG and HTML, in an attribute's double quotes as well."""
     for character, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;"), ("##", "#&#35;")):
-        text = text.replace(character, entity)  # the last: a log that a page stands in may be read by a CI system
+        text = text.replace(character, entity)  # the last one: a CI system may read a log that contains the page
     return visible(text)
 
 

@@ -1,4 +1,4 @@
-"""Tuples with names, declared as with `typing.NamedTuple`, which compiles the annotation of every field when it is read."""
+"""Named tuples, declared as with `typing.NamedTuple`, which compiles the annotation of every field on import."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 else:
 
     class _Declaration(type):
-        """Makes a tuple of what stands in the body of a class."""
+        """Makes a tuple class from the body of a class."""
 
         def __new__(cls, name: str, bases: tuple[type, ...], body: dict[str, Any]) -> type:
             """The class of the tuples; of `NamedTuple`, which has no bases, itself."""
@@ -24,4 +24,4 @@ else:
             return made
 
     class NamedTuple(metaclass=_Declaration):
-        """What a tuple with names is declared under."""
+        """The base that named tuples are declared with."""

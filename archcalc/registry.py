@@ -1,4 +1,4 @@
-"""Names to classes; the file of a class is read when somebody asks for it."""
+"""Maps names to classes; the file of a class is imported when it is asked for."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _T = TypeVar("_T")
 
 
 class Registry(MutableMapping[str, _T]):
-    """What files of a package register under names when they are read.
+    """What the files of a package register under names when they are imported.
 
     Args:
-        package: whose files they are.
-        files: the names in each, with spaces between them.
+        package: the package of the files.
+        files: the names in each, separated by spaces.
     """
 
     def __init__(self, package: str, files: Mapping[str, str]) -> None:
@@ -47,14 +47,14 @@ class Registry(MutableMapping[str, _T]):
         return len(self._file.keys() | self._read.keys())
 
     def _import(self, file: str) -> None:
-        """Import a module of the package; that its place is known saves most of the time of an import."""
+        """Import a module of the package; knowing its place saves most of the time of an import."""
         name = f"{self._package}.{file}"
-        if name not in sys.modules:  # another may have imported it
+        if name not in sys.modules:  # another module may have imported it
             path = os.path.join(sys.modules[self._package].__path__[0], *file.split(".")) + ".py"
             module = sys.modules[name] = ModuleType(name)
             module.__file__, module.__loader__ = path, SourceFileLoader(name, path)
             module.__loader__.exec_module(module)
 
     def registered(self, name: str) -> bool:
-        """Whether a file that was read has registered the name."""
+        """Whether an imported file has registered the name."""
         return name in self._read

@@ -1,4 +1,4 @@
-"""Specs as they were: `REV:path` read through git, with the files they include.
+"""Specs as they were in a revision: `REV:path` read through git, with the files they include.
 
 They are copied to a folder of their own for as long as they are compared, with what is stored in
 the revision and nothing else; folders are laid out as in the repository.
@@ -23,16 +23,16 @@ from archcalc.source import MAX_BYTES, Mapping, Scalar, Sequence, decode, parse
 # Of all files that are read, and of those that are copied: few objects can stand for many.
 _MOST_BYTES, _MOST_FILES = 2**30, 10_000
 
-# Those of the models that a name before a colon is of; everything else there may be a revision.
+# Prefixes of models; anything else before a colon may be a revision.
 _LIBRARIES = (*LIBRARIES, "hf")
 
 
 class _TooMuchError(RequestError):
-    """Nothing more is copied."""
+    """The limit on copies is reached."""
 
 
 class Revision:
-    """Files of one revision in a folder, copied there when they are asked for.
+    """Files of one revision in a folder, copied there when asked for.
 
     Attributes:
         unread: why specs of folders could not be read, by their path in the repository.
@@ -66,7 +66,7 @@ class Revision:
         return self._tree.is_folder(inside)
 
     def copy(self, inside: str, folder: bool = False) -> str | None:
-        """Where a file is copied to, with what it includes; None where there is none.
+        """Where a file is copied to, with what it includes; None if there is no such file.
 
         Args:
             folder: it was found in a folder, and is copied if it is a spec.
@@ -85,7 +85,7 @@ class Revision:
                 if included and (data := self._read(included)) is not None:
                     self._write(included, data)
             except RequestError:
-                pass  # told where it is included
+                pass  # reported where it is included
         return self._path(inside)
 
     def copy_folder(self, inside: str) -> str:
@@ -125,13 +125,13 @@ class Revision:
             raise RequestError(f"it cannot be copied: {error}") from None
 
     def close(self) -> None:
-        """End reading."""
+        """Stop reading."""
         self._tree.close()
 
 
 @contextmanager
 def revision(name: str) -> Iterator[Revision]:
-    """The files of a revision while they are read. Raises `RequestError` when git does not know it."""
+    """The files of a revision while they are read. Raises `RequestError` if git does not know it."""
     try:
         folder = tempfile.TemporaryDirectory(prefix="archcalc-")
     except OSError as error:
@@ -147,7 +147,7 @@ def revision(name: str) -> Iterator[Revision]:
 
 
 class Place:
-    """Where a spec or a folder can be read: itself, or the copy of what was in a revision."""
+    """Where a spec or a folder can be read: itself, or a copy from a revision."""
 
     def __init__(self, path: str, of: Revision | None = None) -> None:
         self.path = path
@@ -159,7 +159,7 @@ class Place:
         return of.told(path) if of is not None and os.path.isabs(path) and project.is_in(path, of.place) else path
 
     def unread(self) -> list[str]:
-        """What is there and could not be read, with the reason."""
+        """What exists but could not be read, with the reason."""
         return [f"cannot read {self.of.told(path)!r}: {why}" for path, why in self.of.unread.items()] if self.of else []
 
 
@@ -181,10 +181,10 @@ def checked_out(spec: str) -> Iterator[Place]:
 
 
 def _is_module(name: str) -> bool:
-    """Whether what stands before the colon of a module's name is not a revision.
+    """Whether what stands before the colon is a module's name and not a revision.
 
-    A plain word, as `main`, is a revision wherever there is a repository: that this clone lacks it, or that git refuses
-    the repository, does not make the folder's own `main.py` run. Raises `RequestError` then.
+    A plain word such as `main` is a revision wherever there is a repository: even if this clone lacks it, or git
+    refuses the repository, the folder's own `main.py` is not run. Raises `RequestError` then.
     """
     try:
         Tree(name)
@@ -196,7 +196,7 @@ def _is_module(name: str) -> bool:
 
 
 def _in_repository() -> bool:
-    """Whether a folder around the working directory is a repository, one that git refuses as well."""
+    """Whether a folder around the working directory is a repository, including one that git refuses."""
     folder = project.working_folder()
     above = [folder]
     while (folder := os.path.dirname(above[-1])) != above[-1]:
@@ -228,7 +228,7 @@ def _normal(path: str) -> str | None:
 
 
 def _includes(data: bytes) -> Iterator[str]:
-    """The files that a spec says it includes; what is wrong with it is told when it is compared."""
+    """The files that a spec says it includes; errors in it are reported when it is compared."""
     if b"include" not in data:
         return
     try:

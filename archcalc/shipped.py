@@ -1,4 +1,4 @@
-"""The specs that come with the program, and how one is found by its name."""
+"""The specs that come with the program, found by name."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from archcalc.advice import suggest
 
 ENDING = ".yaml"
 _HERE = os.path.dirname(__file__)
-# In the package where it is installed, beside it in a checkout.
+# Inside the package if installed, beside it in a checkout.
 _FOLDERS = (os.path.join(_HERE, "specs"), os.path.join(os.path.dirname(_HERE), "specs"))
 
 
 @cache
 def folder() -> str:
-    """Where they are; empty where none came along."""
+    """Their folder; empty if there are none."""
     return next((one for one in _FOLDERS if os.path.isdir(one)), "")
 
 
@@ -27,17 +27,17 @@ def names() -> tuple[str, ...]:
 
 
 def path_of(name: str) -> str | None:
-    """The path of the spec of this name; None where there is none."""
+    """The path of the spec of this name; None if there is none."""
     return os.path.join(folder(), name + ENDING) if name in names() else None
 
 
 def nearest(name: str) -> str | None:
-    """The name of a spec that may have been meant; None for what is no name but a path."""
+    """The name of a spec that may have been meant; None for a path."""
     return suggest(name, names()) if name and os.path.basename(name) == name and "." not in name else None
 
 
 def about(text: str) -> tuple[str, str]:
-    """What the comment at the beginning of a spec says of it, and where it is from."""
+    """What the comment at the top of a spec says about it, and where it is from."""
     lines = []
     for line in text.splitlines():
         if not line.startswith("#"):

@@ -1,8 +1,8 @@
-"""YAML text to nodes with places.
+"""From YAML text to nodes with places.
 
 The tree is built from libyaml's events, not from its nodes: events keep the place of an alias,
-need no recursion, and carry no YAML typing. Every scalar stays text; what it means is decided by
-the key it belongs to. What the spec language leaves out of YAML (anchors, aliases, tags, merge
+need no recursion, and carry no YAML typing. Every scalar stays text; the key it belongs to decides
+what it means. What the spec language leaves out of YAML (anchors, aliases, tags, merge
 keys, values over several lines, several documents) is an error with a place.
 """
 
@@ -38,7 +38,7 @@ MAX_KEYS = 1000
 MAX_TEXT = 4000
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-# What YAML does not allow, as a set of what is wrong: the set of what is right is slow to compile.
+# Characters that YAML does not allow: the set of those it allows is slow to compile.
 _NOT_IN_YAML = "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]"
 # Bytes that no text begins with.
 _CONTROLS = bytes({*range(32), 127} - set(b"\t\n\f\r"))
@@ -46,7 +46,7 @@ _BREAKS = dict.fromkeys(map(ord, "\r\n"))
 
 
 class Scalar(Span):
-    """A word, number or line of text. `quoted` tells `"3"` from `3`."""
+    """A word, number or line of text. `quoted` distinguishes `"3"` from `3`."""
 
     __slots__ = ("quoted", "text")
 
@@ -86,7 +86,7 @@ Node = Union[Scalar, Sequence, Mapping]
 
 
 def decode(path: str, data: bytes) -> Source:
-    """Bytes of a file as a `Source`; what is no text, and a byte that is not UTF-8, are errors with their place."""
+    """Bytes of a file as a `Source`; binary data and bytes that are not UTF-8 are errors with their place."""
     if len(data) > MAX_BYTES or data[:64].translate(None, _CONTROLS) != data[:64] or data[:1] in (b"\x80", b"\xff"):
         from archcalc.foreign import of_bytes
 
@@ -107,13 +107,13 @@ def decode(path: str, data: bytes) -> Source:
 
 
 def not_a_spec(source: Source, foreign: Foreign) -> SpecError:
-    """The error of a file that is of another kind, told once for all of it."""
+    """The error for a file of another kind, reported once for all of it."""
     return fail("SPC015", foreign.message, Span(source, 1, 1, 1, 1), foreign.advice)
 
 
 def parse(source: Source) -> Node:
     """The document's root node. Raises `SpecError` with every independent error found."""
-    # nearly every spec is made of what can be printed: then there is nothing to search for
+    # nearly every spec is printable text: then there is nothing to search for
     printable = source.text.translate(_BREAKS).isprintable()
     bad = None if printable else re.search(_NOT_IN_YAML, source.text)
     if bad:
@@ -144,7 +144,7 @@ def _at(source: Source, line: int, column: int) -> Span:
 
 
 def _after(source: Source, before: str) -> Span:
-    """The place of what follows the text `before`."""
+    """The place right after the text `before`."""
     lines = split_lines(before)
     return _at(source, len(lines), len(lines[-1]) + 1)
 
@@ -195,7 +195,7 @@ def _on_the_line(source: Source, number: int, line: str, whole: bool) -> Advice:
 
 
 def _keys_behind_a_list(source: Source, number: int) -> Advice | str | None:
-    """`- [conv 8 kernel=3] repeat=2` and `- residual: [relu] name=x` as mappings; None for another line."""
+    """`- [conv 8 kernel=3] repeat=2` and `- residual: [relu] name=x` as mappings; None for any other line."""
     line = source.line(number)
     found = re.fullmatch(r"(\s*- )(\w+: )?(\[.*\])((?:\s+\w+=[^\s=,\[\]{}]+)+)\s*", line)
     if found is None:
@@ -228,7 +228,7 @@ def _key_below_a_line(source: Source, number: int) -> SpecError | None:
 
 
 class _Tree:
-    """Builds the node tree from events, with a stack of its own."""
+    """Builds the node tree from events, with its own stack."""
 
     def __init__(self, source: Source, findings: Findings) -> None:
         self.source = source
@@ -246,7 +246,7 @@ class _Tree:
     def build(self) -> Node | None:
         root: Node | None = None
         stack: list[Sequence | Mapping] = []
-        keys: list[Scalar | None] = []  # for each open mapping: the key that waits for its value
+        keys: list[Scalar | None] = []  # for each open mapping: the key that awaits its value
         seen: list[dict[str, Scalar]] = []  # for each open mapping: its keys so far
         for event in self._events():
             kind = type(event)

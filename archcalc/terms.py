@@ -1,4 +1,4 @@
-"""What the parts of a number count, said where the number is computed.
+"""What the parts of a number count, stated where the number is computed.
 
 A formula of a layer is ordinary arithmetic. These functions are arithmetic too; on quantities they also
 keep the words, so that `archcalc explain` has them from the declaration that gave the number.
@@ -23,8 +23,8 @@ class Term(NamedTuple):
 
     Attributes:
         value: the number, with its derivation.
-        label: what the part is called, as `scores`; empty for a number in one part.
-        note: a few words about it, as `q kᵀ`.
+        label: the name of the part, such as `scores`; empty for a number in one part.
+        note: a few words about it, such as `q kᵀ`.
     """
 
     value: int
@@ -37,7 +37,7 @@ class Work(NamedTuple):
 
     Attributes:
         times: how often.
-        per: of what, as `hidden unit and step`.
+        per: of what, such as `hidden unit and step`.
         pieces: what is done, each with its number of operations.
     """
 
@@ -52,12 +52,12 @@ class Work(NamedTuple):
 
 
 def called(value: int, name: str, beside: int) -> int:
-    """`value` under a `name`, which it counts, in a derivation; `beside` is a size that is a quantity there."""
+    """`value` under the `name` of what it counts, in a derivation; `beside` is a size that is a quantity there."""
     return Quantity.named(name, int(value), counts=True) if isinstance(beside, Quantity) else value
 
 
 def repeated(value: int, count: int, name: str) -> int:
-    """`value` as often as `count`, which counts things of that name."""
+    """`value` times `count`, which counts things of that name."""
     if not isinstance(value, Quantity):
         return count * value
     return value if int(count) == 1 else Quantity.named(name, int(count), counts=True) * value
@@ -69,7 +69,7 @@ def leaf(value: int, name: str) -> int:
 
 
 def times(value: int, **counts: int) -> int:
-    """`value` as often as all `counts` together say: `times(hidden, gates=3, candidate=1)` is (3 + 1)·hidden."""
+    """`value` times the sum of all `counts`: `times(hidden, gates=3, candidate=1)` is (3 + 1)·hidden."""
     number = sum(counts.values())
     if number == 1 or not isinstance(value, Quantity):
         return number * value
@@ -84,7 +84,7 @@ def factored(value: int, *factors: int) -> int:
 
 
 def part(label: str, value: int, note: str = "") -> int:
-    """`value` as a part of a sum that has a name."""
+    """`value` as a named part of a sum."""
     return Quantity(int(value), "term", (value, Term(value, label, note))) if isinstance(value, Quantity) else value
 
 
@@ -101,7 +101,7 @@ def work(times: int, per: str, *pieces: tuple[str, int]) -> int:
 
 
 def terms(value: int) -> list[Term]:
-    """The parts of a number: those of a sum that have names, or the whole as one."""
+    """The parts of a number: the named parts of a sum, or the whole as one."""
     if isinstance(value, Quantity):
         if value.op == "+" and any(isinstance(side, Quantity) and _has_parts(side) for side in value.operands):
             return [term for side in value.operands for term in terms(side)]
@@ -117,7 +117,7 @@ def _has_parts(value: Quantity) -> bool:
 
 
 def works(value: int) -> list[Work]:
-    """What the operations of a part are made of, where that is said."""
+    """What the operations of a part consist of, if that is stated."""
     if not isinstance(value, Quantity):
         return []
     if value.op == "term" and isinstance(value.operands[1], Work):

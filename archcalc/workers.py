@@ -1,7 +1,7 @@
-"""Work over many pieces, on several processes where that pays; the results and their order are the same.
+"""Work over many pieces, on several processes if that pays; the results and their order are the same.
 
-Each process has a pipe of its own and nothing that is shared: one that the system ends, for want of
-memory say, is seen at once, and no lock is left for the others to wait for.
+Each process has its own pipe and shares nothing: if the system kills one, for example for lack of memory, it is noticed
+at once, and no lock is left for the others to wait for.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from multiprocessing.process import BaseProcess
 
-# More processes for each core only wait for it, and take memory.
+# More processes per core would only wait and take memory.
 _MOST_PER_CORE = 4
 
 # The results of a row of pieces, or what one of them raised.
@@ -34,17 +34,16 @@ class _Worker(NamedTuple):
 
 
 def each(function: Callable[[_T], _R], pieces: Sequence[_T], processes: int, chunk: int = 8) -> Iterator[_R]:
-    """`function` of every piece, in their order; `function` and `pieces` can be pickled.
+    """`function` of every piece, in order; `function` and `pieces` must be picklable.
 
-    Processes start with this call and not with the first result; where the system gives fewer, those
-    do the work.
+    Processes start with this call, not with the first result; if the system gives fewer, those do the work.
     """
     if processes <= 1:
         return map(function, pieces)
-    import signal  # one piece need not pay for it
+    import signal  # a single piece is not worth it
     import threading
 
-    # A program that uses this one from Python may have a handler of its own, which stays.
+    # A program that uses this one from Python may have its own handler, which stays.
     ours = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
     if ours:
         signal.signal(signal.SIGTERM, _stop)
@@ -61,13 +60,13 @@ def each(function: Callable[[_T], _R], pieces: Sequence[_T], processes: int, chu
 
 
 def _started(function: Callable[[Any], Any], others: list[Connection]) -> _Worker:
-    """A process that works; `others` are the pipes of those that run already."""
+    """A worker process; `others` are the pipes of those already running."""
     import multiprocessing
 
     context: Any = multiprocessing.get_context("fork" if sys.platform == "linux" else None)
     ours, theirs = context.Pipe()
     with theirs:
-        # a fork has all that is open here: what stayed open there would keep the others from seeing an end
+        # a fork inherits all that is open here: left open there, it would keep the others from seeing an end
         inherited = [ours, *others] if context.get_start_method() == "fork" else []
         process = context.Process(target=_work, args=(function, theirs, inherited), daemon=True)
         try:
@@ -79,10 +78,10 @@ def _started(function: Callable[[Any], Any], others: list[Connection]) -> _Worke
 
 
 def _work(function: Callable[[Any], Any], pipe: Connection, inherited: list[Connection]) -> None:
-    """What a process does: answers each row of pieces until there are no more."""
+    """The loop of a worker: answers each row of pieces until there are no more."""
     import signal
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one that started it, which then ends it
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then ends it
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     for one in inherited:
         one.close()
@@ -95,12 +94,12 @@ def _work(function: Callable[[Any], Any], pipe: Connection, inherited: list[Conn
                 answer = [], error
             try:
                 pipe.send(answer)
-            except RecursionError:  # it is nested too deeply: whoever asked works it out
+            except RecursionError:  # it is nested too deeply to be sent: the parent computes it
                 pipe.send(None)
 
 
 def _stop(number: int, frame: object) -> None:
-    """End at once as the signal does by itself, and the processes first, which would wait for work forever."""
+    """End at once as the signal would by itself, but first end the workers, which would wait for work forever."""
     import multiprocessing
     import signal
 
@@ -116,7 +115,7 @@ def _end(running: Iterable[BaseProcess]) -> None:
 
 @contextmanager
 def _alive() -> Iterator[None]:
-    """What is asked of processes; one that does not answer was ended, as by a system that has no memory left."""
+    """Handle requests to workers; one that does not answer was killed, for example because memory ran out."""
     try:
         yield
     except (EOFError, OSError):
@@ -128,9 +127,9 @@ def _alive() -> Iterator[None]:
 def _collected(
     function: Callable[[Any], Any], workers: Sequence[_Worker], pieces: Sequence[Any], chunk: int, ours: bool
 ) -> Iterator[Any]:
-    """The results; at the end the processes are gone, and SIGTERM means what it did where its handler is `ours`.
+    """The results; at the end the processes are gone, and SIGTERM means what it did before if its handler is `ours`.
 
-    Raises `RequestError` when a process was ended from outside.
+    Raises `RequestError` if a process was killed from outside.
     """
     import signal
     from multiprocessing.connection import wait
@@ -170,7 +169,7 @@ def _collected(
 
 
 def processes(pieces: int, worth: int, jobs: int = 0) -> int:
-    """How many processes to use: `jobs`, or with 0 as many cores as there are, each for at least `worth` pieces."""
+    """How many processes to use: `jobs`, or for 0 the number of cores, each for at least `worth` pieces."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if jobs:
         return min(jobs, pieces, _MOST_PER_CORE * cores)

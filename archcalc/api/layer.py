@@ -10,12 +10,12 @@ from archcalc.network.graph import Node
 
 
 class Layer:
-    """One layer of a network; numbers are those of all its copies, for the whole batch.
+    """One layer of a network; numbers are for all its copies and the whole batch.
 
     Attributes:
-        id: where it stands, as `stem.conv`.
+        id: its path in the network, such as `stem.conv`.
         op: the layer's name in the language.
-        label: what a person would call it, as `conv 64 7×7/2`.
+        label: what a person would call it, such as `conv 64 7×7/2`.
         count: how many equal copies it stands for.
         inputs, output: shapes without the batch.
         params, active_params, trainable_params, buffers, macs, flops, other_flops, activation_bytes: what it costs.
@@ -50,7 +50,7 @@ class Layer:
 
     @property
     def formulas(self) -> dict[str, str]:
-        """`parameters`, `macs` and `other_flops` as they are computed: `(3·3·3 + 1)·2`."""
+        """How `parameters`, `macs` and `other_flops` are computed: `(3·3·3 + 1)·2`."""
         from archcalc.quantity import numbers
 
         found = self.derivation

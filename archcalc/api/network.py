@@ -45,14 +45,14 @@ def load(
     """The network of a spec file.
 
     Args:
-        spec: the path of the file, or `path@variant`; or the name of a PyTorch module, which is run, as `timm:resnet50`.
-        batch: the batch size; by default what the spec's `run:` says, or 1.
+        spec: the path of the file, or `path@variant`; or the name of a PyTorch module to run, such as `timm:resnet50`.
+        batch: the batch size; by default that of the spec's `run:`, or 1.
         causal: "dense" counts all scores of masked attention, "half" those a query may see.
         freeze: names or ids of layers and groups that are not trained; `*` stands for any letters.
-        settings: values of hparams and dims, as `width=128, seq=2048`.
+        settings: values of hparams and dims, such as `width=128, seq=2048`.
 
     Raises:
-        SpecError: the spec is not valid; `diagnostics` has all findings with their places.
+        SpecError: the spec is invalid; `diagnostics` has all findings with their places.
         RequestError: the file cannot be read, or a setting does not exist.
 
     >>> load("specs/alexnet.yaml").params
@@ -84,9 +84,10 @@ def loads(
 
 
 def of(module: torch.nn.Module, *inputs: Any, batch: int = 1, train: bool = False) -> Network:
-    """The network of a PyTorch module. Its weights stay as they are: a copy runs on the meta device.
+    """The network of a PyTorch module. Its weights stay untouched: a copy runs on the meta device.
 
-    `inputs` are tensors that it is called with, batch first, or their sizes without it; with `train` as in training.
+    `inputs` are the tensors that it is called with, batch first, or their sizes without the batch; `train` runs it in
+    training mode.
     """
     text = import_module("archcalc.pytorch.capture.live").read(module, inputs, train)
     return Network(build_graph(Source("<module>", text), None, {}, batch))
@@ -97,7 +98,7 @@ def _texts(settings: dict[str, Any]) -> dict[str, str]:
 
 
 class Network:
-    """A network with its shapes and costs. In a terminal and in a notebook it shows itself as a table."""
+    """A network with its shapes and costs. Terminals and notebooks show it as a table."""
 
     def __init__(self, graph: Graph, causal: str = "dense") -> None:
         if causal not in ("dense", "half"):
@@ -110,11 +111,11 @@ class Network:
         """The same network at other settings; the spec is not read again.
 
         Args:
-            batch: the batch size; as it is when None.
-            settings: values of hparams and dims; those given before stay.
+            batch: the batch size; unchanged if None.
+            settings: values of hparams and dims; those given earlier still apply.
 
         Raises:
-            SpecError: there is no such network.
+            SpecError: these settings give no valid network.
             RequestError: a setting does not exist.
 
         >>> net = load("specs/vit.yaml")
@@ -148,7 +149,7 @@ class Network:
         return [Layer(row.node, row.own, row.count) for row in flat(self._costs) if row.node is not None]
 
     def __getitem__(self, name: str) -> Layer:
-        """The layer of this id or name. Raises `KeyError`, which says what may have been meant."""
+        """The layer of this id or name. Raises `KeyError` that says what may have been meant."""
         found = self._named(name)
         if found is None:
             known = [one for layer in self.layers for one in (layer.id, layer._node.name) if one]
@@ -185,12 +186,12 @@ class Network:
 
     @property
     def active_params(self) -> int:
-        """Those of them that one position uses: of a mixture's experts only the chosen ones."""
+        """The parameters that one position uses: of a mixture's experts only the chosen ones."""
         return self.totals.active_params
 
     @property
     def trainable_params(self) -> int:
-        """Those of them that are trained."""
+        """The parameters that are trained."""
         return self.totals.trainable
 
     @property
@@ -200,7 +201,7 @@ class Network:
 
     @property
     def flops(self) -> int:
-        """Two for each multiply-accumulate."""
+        """Floating-point operations: two for each multiply-accumulate."""
         return self.totals.flops
 
     @property
@@ -209,18 +210,18 @@ class Network:
         return depth(self.graph)
 
     def named_parameters(self) -> Iterator[tuple[str, tuple[int, ...]]]:
-        """Name and shape of every parameter, each copy for itself. Tied ones come once."""
+        """Name and shape of every parameter, with each copy listed separately. Tied ones are listed once."""
         yield from named_parameters(self.graph.nodes)
 
     @declared()
     def memory(self, **run: Any) -> Footprint:
-        """What a run takes in memory: its `peak`, what that is made of in `parts`, and every moment in `run`.
+        """The memory of a run: its `peak`, what that consists of in `parts`, and every moment in `run`.
 
         By default it is a training step; where nothing is trained, a forward pass.
 
         Raises:
-            RequestError: a value that a field does not have; what does not go together; a name in `checkpoint`
-                is no group of layers; nothing is trained, or nothing generates.
+            RequestError: a value that a field does not accept; settings that do not go together; a name in `checkpoint`
+                that is not a group of layers; nothing is trained, or nothing generates.
 
         >>> load("specs/alexnet.yaml").memory(optimizer="sgd").parts["parameters"]
         244403360
@@ -235,7 +236,7 @@ class Network:
         """What generating a sequence keeps in memory: weights, caches, and one step.
 
         Raises:
-            RequestError: the network does not give one position after the other.
+            RequestError: the network does not generate one position after another.
 
         >>> load("specs/llama3.yaml").generation(length=8192, precision="bf16").token_bytes
         131072
@@ -245,12 +246,12 @@ class Network:
 
     @declared()
     def predict(self, device: str, **run: Any) -> Answer:
-        """How long it takes on a device: `total` with its range, `of(node)` for each layer, `tokens_per_second`.
+        """How long a run takes on a device: `total` with its range, `of(node)` for each layer, `tokens_per_second`.
 
         By default it is a training step; where nothing is trained, a forward pass.
 
         Raises:
-            RequestError: there is no such device, what does not go together, the network does not generate.
+            RequestError: there is no such device; settings do not go together; the network does not generate.
             SpecError: the network cannot have that many positions.
 
         >>> found = load("specs/gpt2.yaml", batch=8).predict("a100", mode="inference").total
@@ -277,11 +278,11 @@ class Network:
         """Shapes and costs as formulas of hparams, dims and `batch`; needs sympy.
 
         Args:
-            names: what the formulas are of; without any, the batch and all dims.
-            dtype: the type that bytes are counted in.
+            names: the variables of the formulas; by default the batch and all dims.
+            dtype: the type that bytes are counted for.
 
         Raises:
-            RequestError: sympy is not installed, or a name cannot be chosen, and why.
+            RequestError: sympy is not installed, or a name cannot be a variable, and why.
 
         >>> form = load("specs/gpt2.yaml").closed_form("batch", "seq")
         >>> form.formula(form.costs.totals.macs), form.conditions()
@@ -297,14 +298,14 @@ class Network:
         )
 
     def like(self, tool: str) -> Comparison:
-        """What another tool counts of it: `macs`, `params`, and the reasons in `totals`; None where that is not known.
+        """What another tool counts: `macs`, `params`, and the reasons in `totals`; None where not known.
 
         Args:
             tool: "torchinfo", "fvcore", "ptflops", "thop", "deepspeed" or "flopcounter".
 
         Raises:
             ValueError: it is none of those.
-            RequestError: it counts one sample, and the batch is another.
+            RequestError: the tool counts a single sample, and the batch is not 1.
 
         >>> load("specs/gpt2.yaml").like("torchinfo").params
         163037184
@@ -318,7 +319,7 @@ class Network:
 
     def to_torch(self, device: str = "cpu") -> torch.nn.Module:
         """The network as a PyTorch module, from the source that `archcalc build` writes."""
-        from archcalc.pytorch.instance import instantiate  # PyTorch is needed here and nowhere before
+        from archcalc.pytorch.instance import instantiate  # only here is PyTorch needed
 
         return instantiate(self.graph, device)
 

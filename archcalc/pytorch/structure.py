@@ -258,7 +258,7 @@ class Structure:
         return self._signatures[id(group)]
 
     def frozen_inside(self, group: Node | None, step: Node) -> tuple[bool, ...]:
-        """Whether the class of `group` has to freeze each copy of a step; in a mixture, router and experts separately."""
+        """Whether the class of `group` has to freeze each copy of a step; in a mixture, router and experts apart."""
         if group is not None and self.trained.is_frozen(group):
             return ()
         copies = step.children if step.unfolded else [step]

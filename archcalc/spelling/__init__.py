@@ -1,1 +1,1 @@
-"""What layers are called elsewhere, and how they are written here: one place for all advice about it."""
+"""What layers are called elsewhere, and how they are written here: the one place for such advice."""

@@ -1,4 +1,4 @@
-"""The arguments of a call, and what libraries pass in them: an activation, a padding in words."""
+"""The arguments of a call, and what libraries pass in them: an activation, a padding as a word."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Bound(dict[str, ast.expr]):
         raise UnwritableError(f"the call lacks `{name}`")
 
     def given(self, name: str) -> ast.expr | None:
-        """An argument that is there and not None."""
+        """An argument that is given and not None."""
         node = self.get(name)
         return None if node is None or is_none(node) else node
 
@@ -64,7 +64,7 @@ def activation(node: ast.expr, library: str = "") -> list[str]:
 
 
 def padding(layer: type[Layer], node: ast.expr | None, bound: Bound, library: str) -> dict[str, str]:
-    """The padding of Keras and Flax, where a word may stand for it and each axis has two sides."""
+    """The padding of Keras and Flax, which may be a word, or two sides for each axis."""
     text = "same" if node is None else word(node).lower() if isinstance(node, ast.Constant) else ""
     if text == "valid":
         return {}

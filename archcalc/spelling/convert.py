@@ -1,8 +1,8 @@
 """Python that makes or calls a layer, as the lines of a spec: `nn.Conv2d(3, 64, 7)` is `conv 64 kernel=7`.
 
-What a call means depends on whose it is: PyTorch states the channels that come in, Keras and Flax
-do not. The spelling tells, as the prefix and `2d` or `2D`; where it does not, every reading that
-the layer can take is given. Code is read, never run.
+What a call means depends on its library: PyTorch states the input channels, Keras and Flax do not. The spelling tells
+which it is, such as the prefix and `2d` or `2D`; if it does not, every reading that the layer accepts is given. Code is
+read, never run.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from archcalc.spelling.values import UnwritableError, axis, dotted, expression, 
 _KERAS_ROOTS = ("tf", "keras", "layers", "tfkl", "kl", "hk", "haiku")
 _JAX = ("nn", "jax", "jnp", "nnx", "flax", "linen")
 _FUNCTION_ROOTS = ("F", "functional", "torch", "np")
-# In Flax a layer has no number of axes; these names PyTorch does not have.
+# Flax layers have no number of axes in their names; PyTorch lacks these names.
 _FLAX_ONLY = (
     "Conv",
     "ConvTranspose",
@@ -49,9 +49,9 @@ _FLAX_ONLY = (
 _DATA = re.compile(
     r"(x|y|z|h|out|output|outputs|inp|inputs?|img|image|feat|features?|hidden|res|identity|src|tgt)\d*\Z"
 )
-# Keys whose number means something else in PyTorch, which counts the batch.
+# Keys whose number means something else in PyTorch, which counts the batch axis.
 _COUNTED = ("axis", "start")
-# Of calls that change where a tensor is kept, not what it holds.
+# Calls that change where a tensor is stored, not what it holds.
 _WITHOUT_EFFECT = ("contiguous", "clone", "detach", "to", "float", "half", "cuda", "cpu", "type", "double", "bfloat16")
 # Methods of a list of layers or of a Keras model, which take the next layer.
 _COLLECTING = ("add", "append", "add_module")
@@ -60,7 +60,7 @@ _LINE = "write each layer as `conv 64 kernel=3`: its name, then key=value"
 
 
 class Written:
-    """What to write instead of a call: the lines of each reading, or a sentence when there is none."""
+    """What to write instead of a call: the lines of each reading, or a sentence if there is none."""
 
     __slots__ = ("readings", "sentence")
 
@@ -70,7 +70,7 @@ class Written:
 
 
 def from_python(text: str) -> Written:
-    """What a spec has for a line of Python."""
+    """The spec's equivalent of a line of Python."""
     node = expression(text)
     if node is None:
         known = meaning(text.partition("(")[0])
@@ -95,7 +95,7 @@ def _joined(lines: list[str], name: str | None) -> str:
 
 
 def _readings(node: ast.expr) -> list[list[str]]:
-    """The lines of every reading of an expression. Raises `UnwritableError` when there is none."""
+    """The lines of every reading of an expression. Raises `UnwritableError` if there is none."""
     if isinstance(node, ast.BinOp):
         raise UnwritableError(_OPERATORS.get(type(node.op), "write it in layers"))
     if isinstance(node, ast.Subscript):
@@ -133,7 +133,7 @@ def _is_module(node: ast.expr) -> bool:
 
 
 def _after(data: list[ast.expr], readings: list[list[str]]) -> list[list[str]]:
-    """Readings of what acts on `data`, with the layers that made the data before them."""
+    """Readings of what acts on `data`, preceded by the layers that made the data."""
     if not data or not isinstance(data[0], ast.Call):
         return readings
     return [[*before, *after] for before in _readings(data[0]) for after in readings]
@@ -183,7 +183,7 @@ def _data_first(node: ast.Call) -> bool:
 def _libraries(name: str, keys: Collection[str | None]) -> Iterator[tuple[Mapping[str, str], str]]:
     """The libraries that a class may be of, by how it and the names of its arguments are written."""
     root, last = name.split(".")[0], name.split(".")[-1]
-    if root == "paddle":  # which spells layers as Keras does, and orders arguments as PyTorch
+    if root == "paddle":  # it spells layers as Keras does, but orders arguments as PyTorch does
         yield TORCH, "torch"
     elif root == "nn" and re.search(r"[123]D\Z", last):
         yield from ((KERAS, "keras"), (TORCH, "torch"))
@@ -202,7 +202,7 @@ def _libraries(name: str, keys: Collection[str | None]) -> Iterator[tuple[Mappin
 
 
 def _function(name: str, args: list[ast.expr], keywords: list[ast.keyword]) -> list[list[str]]:
-    """A function of a tensor, or a method of one; `args` are those behind the tensor."""
+    """A function of a tensor, or a method of one; `args` are those after the tensor."""
     known = meaning(name)
     table = TORCH_FUNCTIONS if known and known.layer in TORCH_FUNCTIONS else TORCH
     return [_lines(name, table, args, keywords, "function")]
@@ -242,7 +242,7 @@ def _lines(
     if coming_in in INFERRED and library != "function":
         try:
             return _checked(layer, _line(layer, _bind(name, signature, args, keywords), library, known.keys))
-        except UnwritableError as error:  # what comes in may have been left out, as here and in lazy modules
+        except UnwritableError as error:  # the input size may have been omitted, as here and in lazy modules
             try:
                 return _checked(layer, _line(layer, _bind(name, rest, args, keywords), library, known.keys))
             except UnwritableError as lazily:
@@ -251,7 +251,7 @@ def _lines(
 
 
 def _special(words: Iterable[str], library: str) -> tuple[str, Writer] | None:
-    """The signature and the writer of a call that is more than a line, under one of its names."""
+    """The signature and the writer of a call that is more than one line, under one of its names."""
     for one in words:
         if library == "keras" and one in keras.SPECIAL:
             return keras.SPECIAL[one]
@@ -296,7 +296,7 @@ def _bind(name: str, signature: str, args: list[ast.expr], keywords: list[ast.ke
 
 
 def _line(layer: type[Layer], bound: Bound, library: str, keys: str = "") -> list[str]:
-    """A layer as a line, and its activation as another; `keys` are those that its name says."""
+    """A layer as a line, and its activation as another; `keys` are those implied by its name."""
     values: dict[str, str] = {}
     after: list[str] = []
     for name, node in bound.items():
@@ -352,7 +352,7 @@ def _line(layer: type[Layer], bound: Bound, library: str, keys: str = "") -> lis
 
 
 class _Anything:
-    """Names of hparams that a call may use: which there are is checked where they stand."""
+    """Names of hparams that a call may use: whether they exist is checked where they stand."""
 
     def __contains__(self, name: object) -> bool:
         return True
@@ -365,7 +365,7 @@ class _Anything:
 
 
 def _checked(layer: type[Layer], lines: list[str]) -> list[str]:
-    """The lines, the first of which the layer takes. Raises `UnwritableError`."""
+    """The lines, checked: the layer accepts the first one. Raises `UnwritableError`."""
     pairs = [one.partition("=") for one in lines[0].split(" ")[1:]]
     given = {key: value for key, equals, value in pairs if equals and key != "name"}
     given.update((layer.first or "", first) for first, equals, _ in pairs if not equals)

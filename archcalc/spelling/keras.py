@@ -1,4 +1,4 @@
-"""Layers of Keras that are more than one here, or put their sizes in another order."""
+"""Keras layers that become several here, or have their sizes in another order."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ def _same(bound: Bound, inner: Inner) -> list[str]:
 
 def _recurrent(op: str) -> Writer:
     def write(bound: Bound, inner: Inner) -> list[str]:
-        """Keras gives the last step unless it is asked for all."""
+        """Keras returns the last step unless it is asked for all."""
         for name, usual in (("activation", "tanh"), ("recurrent_activation", "sigmoid")):
             if bound.text(name, usual) != usual:
                 raise UnwritableError(f"`{op}` has no key for `{name}`; `archcalc layer {op}` lists its keys")
-        one = "" if op == "gru" else " bias=one"  # a gru of Keras has two, as PyTorch's
+        one = "" if op == "gru" else " bias=one"  # a Keras GRU has two, like PyTorch's
         bias = one if bound.text("use_bias", "true") == "true" else " bias=false"
         line = f"{op} {bound.text('units', '64')}{bias}"
         if bound.text("recurrent_dropout", "0") != "0":
@@ -102,7 +102,7 @@ def _relu(bound: Bound, inner: Inner) -> list[str]:
 
 
 def _keras_cropping(bound: Bound, inner: Inner) -> list[str]:
-    """Keras cuts so much from both sides of each spatial axis: a border below zero."""
+    """Keras cuts this much from both sides of each spatial axis: negative padding."""
     value = literal(bound["size"]) if "size" in bound else 0
     pairs = [one if isinstance(one, tuple) else (one, one) for one in (value if isinstance(value, tuple) else (value,))]
     before, after = (sized([str(-int(pair[side])) for pair in pairs]) for side in (0, 1))

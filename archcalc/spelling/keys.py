@@ -14,7 +14,7 @@ from archcalc.spelling.names import meaning
 from archcalc.spelling.signatures import INFERRED, NEUTRAL
 
 _SHORT = {"k": "kernel", "s": "stride", "p": "padding", "d": "dilation", "g": "groups", "ks": "kernel", "h": "heads"}
-# Axes, which PyTorch counts with the batch.
+# Axes, which PyTorch counts including the batch.
 _COUNTED = ("dim", "dims", "start_dim", "end_dim")
 _STATES = {
     "return_state": "from=NAME.h takes the final state",
@@ -52,7 +52,7 @@ def advice_on(layer: type[Layer], item: Item, key: Scalar, value: Node) -> str |
 
 
 def renamed(argument: str, key: Scalar, value: Node) -> Advice:
-    """A key by its name here; an axis that PyTorch counts with the batch has another number."""
+    """A key by its name here; an axis is renumbered, because PyTorch counts the batch."""
     if key.text not in _COUNTED or not isinstance(value, Scalar) or not re.fullmatch(r"\d+(x\d+)*", value.text):
         return instead(key, argument, safe=True)
     axes = [int(axis) for axis in value.text.split("x")]

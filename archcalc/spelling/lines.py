@@ -1,4 +1,4 @@
-"""Lines that give a layer or a block its values as Python would: by position, in brackets, twice."""
+"""Lines that give a layer or a block its values as Python would: by position, in brackets, or twice."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SIZE = r"-?\d+(x-?\d+)+\Z"
 
 
 def advice_on_layer(item: Item, otherwise: str) -> str | Advice:
-    """How the line of a layer is written whose values stand without their keys, or twice."""
+    """How to write the line of a layer whose values stand without their keys, or twice."""
     values = [*([item.first] if item.first else []), *item.more]
     inner = _in_brackets(item, values) or _in_quotes(item)
     if inner:
@@ -44,7 +44,7 @@ def advice_on_layer(item: Item, otherwise: str) -> str | Advice:
 
 
 def _in_brackets(item: Item, values: Sequence[Scalar]) -> Advice | None:
-    """A layer of layers or of names, whose list stands behind it as words: `add a b`, `residual conv 8 kernel=3`."""
+    """A layer of layers or of names, whose list follows it as words: `add a b`, `residual conv 8 kernel=3`."""
     layer = REGISTRY.get(item.op.text)
     argument = layer.arguments[layer.first] if layer and layer.first else None
     if not isinstance(argument, (Body, Operands)):
@@ -59,7 +59,7 @@ def _in_brackets(item: Item, values: Sequence[Scalar]) -> Advice | None:
 
 
 def _in_quotes(item: Item) -> Advice | None:
-    """A layer whose first value is a text with spaces: `rearrange c h w -> h w c`."""
+    """A layer whose first value is a string with spaces: `rearrange c h w -> h w c`."""
     layer = REGISTRY.get(item.op.text)
     found = entry(item.op)
     line = found[0].items[found[1]] if found else None
@@ -77,7 +77,7 @@ def _in_python(text: str) -> str:
 
 
 def advice_on_block(item: Item, parameters: Sequence[str]) -> str | Advice:
-    """How a block is called whose arguments stand without their names."""
+    """How to call a block whose arguments stand without their names."""
     given = {key.text for key, _ in item.keys}
     free = [name for name in parameters[1:] if name not in given]
     if len(free) < len(item.more):
@@ -90,7 +90,7 @@ def advice_on_block(item: Item, parameters: Sequence[str]) -> str | Advice:
 
 
 def called(text: str, parameters: Sequence[str]) -> str | None:
-    """A block that is called as a function in Python, `unit(64, stride=2)`, as a line; None where it cannot be."""
+    """A block called like a Python function, `unit(64, stride=2)`, as a line; None if that is impossible."""
     node = expression(text)
     if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name) or len(node.args) > len(parameters):
         return None

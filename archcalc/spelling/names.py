@@ -1,7 +1,7 @@
 """Names of layers in other libraries: what each is called here, or is made of, or that there is none.
 
-Names that mean the same layer are its aliases and stand with the layer. Here stand those that
-mean something else: a few layers together, one of several, or nothing that the language has.
+Names that mean the same layer are its aliases and stand with the layer. Listed here are those that mean something
+else: a few layers together, one of several, or nothing that the language has.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 
 from archcalc.layers import REGISTRY
 
-# In layers; sizes are examples, or follow from what comes in.
+# In layers; sizes are examples, or follow from the input.
 _NORMED = "[rmsnorm affine=false, scale cin**-0.5]"
 _MLP = "[linear 4*cin, gelu, linear cin//4]"
 _ENCODER = "[residual: [attention heads=8], layernorm, residual: [linear 4*cin, relu, linear cin//4], layernorm]"
@@ -68,7 +68,7 @@ MADE_OF = {
     "repeatvector": "expand 5x-1",
     "unflatten": "reshape 64x1x-1",
 }
-# The layer, with a key that the name says.
+# The layer, with a key implied by the name.
 _TANH, _BOTH = ("gelu", "approximate=tanh"), "bidirectional=true"
 WITH = {
     **dict.fromkeys(("reflectionpad", "reflectpad", "mirrorpad", "reflectionpadding"), ("pad", "mode=reflect")),
@@ -85,7 +85,7 @@ WITH = {
     "multiqueryattention": ("attention", "kv_heads=1"),
     "mqa": ("attention", "kv_heads=1"),
 }
-# In words; what stands in backticks is a layer or a key as it is written.
+# In words; backticks mark a layer or a key as written.
 _NO_CHANNELS = "no layer drops whole channels; `dropout` costs the same"
 _NO_DROPS = "no layer drops parts of this kind; `dropout` costs the same"
 _BLOCK = "put its layers in a block under `blocks:`, which is called by its name; `archcalc specs` lists whole networks"
@@ -236,10 +236,10 @@ class Meaning:
 
 
 def meaning(name: str) -> Meaning | None:
-    """What a layer of another library is here; None for a name that is not known.
+    """What a layer of another library is here; None for an unknown name.
 
-    `nn.Conv2d`, `Conv2D`, `conv_2d` and `LazyConv2d` are one name; where PyTorch has a class of its own
-    for images, as Softmax2d, it is another.
+    `nn.Conv2d`, `Conv2D`, `conv_2d` and `LazyConv2d` are one name; where PyTorch has a separate class for images, such
+    as Softmax2d, that is another.
     """
     whole = name.split(".")[-1].lower().replace("_", "")
     bare = plain(name)
@@ -265,9 +265,9 @@ def meaning(name: str) -> Meaning | None:
 
 
 def parts(name: str) -> list[str]:
-    """The layers that a name names one after the other, conv, batchnorm and relu of `ConvBNReLU`; else none.
+    """The layers that a name lists one after the other: conv, batchnorm and relu for `ConvBNReLU`; else none.
 
-    One of them at most needs values.
+    At most one of them needs values.
     """
     word = plain(name)
     known = {word: op for word, op in [*((op, op) for op in REGISTRY), *_BY_ALIAS.items()] if word not in _NO_PART}
@@ -292,6 +292,6 @@ def _sample(op: str) -> str:
 
 
 def plain(name: str) -> str:
-    """A name without what it stands in, its case, underscores and the number of axes; in one spelling of English."""
+    """A name without its module, case, underscores and number of axes, in one spelling of English."""
     word = name.split(".")[-1].lower().replace("_", "").replace("isation", "ization")
     return re.sub(r"(?<=[a-z])[123]d(?=\Z|[a-z])", "", word)

@@ -75,7 +75,7 @@ def _transpose(bound: Bound, inner: Inner) -> list[str]:
 
 
 def _view(bound: Bound, inner: Inner) -> list[str]:
-    """Sizes with the batch before them; -1 or a size that is read from the tensor stands for the batch."""
+    """Sizes preceded by the batch; -1 or a size read from the tensor stands for the batch."""
     nodes = (
         bound.rest[0].elts if len(bound.rest) == 1 and isinstance(bound.rest[0], (ast.Tuple, ast.List)) else bound.rest
     )
@@ -94,7 +94,7 @@ def _flatten(bound: Bound, inner: Inner) -> list[str]:
 
 
 def _flatten_tensor(bound: Bound, inner: Inner) -> list[str]:
-    """torch.flatten starts with the batch unless it is told."""
+    """torch.flatten starts with the batch unless told otherwise."""
     return _flattened(bound, 0)
 
 
@@ -166,7 +166,7 @@ def _bilinear_up(mode: str) -> Writer:
 
 
 def _along(op: str) -> Writer:
-    """A layer over axes, which PyTorch counts with the batch."""
+    """A layer over axes, which PyTorch counts including the batch."""
 
     def write(bound: Bound, inner: Inner) -> list[str]:
         node = bound.given("axis")
@@ -186,7 +186,7 @@ def _bag(bound: Bound, inner: Inner) -> list[str]:
 
 
 def _sizes(bound: Bound, inner: Inner) -> list[str]:
-    """torch.split takes the sizes of the parts, or the one that all have."""
+    """torch.split takes the sizes of the parts, or one size for all."""
     sizes, where = bound["sizes"], axis(bound["dim"]) if "dim" in bound else None
     if where is None:
         raise UnwritableError("axis 0 is the batch in Python; a layer acts on each sample alone")
@@ -204,7 +204,7 @@ def _refused(sentence: str) -> Writer:
 
 _WEIGHTS = "its weight is made elsewhere in the Python; it is `{0}` with the sizes of that weight"
 _ENCODER = "d_model nhead dim_feedforward dropout activation layer_norm_eps batch_first norm_first bias"
-# By library and name; the library is empty where the name is of one only.
+# By library and name; the library is empty if only one has the name.
 SPECIAL: dict[tuple[str, str], tuple[str, Writer]] = {
     ("", "sequential"): ("*", _sequential),
     ("", "modulelist"): ("*", _sequential),

@@ -1,8 +1,7 @@
-"""The arguments of layers in other libraries, in their order, and which key of ours each is.
+"""The arguments of layers in other libraries, in order, and which key of ours each is.
 
-A signature is the library's own names separated by spaces; `filters=channels` says the key where
-no alias of the layer does. What is not a key is left out when the language infers it or does
-without it (`LEFT_OUT`), and refused otherwise.
+A signature lists the library's own names, separated by spaces; `filters=channels` gives the key if no alias of the
+layer does. What is not a key is omitted if the language infers it or does without it (`LEFT_OUT`), else refused.
 """
 
 from __future__ import annotations
@@ -49,7 +48,7 @@ TORCH = {
     **dict.fromkeys(("relu", "relu6", "selu", "silu", "mish", "hardswish", "hardsigmoid"), "inplace"),
     **dict.fromkeys(("sigmoid", "tanh", "softsign", "logsigmoid", "identity"), ""),
 }  # fmt: skip
-# Functions whose first argument is the tensor; what is not here takes what the class takes.
+# Functions whose first argument is the tensor; the others take what their class takes.
 TORCH_FUNCTIONS = {
     "maxpool": f"{_POOL} dilation ceil_mode return_indices",
     "dropout": "p training inplace",
@@ -115,7 +114,7 @@ FLAX = {
     "maxpool": "window_shape=kernel strides=stride padding",
     "avgpool": "window_shape=kernel strides=stride padding",
 }
-# The newer interface of Flax states the sizes that come in.
+# The newer interface of Flax states the input sizes.
 NNX = FLAX | {
     "linear": "in_features out_features use_bias=bias",
     "conv": f"in_features {_FLAX_CONV.replace('features=', 'out_features=', 1)}",
@@ -127,7 +126,7 @@ NNX = FLAX | {
     "multiheadattention": "num_heads=heads in_features",
 }
 
-# What an argument is that is not given, where other libraries have another default than the layer here.
+# Values of omitted arguments, where other libraries have a different default from the layer here.
 DEFAULTS: dict[str, dict[str, dict[str, str]]] = {
     "torch": {"rmsnorm": {"eps": "1.1920929e-07"}},  # of float32, where eps is None
     "keras": {
@@ -140,7 +139,7 @@ DEFAULTS: dict[str, dict[str, dict[str, str]]] = {
         "gelu": {"approximate": "tanh"},
     },
 }
-# Functions over axes, which JAX and TensorFlow count with the batch and with channels last.
+# Functions over axes, which JAX and TensorFlow count including the batch and with channels last.
 REDUCING = ("mean", "sum", "max", "min", "var", "std", "logsumexp", "argmax", "argmin", "cumsum", "flip", "norm")
 
 # Arguments that Flax has and PyTorch does not.
@@ -149,12 +148,12 @@ FLAX_KEYS = frozenset(
      "deterministic", "broadcast_dims", "rate", "feature_group_count", "num_features_per_head", "rngs")
 )  # fmt: skip
 
-# How other libraries pass on the sizes that a spec never states.
+# How other libraries pass the sizes that a spec never states.
 INFERRED = (
     "in_channels", "in_features", "num_features", "input_size", "embed_dim", "num_channels", "normalized_shape",
     "kdim", "vdim", "batch_first", "d_model", "input_length", "input_shape", "input_dim", "in_planes", "batch_input_shape",
 )  # fmt: skip
-# What changes neither a size, nor what is counted, nor what a trained network computes.
+# Arguments that change neither a size, nor a count, nor what a trained network computes.
 NEUTRAL = (
     "inplace", "device", "dtype", "training", "param_dtype", "data_format", "rngs", "key", "seed", "trainable",
     "kernel_initializer", "bias_initializer", "kernel_regularizer", "bias_regularizer", "kernel_init", "bias_init",

@@ -14,7 +14,7 @@ from archcalc.spelling.names import Meaning, meaning
 
 
 def advice_on_name(op: Scalar, blocks: Sequence[str]) -> str | Advice | None:
-    """What a name that is no layer stands for, or what it is nearly spelt as."""
+    """What a name that is not a layer stands for, or which layer it is a misspelling of."""
     found = meaning(op.text)
     if found is None:
         otherwise = "`archcalc layers` lists them; your own go under `blocks:`"
@@ -27,7 +27,7 @@ def advice_on_name(op: Scalar, blocks: Sequence[str]) -> str | Advice | None:
 
 
 def _with_keys(op: Scalar, layer: str, found: Meaning) -> str | Advice:
-    """A layer whose name elsewhere says a key of it: `ReflectionPad2d 1` is `pad 1 mode=reflect`."""
+    """A layer whose name elsewhere implies one of its keys: `ReflectionPad2d 1` is `pad 1 mode=reflect`."""
     values: dict[str, str | None] = {}
     for pair in found.keys.split():
         key, _, values[key] = pair.partition("=")
@@ -38,7 +38,7 @@ def _with_keys(op: Scalar, layer: str, found: Meaning) -> str | Advice:
 
 
 def _one_by_one(op: Scalar, ops: Sequence[str]) -> str | Advice:
-    """`conv_bn_relu 64 kernel=3` is `[conv 64 kernel=3, batchnorm, relu]`: the values are those of what needs some."""
+    """`conv_bn_relu 64 kernel=3` is `[conv 64 kernel=3, batchnorm, relu]`: the values go to the one that needs some."""
     at = entry(op)
     line = at[0].items[at[1]] if at else None
     if not isinstance(line, Scalar):

@@ -6,11 +6,11 @@ import ast
 
 
 class UnwritableError(Exception):
-    """Python that no layer of a spec stands for; the message says what to do instead."""
+    """Python that no layer of a spec corresponds to; the message says what to do instead."""
 
 
 def expression(text: str) -> ast.expr | None:
-    """The expression in a line of Python, `x = f(y)` and `return f(y)` too; None for what is none."""
+    """The expression in a line of Python, also in `x = f(y)` and `return f(y)`; None if there is none."""
     try:
         body = ast.parse(text.strip().rstrip(",")).body if len(text) <= 2000 else []
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -31,7 +31,7 @@ def target(text: str) -> str | None:
 
 
 def dotted(node: ast.expr) -> str:
-    """`torch.nn.Conv2d` as it is written; empty for what is no name."""
+    """A dotted name as written, such as `torch.nn.Conv2d`; empty if it is not a name."""
     if isinstance(node, ast.Name):
         return node.id
     before = dotted(node.value) if isinstance(node, ast.Attribute) else ""
@@ -44,7 +44,7 @@ def is_none(node: ast.expr) -> bool:
 
 
 def literal(node: ast.expr) -> object:
-    """The value of a literal. Raises `UnwritableError` for what is computed."""
+    """The value of a literal. Raises `UnwritableError` for a computed value."""
     try:
         return ast.literal_eval(node)
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
@@ -57,7 +57,7 @@ def computed(node: ast.expr) -> UnwritableError:
 
 
 def word(node: ast.expr) -> str:
-    """A value in a spec's words. Raises `UnwritableError` for what is computed."""
+    """A value in a spec's words. Raises `UnwritableError` for a computed value."""
     if isinstance(node, ast.Constant) and node.value is not None:
         return str(node.value).lower() if isinstance(node.value, bool) else str(node.value)
     if isinstance(node, (ast.Tuple, ast.List)) and node.elts:
@@ -84,14 +84,14 @@ _ARITHMETIC = (
 
 
 class _Named(ast.NodeTransformer):
-    """Attributes by their last name, as hparams: `cfg.width` is `width`."""
+    """Turns attributes into hparams by their last name: `cfg.width` is `width`."""
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.Name:
         return ast.Name(node.attr, node.ctx)
 
 
 def sized(sizes: list[str]) -> str:
-    """Sizes along axes: one when all agree, else joined by x; an expression stands in parentheses."""
+    """Sizes along axes: one if all agree, else joined by x; an expression goes in parentheses."""
     if len(set(sizes)) == 1:
         return sizes[0]
     return "x".join(size if size.lstrip("-").isdigit() else f"({size})" for size in sizes)
@@ -112,7 +112,7 @@ def wholes(node: ast.expr) -> list[int]:
 
 
 def axis(node: ast.expr) -> int:
-    """An axis counted without the batch, which Python counts. Raises `UnwritableError` for the batch itself."""
+    """An axis counted without the batch, which Python code counts. Raises `UnwritableError` for the batch itself."""
     index = whole(node)
     if index == 0:
         raise UnwritableError("axis 0 is the batch in Python; a layer acts on each sample alone")
