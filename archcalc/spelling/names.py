@@ -222,9 +222,9 @@ class Meaning:
         several: list[str] | None = None,
     ) -> None:
         self.layer = layer
-        self.keys = keys  # those that the name says, as they are written
+        self.keys = keys  # the keys that the name implies, as written
         self.made_of = made_of
-        self.several = several or []  # the layers that the name names one after the other
+        self.several = several or []  # the layers that the name lists one after the other
         self.text = text
 
     @property

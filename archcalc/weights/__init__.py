@@ -1,1 +1,1 @@
-"""Files of weights by their headers: names, types and sizes of tensors. One file a format; no weight is read."""
+"""Weight files by their headers: names, types and sizes of tensors. One file per format; no weights are read."""

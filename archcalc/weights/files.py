@@ -1,4 +1,4 @@
-"""From what a user names to tensors: a file of weights, an index of several, or a folder with them."""
+"""From what a user names to tensors: a weight file, an index of several, or a folder with them."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _MOST_FILES = 2000
 def tensors_of(path: str) -> list[Tensor]:
     """All tensors, by their files.
 
-    Raises `RequestError` for what is no file of weights, for a header that cannot be true, and for a tensor that
-    is in several files.
+    Raises `RequestError` for anything but a weight file, for an impossible header, and for a tensor that is in several
+    files.
     """
     found: dict[str, Tensor] = {}
     for file in _files(path):
@@ -52,7 +52,7 @@ def _start(path: str) -> bytes:
 
 
 def _files(path: str) -> list[str]:
-    """The files that hold the tensors: of a folder those of its index, or those with the ending."""
+    """The files that hold the tensors; for a folder, those in its index, or those with the file extension."""
     if os.path.isdir(path):
         index = os.path.join(path, _INDEX)
         if os.path.exists(index):
@@ -65,7 +65,7 @@ def _files(path: str) -> list[str]:
 
 
 def _of_index(path: str) -> list[str]:
-    """The files that an index names, which lie beside it."""
+    """The files that an index names, which must lie beside it."""
     try:
         document: Any = json.loads(read_file(path, _MOST_INDEX_BYTES))
         names = sorted(set(document["weight_map"].values()))

@@ -1,4 +1,4 @@
-"""GGUF: counts, then metadata by key, then for each tensor its name, sizes, type and place; then the weights.
+"""GGUF: counts, then metadata by key, then the name, sizes, type and offset of each tensor, then the weights.
 
 Quantised types hold blocks of numbers with scales of their own. Source: the specification in the documentation of ggml.
 """
@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from archcalc.weights.tensor import MOST_ELEMENTS, MOST_TENSORS, Header, Tensor, product
 
-# A header holds the words of a tokenizer, some ten MB of them; more is none.
+# A header holds the words of a tokenizer, about ten MB of them; anything larger is not a header.
 _MOST_BYTES = 2**28
 _MOST_KEYS = 100_000
-# The bytes of a value by its type; 8 is a text, 9 a list.
+# The bytes of a value by its type; 8 is a string, 9 a list.
 _VALUES = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
 _TEXT, _LIST = 8, 9
-# Where no key says so, each tensor begins at a multiple of so many bytes.
+# The default alignment of tensors, in bytes, if no key gives one.
 _ALIGNMENT, _MOST_ALIGNMENT = 32, 2**20
 # Types of tensors: name, numbers in a block, bytes of a block.
 _TYPES = {
@@ -29,7 +29,7 @@ _TYPES = {
 
 
 def recognises(start: bytes) -> bool:
-    """Whether a file that begins so is one."""
+    """Whether a file that begins like this is a GGUF file."""
     return start.startswith(b"GGUF")
 
 
@@ -83,7 +83,7 @@ def _text(header: Header) -> str:
 
 
 def _pass(header: Header, kind: int) -> None:
-    """Pass over a value."""
+    """Skip a value."""
     if kind in _VALUES:
         header.skip(_VALUES[kind])
     elif kind == _TEXT:
@@ -102,11 +102,11 @@ def _pass(header: Header, kind: int) -> None:
 
 
 def _tensor(header: Header) -> tuple[Tensor, int]:
-    """A tensor, and where its bytes begin after the header."""
+    """A tensor, and the offset of its bytes after the header."""
     name, axes = _text(header), header.number("<I")
     if axes > 8:
         raise header.wrong(f"`{name[:80]}` has {axes} axes")
-    sizes = tuple(header.number("<Q") for _ in range(axes))[::-1]  # the innermost axis stands first
+    sizes = tuple(header.number("<Q") for _ in range(axes))[::-1]  # the innermost axis comes first
     kind, begin = header.number("<I"), header.number("<Q")
     if kind not in _TYPES:
         raise header.wrong(f"`{name[:80]}` is of the unknown type {kind}")

@@ -10,7 +10,7 @@ from typing import Any
 
 from archcalc.weights.tensor import MOST_ELEMENTS, MOST_TENSORS, Header, Tensor, product
 
-# The format allows no longer header.
+# The format's limit on the header.
 _MOST_BYTES = 100_000_000
 _BITS = {
     "F64": 64, "F32": 32, "F16": 16, "BF16": 16, "I64": 64, "I32": 32, "I16": 16, "I8": 8, "U64": 64, "U32": 32,
@@ -20,7 +20,7 @@ _BITS = {
 
 
 def recognises(start: bytes) -> bool:
-    """Whether a file that begins so is one."""
+    """Whether a file that begins like this is a safetensors file."""
     return start[8:9] == b"{" and 2 <= int.from_bytes(start[:8], "little") <= _MOST_BYTES
 
 
@@ -55,7 +55,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _tensor(header: Header, name: str, entry: Any) -> tuple[int, Tensor]:
-    """Where a tensor's bytes begin, and the tensor."""
+    """The offset of a tensor's bytes, and the tensor."""
     values = entry if isinstance(entry, dict) else {}
     dtype, shape, offsets = values.get("dtype"), values.get("shape"), values.get("data_offsets")
     sizes = _wholes(shape)

@@ -11,10 +11,10 @@ from typing import BinaryIO
 
 from archcalc.diagnostics import RequestError, cannot
 
-# No tensor of a file has more elements, and no file more tensors.
+# Limits: elements of a tensor, and tensors of a file.
 MOST_ELEMENTS = 2**62
 MOST_TENSORS = 1_000_000
-# What is stored beside parameters, by the ends of its names: statistics, tables, masks.
+# Buffers that are stored beside parameters, by the ends of their names: statistics, tables, masks.
 _BUFFERS = re.compile(
     r"(?:^|\.)(?:running_mean|running_var|num_batches_tracked|inv_freq|position_ids|token_type_ids|rope_freqs\.weight"
     r"|masked_bias|relative_position_index|attn_mask|attn\.bias|rotary_emb\.\w+)$"
@@ -25,8 +25,8 @@ class Tensor:
     """One tensor of a file.
 
     Attributes:
-        name: its name; dtype: its type, as the format calls it; shape: its sizes.
-        bytes: those that it takes in the file.
+        name: its name; dtype: its type, in the format's words; shape: its sizes.
+        bytes: its size in the file.
     """
 
     __slots__ = ("bytes", "dtype", "name", "shape")
@@ -44,7 +44,7 @@ class Tensor:
 
     @property
     def is_buffer(self) -> bool:
-        """Whether its name is one of a buffer: of what is kept and not learned."""
+        """Whether its name is that of a buffer: stored, but not learned."""
         return _BUFFERS.search(self.name) is not None
 
 
@@ -57,9 +57,9 @@ def product(sizes: tuple[int, ...]) -> int:
 
 
 class Header:
-    """The beginning of a file, read piece by piece, never more than `most` bytes and never beyond its end.
+    """The beginning of a file, read piece by piece: never more than `most` bytes, and never past its end.
 
-    Every method raises `RequestError` where the file ends before, or says that it is larger than it is.
+    Every method raises `RequestError` if the file ends too early, or claims to be larger than it is.
     """
 
     def __init__(self, path: str, most: int) -> None:
@@ -97,17 +97,17 @@ class Header:
         return data
 
     def skip(self, count: int) -> None:
-        """Pass over bytes."""
+        """Skip bytes."""
         if count < 0 or self.at + count > self._most:
             raise self.wrong("its header is longer than the file, or than any header is")
         self._file.seek(count, os.SEEK_CUR)
         self.at += count
 
     def number(self, form: str) -> int:
-        """The next number, in a form of `struct`, as `<Q`."""
+        """The next number, in a `struct` format such as `<Q`."""
         (value,) = struct.unpack(form, self.bytes(struct.calcsize(form)))
         return int(value)
 
     def wrong(self, why: str) -> RequestError:
-        """The error of a file that is not what its first bytes say."""
+        """The error for a file that is not what its first bytes say."""
         return RequestError(f"cannot read {self.path!r}: {why}")
