@@ -29,7 +29,7 @@ def about(error: click.NoSuchOption, commands: Mapping[str, click.Command]) -> s
 
 
 def _deprecated(command: click.Command, name: str, here: list[str]) -> str | None:
-    """What a deprecated option of another command says to use instead, where that is there."""
+    """The replacement that a deprecated option of another command names, if this command has it."""
     for option in command.params:
         if isinstance(option, click.Option) and option.hidden and name in option.opts:
             instead = (option.help or "").partition(": ")[2].rstrip(".")

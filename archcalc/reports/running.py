@@ -1,4 +1,4 @@
-"""How networks are run, as every report says it: the one line for people, and its fields for machines."""
+"""How networks are run, for every report: as one line for people, and as fields for machines."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from archcalc.running import Running
 
 
 def facts(running: Running) -> dict[str, Any]:
-    """All that is not a default, the one line that says the same, and what of it nobody said."""
+    """The fields that are set, the same as one line, and those left at their defaults."""
     return {"line": str(running), "fields": running.numbers(), "assumed": list(running.assumed)}
 
 
 def common(runs: Sequence[Running]) -> Running:
-    """What all of them have in common."""
+    """What all runs have in common."""
     first, *others = runs
     same = {name: value for name, value in first.said.items() if all(one.said.get(name) == value for one in others)}
     return Running(**same).assuming(name for name in first.assumed if name in same)
 
 
 def lines(runs: Iterable[Running]) -> Iterator[str]:
-    """A line for each run, and one about what nobody said."""
+    """A line for each run, and one for the defaults."""
     named: dict[str, None] = {}
     for run in runs:
         yield str(run)

@@ -129,7 +129,7 @@ def schema() -> dict[str, Any]:
         },
         "additionalProperties": False,
     }
-    # A block of the spec may stand under any name that no layer has.
+    # A block of the spec may have any name that is not a layer's.
     block = {
         "type": "object",
         "minProperties": 1,

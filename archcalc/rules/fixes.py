@@ -132,7 +132,7 @@ class _State:
 
 def _kept(before: _State, after: _State, chosen: Sequence[Finding]) -> bool:
     """Whether fixes did what they promise."""
-    # behind an error of shape that is mended the next one shows, so that there may be as many as before
+    # a fixed shape error reveals the next one, so there may be as many as before
     shapes = any(finding.code in LANGUAGE for finding in chosen)
     worse = (after.malformed, after.errors) > (before.malformed, before.errors - (not shapes))
     if after.errors and worse:

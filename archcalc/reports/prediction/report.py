@@ -13,11 +13,11 @@ class Report:
     """Predictions.
 
     Attributes:
-        answers: made as they are printed: of many networks, one is held at a time.
+        answers: computed as they are printed, so that only one network is in memory at a time.
         several: whether each is one row of a comparison.
         depth: how many levels of blocks are opened.
-        number: only so many layers, the slowest.
-        amount: how many samples or tokens a whole run is over, and which of them; None without one.
+        number: show this many layers, the slowest.
+        amount: the samples or tokens of a whole run, as a number and a unit; None if not requested.
     """
 
     def __init__(
@@ -35,13 +35,13 @@ class Report:
         self.amount = amount
 
     def whole(self, answer: Answer) -> Whole | None:
-        """The whole run, where one was asked for."""
+        """The whole run, if requested."""
         return None if self.amount is None else whole_run(answer, *self.amount)
 
     def rows(self, answer: Answer) -> Sequence[TimedRow]:
-        """As people read them: nested as the spec is, or the slowest first."""
+        """Rows for people: nested like the spec, or the slowest first."""
         return slowest(answer, self.number) if self.number else list(rows(answer, self.depth))
 
     def layers(self, answer: Answer) -> Sequence[TimedRow]:
-        """As machines read them: every layer for itself, or the slowest first."""
+        """Rows for machines: every layer on its own, or the slowest first."""
         return slowest(answer, self.number) if self.number else layers(answer)

@@ -1,3 +1,3 @@
-"""What an engine that serves a network reserves, and the requests that it holds."""
+"""What a serving engine reserves for a network, and how many requests fit."""
 
 COMMAND = "archcalc serve"

@@ -14,9 +14,9 @@ class Answer:
     """One network on one device.
 
     Attributes:
-        load: the requests at once; timed: how long they wait, None where none fits.
-        is_asked: whether somebody said the load; else it is as many usual requests as there are pages for.
-        ways: where no usual request fits, options with which some do, and how many.
+        load: the requests served at once; timed: their latency, None if none fits.
+        is_asked: whether the load was given; otherwise it is as many usual requests as the pages hold.
+        ways: if no usual request fits, options with which some do, and how many.
     """
 
     serving: Serving
@@ -27,7 +27,7 @@ class Answer:
 
     @property
     def holds(self) -> bool:
-        """Whether there are pages for the whole load."""
+        """Whether the pages hold the whole load."""
         return bool(self.load) and self.serving.holds(self.load)
 
 
@@ -39,5 +39,5 @@ class Report:
 
 
 def described(load: Sequence[Request]) -> str:
-    """`20 × 1,000 + 200`, several with commas."""
+    """`20 × 1,000 + 200`, several separated by commas."""
     return ", ".join(f"{one.count:,} × {one.prompt:,} + {one.new_tokens:,}" for one in load)

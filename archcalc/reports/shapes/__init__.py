@@ -1,3 +1,3 @@
-"""Show what comes out of every layer, and what it costs."""
+"""Show the output shape and the costs of every layer."""
 
 COMMAND = "archcalc shapes"

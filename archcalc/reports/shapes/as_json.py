@@ -48,7 +48,7 @@ def network(costs: Costs, rows: Iterable[Row]) -> dict[str, Any]:
 
 
 def _declared(costs: Costs) -> dict[str, Any]:
-    """What of the totals stands in the spec; MACs are null where somebody's are not known."""
+    """The part of the totals that is declared in the spec; MACs are null if some are unknown."""
     found = costs.declared
     if not found.layers:
         return {}

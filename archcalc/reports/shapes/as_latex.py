@@ -1,6 +1,6 @@
 r"""The table of a network for a paper, with the rules of the package booktabs; and the comparison of several.
 
-It is the tabular alone: caption, label and place are the paper's. `\usepackage{booktabs}` belongs into its preamble.
+It is only the tabular: caption, label and placement are up to the paper, whose preamble needs `\usepackage{booktabs}`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _WRITTEN = {
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "×": r"$\times$", "·": r"$\cdot$", "−": r"$-$", "…": r"\ldots{}",
     "⌊": r"$\lfloor$", "⌋": r"$\rfloor$", "⌈": r"$\lceil$", "⌉": r"$\rceil$", "→": r"$\to$", "≤": r"$\le$", "≥": r"$\ge$",
     "√": r"$\surd$", "±": r"$\pm$", "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}",
-    # at the beginning of a row it would be an argument of the row's end before
+    # at the beginning of a row it would be read as an argument of the previous row's end
     "[": "{[}", "\u00a0": "~",
     "α": r"$\alpha$", "β": r"$\beta$", "γ": r"$\gamma$", "ε": r"$\epsilon$", "μ": r"$\mu$", "σ": r"$\sigma$", "τ": r"$\tau$",
     "Σ": r"$\Sigma$", "∑": r"$\sum$", "∞": r"$\infty$",
@@ -36,7 +36,7 @@ def render(report: Report) -> str:
 
 
 def written(text: str) -> str:
-    """A text as LaTeX reads it; what is not seen is escaped as everywhere, before its escape is."""
+    """A text escaped for LaTeX, after invisible characters are escaped as everywhere."""
     return "".join(_WRITTEN.get(one) or "".join(_WRITTEN.get(each, each) for each in visible(one)) for one in text)
 
 

@@ -25,7 +25,7 @@ def render(report: Report) -> Block:
 
 
 def network(costs: Costs, rows: Iterable[Row], formulas: bool = False, names: Sequence[str] = ()) -> Block:
-    """The table of one network: title, rows, totals and the counting convention; columns that were named all stay."""
+    """The table of one network: title, rows, totals and the counting convention; columns named by the user are kept."""
     graph = costs.graph
     sizes = ", ".join(
         (f"{name} " if name != "input" else "") + numbers.shape(x.shape) for name, x in graph.inputs.items()

@@ -21,12 +21,12 @@ class Shown(NamedTuple):
     """One column of a table of layers.
 
     Attributes:
-        header: above it.
+        header: its header.
         right: whether its cells are numbers.
-        rank: how early it goes where a terminal is narrow.
-        cell: what a row has there.
-        total: what the row of totals has there.
-        wanted: whether labels are wrapped before it goes.
+        rank: how early it is dropped on a narrow terminal.
+        cell: its cell in a row.
+        total: its cell in the row of totals.
+        wanted: whether labels are wrapped before it is dropped.
     """
 
     header: str
@@ -38,11 +38,11 @@ class Shown(NamedTuple):
 
     @property
     def column(self) -> Column:
-        """It in a table for a terminal."""
+        """The column in a table for a terminal."""
         return Column(self.header, self.right, self.rank, self.wanted)
 
 
-# Beside the layer itself; what a table has when nobody chooses.
+# The default columns, after the layer itself.
 USUAL = ("output", "params", "%", "macs", "activations")
 NAMES = (
     "id", "input", "output", "params", "%", "trainable", "buffers", "macs", "flops", "element-wise", "activations", "field",
@@ -51,7 +51,7 @@ NAMES = (
 
 
 def parsed(text: str) -> tuple[str, ...]:
-    """The names of columns in `output,params`. Raises `RequestError` for one that there is not."""
+    """The names of columns in `output,params`. Raises `RequestError` for an unknown one."""
     names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
     for name in names:
         if name not in NAMES:
@@ -64,7 +64,7 @@ def parsed(text: str) -> tuple[str, ...]:
 
 
 def label(row: Row) -> str:
-    """A layer as a person would say it, indented, with its number of copies and its name."""
+    """A layer in words, indented, with its number of copies and its name."""
     text = "  " * row.level + row.label + (f"  ×{row.copies:,}" if row.copies > 1 else "")
     if row.node is not None and row.node.weights > 1:
         text += f"  ×{row.node.weights:,}"
@@ -127,10 +127,10 @@ def _field(costs: Costs) -> Cell:
 
 
 def _formula(row: Row) -> str:
-    """The row's parameters with its copies counted, so that it gives the number beside it."""
+    """The formula of the row's parameters over all copies, which gives the number beside it."""
     if row.node is None or row.node.layer is None or not row.node.params:
         return ""
-    from archcalc.derivation import parameter_formula  # formulas are asked for
+    from archcalc.derivation import parameter_formula  # only if formulas are requested
 
     one = parameter_formula(row.node)
     copies = row.own.params // int(one)

@@ -1,4 +1,4 @@
-"""The table of a network for a notebook: blocks fold, and what is counted stands below."""
+"""The table of a network for a notebook, with folding blocks and the counting convention below."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from archcalc.reports.rows import Row, nested
 from archcalc.reports.shapes.columns import USUAL, Shown, columns
 from archcalc.reports.shapes.totals import footer
 
-# Blocks inside blocks are rows as long as there are no more than so many.
+# Nested blocks are shown as long as there are no more rows than this.
 _MOST_ROWS, _MOST_LEVELS = 120, 6
-# Where styles are taken off, all rows are in sight.
+# If styles are stripped, all rows are visible.
 _STYLE = (
     ".archcalc label{cursor:pointer}.archcalc input{margin:0 .4em 0 0;font:inherit;color:inherit}"
     "@supports (appearance:none){.archcalc input{appearance:none}"
@@ -37,7 +37,7 @@ def network(costs: Costs) -> str:
     notes = "<br>".join(xml(" · ".join(block.parts)) for block in footer(costs) if isinstance(block, Parts))
     foot = f'<tr>{total}</tr><tr><td class="notes" colspan="{1 + len(shown)}" style="text-align:left">{notes}</td></tr>'
     lines, boxes = _lines(rows, shown)
-    # A box that is not checked hides the rows inside its block, at whatever depth.
+    # An unchecked box hides the rows inside its block, at any depth.
     folds = "".join(f".archcalc:has(.f{box}:not(:checked)) .g{box}{{display:none}}" for box in range(boxes))
     return (
         f'<style>{folds}{_STYLE}</style><div class="archcalc-page"><table class="archcalc">{caption}'
@@ -46,7 +46,7 @@ def network(costs: Costs) -> str:
 
 
 def _opened(costs: Costs) -> list[Row]:
-    """The rows of as many levels of blocks as a page takes, but of two at least."""
+    """The rows of as many levels of blocks as fit on a page, but at least two."""
     rows = list(nested(costs, 2))
     for depth in range(3, _MOST_LEVELS + 1):
         more = list(islice(nested(costs, depth), _MOST_ROWS + 1))
@@ -57,9 +57,9 @@ def _opened(costs: Costs) -> list[Row]:
 
 
 def _lines(rows: list[Row], shown: list[Shown]) -> tuple[list[str], int]:
-    """A line of the table for each row, with the blocks that it is inside of as classes; and how many blocks fold."""
+    """A line of the table for each row, with the blocks around it as classes; and the number of folding blocks."""
     lines: list[str] = []
-    around: list[int] = []  # the box of each block that is open here
+    around: list[int] = []  # the box of each block around the current row
     boxes = 0
     for at, row in enumerate(rows):
         del around[row.level :]
@@ -75,7 +75,7 @@ def _lines(rows: list[Row], shown: list[Shown]) -> tuple[list[str], int]:
 
 
 def _label(row: Row, box: int | None) -> str:
-    """A layer with its number of copies and its name; one that folds with a box."""
+    """A layer with its number of copies and its name, and with a box if it folds."""
     text = xml(row.label) + (f" ×{row.copies:,}" if row.copies > 1 else "")
     if row.node is not None and row.node.weights > 1:
         text += f" ×{row.node.weights:,}"

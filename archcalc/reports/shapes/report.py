@@ -9,15 +9,15 @@ from archcalc.reports.rows import Row, flat, largest, nested
 
 
 class Report:
-    """Networks, and which of their rows are asked for.
+    """Networks, and which of their rows to show.
 
     Attributes:
-        networks: read as they are printed: of many, one is held at a time.
+        networks: read as they are printed, so that only one is in memory at a time.
         several: whether each is one row of a comparison.
-        depth: how many levels of blocks are opened; expand: all of them, with every copy for itself.
-        sort, number: the largest layers by this cost, and how many of them.
-        formulas: show how each parameter count is made.
-        columns: which columns a table has; those that it usually has where none is named.
+        depth: how many levels of blocks are opened; expand: open all of them, with a row for every copy.
+        sort, number: show this many of the largest layers, by this cost.
+        formulas: show the formula of each parameter count.
+        columns: the columns of the table; empty for the usual ones.
     """
 
     def __init__(
@@ -41,11 +41,11 @@ class Report:
         self.columns = columns
 
     def rows(self, costs: Costs) -> Iterable[Row]:
-        """As people read them: nested as the spec is, or the largest first."""
+        """Rows for people: nested like the spec, or the largest first."""
         return self._largest(costs) or nested(costs, self.depth, self.expand)
 
     def layers(self, costs: Costs) -> Iterable[Row]:
-        """As machines read them: every layer for itself, or the largest first."""
+        """Rows for machines: every layer on its own, or the largest first."""
         return self._largest(costs) or flat(costs, self.expand)
 
     def _largest(self, costs: Costs) -> list[Row]:

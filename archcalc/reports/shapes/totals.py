@@ -1,4 +1,4 @@
-"""What all layers come to, and by which convention it is counted."""
+"""The totals of all layers, and the counting convention."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from archcalc.reports.paragraphs import Parts
 
 
 def footer(costs: Costs) -> Iterator[Block]:
-    """Totals, and what they count."""
+    """The totals, and what they count."""
     totals = costs.totals
     by_dtype = ", ".join(
         f"{numbers.size(totals.params * DTYPE_BYTES[name]) or '0 B'} in {name}" for name in ("fp32", "bf16")
@@ -40,7 +40,7 @@ def footer(costs: Costs) -> Iterator[Block]:
 
 
 def declared(costs: Costs) -> str:
-    """How many of the parameters stand in the spec, where parts of it are opaque."""
+    """How many of the parameters are declared in the spec, if parts of it are opaque."""
     found = costs.declared
     if not found.layers:
         return ""
@@ -53,7 +53,7 @@ def trained(totals: Cost) -> str:
 
 
 def convention(costs: Costs) -> list[str]:
-    """What is counted, in sentences; the first two hold for every network."""
+    """What is counted, in sentences; the first two apply to every network."""
     sentences = [
         "MACs: convolution, linear, attention, recurrent products",
         "FLOPs = 2 × MACs, as torch.utils.flop_counter",

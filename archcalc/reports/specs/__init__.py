@@ -1,3 +1,3 @@
-"""The specs that come with the program."""
+"""The specs that ship with archcalc."""
 
 COMMAND = "archcalc specs"

@@ -1,4 +1,4 @@
-"""The specs that come along, a line each."""
+"""The shipped specs, one line each."""
 
 from __future__ import annotations
 

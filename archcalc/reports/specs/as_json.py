@@ -1,4 +1,4 @@
-"""The specs that come along, for machines."""
+"""The shipped specs, for machines."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from archcalc.reports.specs.report import Report
 
 
 def render(report: Report) -> str:
-    """All that the program says of each."""
+    """Everything that is shown of each."""
     specs = [
         {
             "name": one.name,

@@ -1,4 +1,4 @@
-"""The specs that come along as a table in GitHub's markdown."""
+"""The shipped specs as a table in GitHub's markdown."""
 
 from __future__ import annotations
 

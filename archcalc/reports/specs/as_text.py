@@ -1,4 +1,4 @@
-"""The specs that come along, for people."""
+"""The shipped specs, for people."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _COLUMNS = (
     Column("source", right=False, rank=2),
     Column("variants", right=False, rank=3),
 )
-# Where a page ends, sources are cut before a word; the file has all of them.
+# Sources are cut at a word if the page is too narrow; the file has all of them.
 _WIDEST = 38
 
 
 def render(report: Report) -> Block:
-    """A row for each, and how one is named."""
+    """A row for each, and how to name one."""
     note = (
         "every command takes a name for its file: archcalc shapes resnet50, vgg16@bn; a file of that name comes first"
     )

@@ -9,13 +9,13 @@ from archcalc.shipped import about
 
 
 class Shipped:
-    """A spec that comes with the program.
+    """A shipped spec.
 
     Attributes:
-        name: what it is called on a command line.
-        variants: the names of its variants, as `resnet50@name`.
-        about, source: what its first lines say.
-        params, macs: of the network at batch 1.
+        name: its name on the command line.
+        variants: the names of its variants, for `resnet50@name`.
+        about, source: from its first lines.
+        params, macs: those of the network at batch 1.
     """
 
     def __init__(self, name: str, costs: Costs) -> None:

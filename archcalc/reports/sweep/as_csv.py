@@ -1,4 +1,4 @@
-"""One row a point, exact numbers, the unit in the key."""
+"""One row per point, exact numbers, with the unit in the key."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from archcalc.reports.sweep.report import Report
 
 
 def render(report: Report) -> str:
-    """One row a point; names that are set have `set.` before them, so that none is taken for a measure."""
+    """One row per point; names that are set have the prefix `set.`, so that none is taken for a measure."""
     results, (rows, _) = report.results, report.rows()
     keys = [measure.key for measure in results.measures]
     header = [

@@ -1,4 +1,4 @@
-"""Exact numbers, the unit in the key; what is not possible stays, with the reason."""
+"""Exact numbers, with the unit in the key; impossible points stay, with the reason."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from archcalc.sweep.results import Side
 
 
 def point(one: Outcome, wanted: Sequence[Measure]) -> dict[str, Any]:
-    """One point: where it is, and its values or why there are none."""
+    """One point: its settings, and its values or why there are none."""
     return {
         "spec": one.point.spec,
         "model": one.model or None,

@@ -1,4 +1,4 @@
-"""One JSON object a line, a point each: for what reads them as they come."""
+"""One JSON object per line and point, for programs that read them as they come."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ from archcalc.reports.sweep.report import Report
 
 
 def render(report: Report) -> Iterator[str]:
-    """The points as `json` has them, in the order in which they are computed."""
+    """The points as in `json`, in the order in which they are computed."""
     for one in report.outcomes:
         yield dumps(point(one, report.measures))

@@ -1,4 +1,4 @@
-"""A sweep as a table for people, with what is not possible and why, and a drawing where one is wanted."""
+"""A sweep as a table for people, with impossible points and the reasons, and a drawing if requested."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from archcalc.reports.sweep.report import Report
 from archcalc.sweep.evaluate import Outcome
 from archcalc.sweep.results import Results
 
-# So many rows are shown where none is asked for.
+# The default number of rows.
 _USUAL = 60
 
 
 def render(report: Report) -> Block:
-    """The drawing where one is wanted, and the table."""
+    """The drawing, if requested, and the table."""
     results, (rows, cut) = report.results, report.rows(_USUAL)
     if results.drawn is None:
         return table(results, rows, cut)
-    from archcalc.reports.sweep.plot import Scatter  # hardly ever asked for
+    from archcalc.reports.sweep.plot import Scatter  # rarely requested
 
     return Group(Scatter(results), "", table(results, rows, cut))
 
@@ -30,7 +30,7 @@ def table(results: Results, rows: Sequence[int], cut: int = 0) -> Block:
     """The rows of these outcomes.
 
     Args:
-        rows: indices of what is shown, in order.
+        rows: indices of the outcomes shown, in order.
         cut: how many more there are.
     """
     several, batches = len(results.models) > 1, len(results.batches) > 1

@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 KINDS = (".svg", ".png", ".pdf")
-# Tell apart in grey and for the colour-blind.
+# Distinct in grey and for colour-blind readers.
 _POINT, _FRONT = "#72b7b2", "#b2396b"
-# How far apart, as a share of the width, points of the front are that have their settings beside them.
+# The least distance between labelled points of the front, as a fraction of the width.
 _APART = 0.09
 
 
 def check(path: str) -> None:
-    """Raises `RequestError` when no picture can be written under this name."""
+    """Raises `RequestError` if no picture can be written under this name."""
     if Path(path).suffix.lower() not in KINDS:
         raise RequestError(f"-o {path}: a picture ends in {', '.join(KINDS[:-1])} or {KINDS[-1]}")
     if find_spec("matplotlib") is None:
@@ -33,7 +33,7 @@ def check(path: str) -> None:
 
 
 def draw(results: Results, path: str) -> bytes:
-    """The picture of the kind that the ending of `path` says; the same sweep gives the same bytes.
+    """The picture, in the format of the suffix of `path`; the same sweep gives the same bytes.
 
     Raises:
         RequestError: there is nothing to draw.
@@ -44,7 +44,7 @@ def draw(results: Results, path: str) -> bytes:
 
     assert results.drawn is not None
     points = coordinates(results)
-    matplotlib.rcdefaults()  # a `matplotlibrc` of the working directory may name programs to run
+    matplotlib.rcdefaults()  # a `matplotlibrc` in the working directory may name programs to run
     matplotlib.rcParams.update(
         {"svg.hashsalt": "archcalc", "svg.fonttype": "none", "font.family": "sans-serif", "text.parse_math": False}
     )
@@ -79,7 +79,7 @@ def draw(results: Results, path: str) -> bytes:
 
 
 def _annotate(results: Results, scale: Scale, axes: Axes) -> None:
-    """Write beside points of the front what they are, as far as there is room."""
+    """Label points of the front, as far as there is room."""
     assert results.drawn is not None
     x, y = results.drawn
     marked = {x.of(one): one for one, on_front in zip(results.outcomes, results.front) if on_front}

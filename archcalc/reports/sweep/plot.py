@@ -13,13 +13,13 @@ from archcalc.reports.sweep import words
 from archcalc.sweep.results import Results, Side
 
 _WIDEST, _NARROWEST, _HEIGHT = 72, 20, 16
-# From this ratio on between the largest and the smallest value a scale is logarithmic.
+# From this ratio between the largest and the smallest value on, a scale is logarithmic.
 WIDE_RANGE = 30
 _FRONT, _BLANK = "●", "\u2800"
 
 
 class Scale:
-    """How values of one side are laid out; logarithmic where they differ much."""
+    """How the values of one axis are scaled; logarithmic if they differ much."""
 
     def __init__(self, side: Side, values: Sequence[float]) -> None:
         self.side = side
@@ -27,7 +27,7 @@ class Scale:
         self.is_log = self.low > 0 and self.high / self.low >= WIDE_RANGE
 
     def place(self, value: float) -> float:
-        """Where a value stands, from 0 to 1."""
+        """The position of a value, from 0 to 1."""
         low, high, value = (log10(one) if self.is_log else one for one in (self.low, self.high, value))
         return (value - low) / (high - low) if high > low else 0.5
 
@@ -38,12 +38,12 @@ class Scale:
 
     @property
     def name(self) -> str:
-        """What it is of, and whether it is logarithmic."""
+        """The name of the axis, and whether it is logarithmic."""
         return words.header(self.side.measure) if self.side.measure else self.side.name
 
     @property
     def kind(self) -> str:
-        """What stands behind the name."""
+        """The note after the name."""
         return " (log)" if self.is_log else ""
 
 
@@ -66,7 +66,7 @@ def coordinates(results: Results) -> list[tuple[float, float, bool]]:
 
 
 class Scatter:
-    """The drawing, as wide as the terminal allows. Needs plotille."""
+    """The drawing, as wide as the terminal allows. Requires plotille."""
 
     def __init__(self, results: Results) -> None:
         if find_spec("plotille") is None:
@@ -77,7 +77,7 @@ class Scatter:
         self.y = Scale(results.drawn[1], [y for _, y, _ in self.points])
 
     def pieces(self, page: Page) -> Iterator[Piece]:
-        """The name of the upward side, rows from the top, and the side across under them."""
+        """The name of the vertical axis, rows from the top, and the horizontal axis under them."""
         margin = max(columns_of(text) for text in self.y.ends)
         width = max(_NARROWEST, min(_WIDEST, page.width - margin - 5))
         rows = self._rows(width, can_print(_FRONT + _BLANK, page.encoding))

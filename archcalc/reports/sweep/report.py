@@ -15,11 +15,11 @@ class Report:
     """The points of a sweep, computed as they are asked for.
 
     Attributes:
-        measures: what is computed of each; said: how the networks are run, as far as somebody said it.
-        drawn: the two sides that are weighed against each other.
-        front: only what is on their Pareto front.
-        sort: rows in the order of this measure.
-        number: so many rows at most, 0 for all; None is for the form to say.
+        measures: what is computed for each; said: the given run settings.
+        drawn: the two axes of the plot.
+        front: show only points on their Pareto front.
+        sort: sort rows by this measure.
+        number: the maximum number of rows, 0 for all; None for the default of the form.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Report:
 
     @property
     def outcomes(self) -> Iterator[Outcome]:
-        """Each point as soon as it is computed, once."""
+        """Each point as soon as it is computed; points are computed only once."""
         for one in self._outcomes:
             self.computed += 1
             self.possible += one.is_valid
@@ -51,11 +51,11 @@ class Report:
 
     @cached_property
     def results(self) -> Results:
-        """All of them."""
+        """The results of all points."""
         return Results([*self.outcomes], self.measures, self.said, self.drawn)
 
     def rows(self, number: int = 0) -> tuple[list[int], int]:
-        """Which outcomes are shown, in order, and how many more there are; `number` where none is asked for."""
+        """The outcomes shown, in order, and how many more there are; `number` is the default number of rows."""
         results = self.results
         rows = [index for index in range(len(results.outcomes)) if results.front[index] or not self.front]
         if self.sort:

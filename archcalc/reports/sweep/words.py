@@ -1,4 +1,4 @@
-"""What the reports of a sweep have in common: headers, values as people read them, and sentences."""
+"""What the reports of a sweep share: headers, values for people, and sentences."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from archcalc.sweep.measures import BYTES, SECONDS, Measure
 from archcalc.sweep.results import Results, Side
 
 _HEADERS = {"params": "params", "macs": "MACs", "flops": "FLOPs", "other_flops": "element-wise"}
-# So many places of refusals are listed; machines get them all.
+# At most this many places of refusals are listed; machines get all.
 _PLACES = 5
 
 
 def header(measure: Measure) -> str:
-    """What stands over a column of it."""
+    """The header of its column."""
     return _HEADERS.get(measure.name, measure.name.replace("_", " "))
 
 
@@ -29,8 +29,8 @@ def shown(value: float, unit: str) -> str:
 
 
 def conditions(results: Results) -> list[str]:
-    """How the networks are run, as far as all are run alike and what is shown depends on it: one line for each mode, and
-    one for what nobody said.
+    """How the networks are run, as far as this is the same for all and affects what is shown: one line for each mode,
+    and one for the defaults.
     """
     if all(measure.unit == "count" for measure in results.measures):
         return [f"batch {results.batches[0]}"] if len(results.batches) == 1 else []
@@ -51,7 +51,7 @@ def count(results: Results) -> str:
 
 
 def front(sides: tuple[Side, Side]) -> str:
-    """What being on the Pareto front means."""
+    """What it means to be on the Pareto front."""
     (x, y) = sides
     return f"● on the Pareto front: none has {_better(y)} {y.name} without {_worse(x)} {x.name}"
 

@@ -1,3 +1,3 @@
-"""Our numbers compared with those of the module that PyTorch builds."""
+"""Our numbers compared with those of the PyTorch module."""
 
 COMMAND = "archcalc verify"

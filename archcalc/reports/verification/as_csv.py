@@ -1,4 +1,4 @@
-"""What was compared as CSV: a line for each difference, and one for a network that has none."""
+"""The comparison as CSV: a line for each difference, and one for a network without any."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was compared, for machines: exact integers, all differences."""
+"""The comparison, for machines: exact integers, all differences."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from archcalc.reports.verification.report import Report, Verified
 
 
 def render(report: Report) -> str:
-    """One network, or `specs` with several; nothing where none could be compared."""
+    """One network, or `specs` with several; nothing if none could be compared."""
     documents = [_network(one) for one in report.networks]
     return one_or_several(documents, report.several) if documents else ""
 

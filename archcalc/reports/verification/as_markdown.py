@@ -1,4 +1,4 @@
-"""What was compared as a table in GitHub's markdown."""
+"""The comparison as a table in GitHub's markdown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was compared, for people: a network as soon as it is done."""
+"""The comparison, for people: each network as soon as it is done."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from archcalc.reports.blocks import BOLD, DIM, Block, Group
 from archcalc.reports.paragraphs import Prose, Wrapped
 from archcalc.reports.verification.report import Report, Verified
 
-# So many differences are listed.
+# At most this many differences are listed.
 _MOST = 20
 
 
 def render(report: Report) -> Iterator[Block]:
-    """What equals PyTorch's, or what differs."""
+    """What agrees with PyTorch, or what differs."""
     for one in report.networks:
         first, *others = _different(one) if one.result.differences else _same(one)
         style = None if one.result.differences else DIM

@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass
 class Difference:
-    """One number that is not the same on both sides."""
+    """One number that differs between the two sides."""
 
     layer: str
     what: str
@@ -27,7 +27,7 @@ class Verification:
     Attributes:
         layers: how many outputs were compared; parameters: how many named tensors.
         params, flops, backward_flops: PyTorch's totals.
-        declared: how many layers were not compared, as what they cost is declared.
+        declared: how many layers were not compared, because their costs are declared.
     """
 
     layers: int = 0
@@ -41,7 +41,7 @@ class Verification:
 
 @dataclass
 class PeerTotals:
-    """What torchinfo prints, and the reasons for each number that is not ours."""
+    """What torchinfo prints, and the reasons for each number that differs from ours."""
 
     params: int
     mult_adds: int
@@ -50,7 +50,7 @@ class PeerTotals:
 
 @dataclass
 class Verified:
-    """A network that was compared; `peer` is None where torchinfo is not installed, or something differs."""
+    """A compared network; `peer` is None if torchinfo is not installed, or if something differs."""
 
     model: str
     path: str
@@ -60,7 +60,7 @@ class Verified:
 
 @dataclass
 class Report:
-    """Networks as they are compared; `several` is whether more than one was asked for."""
+    """Networks as they are compared; `several` says whether more than one was requested."""
 
     networks: Iterable[Verified]
     several: bool = False

@@ -1,3 +1,3 @@
-"""What files of weights hold, by their headers."""
+"""The contents of weight files, from their headers."""
 
 COMMAND = "archcalc weights"

@@ -1,4 +1,4 @@
-"""What all forms are made from: tensors by type and by the module they belong to."""
+"""The data from which all forms are made: tensors by type and by the module they belong to."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from archcalc.weights.tensor import Tensor
 
 
 class Part:
-    """Tensors that are counted together, under a name."""
+    """Tensors counted together under a name."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -17,7 +17,7 @@ class Part:
         self.bytes = 0
 
     def add(self, tensor: Tensor) -> None:
-        """Count a tensor in."""
+        """Count a tensor."""
         self.tensors += 1
         self.elements += tensor.elements
         self.bytes += tensor.bytes
@@ -27,9 +27,9 @@ class Report:
     """The tensors of one source.
 
     Attributes:
-        path: what was named.
-        total, buffers: all tensors, and those that are buffers by their names.
-        by_type: the largest first; by_module: in the order of the file, by the first `depth` words of their names.
+        path: the source as named by the user.
+        total, buffers: all tensors, and those that are buffers judging by their names.
+        by_type: the largest first; by_module: in the order of the file, by the first `depth` parts of their names.
     """
 
     def __init__(self, path: str, tensors: Sequence[Tensor], depth: int = 2) -> None:
@@ -47,7 +47,7 @@ class Report:
 
     @property
     def params(self) -> int:
-        """The numbers that are no buffers."""
+        """The number of elements outside buffers."""
         return self.total.elements - self.buffers.elements
 
 

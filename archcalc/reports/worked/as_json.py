@@ -7,7 +7,7 @@ from archcalc.reports.worked.report import Report
 
 
 def render(report: Report) -> str:
-    """What goes in, the weights, what comes out, and the steps between in words."""
+    """The input, the weights, the output, and the steps between in words."""
     example = report.example
     worked = {
         "label": report.label,

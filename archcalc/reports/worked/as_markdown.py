@@ -9,12 +9,12 @@ from archcalc.reports.worked.report import Report
 from archcalc.reports.worked.steps import grids_text
 from archcalc.worked.example import Grid
 
-# Pages of code scroll where they are wider.
+# Wider blocks of code would scroll.
 _WIDTH = 100
 
 
 def render(report: Report) -> str:
-    """What is given, then the steps in a list, each with its numbers and its lines as a block of code."""
+    """The input and weights, then a list of steps, each with its numbers and lines as a block of code."""
     parts = [f"### {escape(report.label)}\n"]
     if report.example.given:
         parts += ["given\n", *_code(report.example.given, [], "")]
@@ -25,7 +25,7 @@ def render(report: Report) -> str:
 
 
 def _code(grids: Sequence[Grid], lines: Sequence[str], indent: str) -> Iterator[str]:
-    """Grids, then lines, between fences; nothing where there are none."""
+    """Grids, then lines, in a fenced block; nothing if there are none."""
     text = [*grids_text(grids, _WIDTH), *lines]
     if text:
         yield "\n".join(f"{indent}{line}".rstrip() for line in ("```text", *text, "```")) + "\n"

@@ -9,7 +9,7 @@ from archcalc.worked.example import NO_BREAK, Example
 
 
 class Report(NamedTuple):
-    """A worked example, and what a person would call its layer."""
+    """A worked example, and a readable name of its layer."""
 
     label: str
     example: Example

@@ -19,7 +19,7 @@ class Worked:
         self.example = example
 
     def pieces(self, page: Page) -> Iterator[Piece]:
-        """What is given, then step by step."""
+        """The input and weights, then step by step."""
         if self.example.given:
             yield "  given", BOLD
             yield NEWLINE
@@ -57,7 +57,7 @@ def _beside(grids: Sequence[Grid], width: int) -> Iterator[Piece]:
 
 
 def _has_marks(grid: Grid) -> bool:
-    """Whether some of its numbers stand out, so that the others step back."""
+    """Whether some numbers are highlighted, so that the others are dimmed."""
     return any(cell.marked for cells in grid.rows for cell in cells)
 
 
@@ -66,7 +66,7 @@ def _widths(grid: Grid) -> list[int]:
 
 
 def _in_parts(grid: Grid, width: int) -> Iterator[Grid]:
-    """A grid that is too wide in several, each with some of its columns."""
+    """A grid that is too wide, split into several, each with some of its columns."""
     start, used = 0, 0
     for index, one in enumerate(_widths(grid)):
         if index > start and used + one > width:

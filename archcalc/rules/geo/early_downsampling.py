@@ -45,7 +45,7 @@ class EarlyDownsampling(Rule):
     on = False
 
     def check(self, model: Model) -> Iterator[Finding]:
-        """The first layer with that step, when at most two convolutions lead to it; patches of a sequence are none."""
+        """The first layer with that step, if at most two convolutions lead to it and it does not make patches."""
         image = model.only_input
         if image is None or image.rank < 2:
             return

@@ -39,7 +39,7 @@ class BlockHidesLayer(Rule):
     """
 
     def check(self, model: Model) -> Iterator[Finding]:
-        """Each block that is called as a layer is, and how often."""
+        """Each block that has the name of a layer, and how often it is used."""
         for name, block in model.graph.document.blocks.items():
             if name in REGISTRY:
                 calls = sum(node.op == name for node, _, _ in walk(model.graph.nodes))

@@ -89,7 +89,7 @@ class UnusedLayer(Rule):
         """
         from archcalc.language.edits import said
         from archcalc.rules.edits import without_layer
-        from archcalc.rules.mending import mend  # of no use where nothing was found
+        from archcalc.rules.mending import mend  # not needed if nothing was found
 
         if node.name and said(node.place.source)[node.name] > 1:
             return None

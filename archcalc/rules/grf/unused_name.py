@@ -45,7 +45,7 @@ class UnusedName(Rule):
 
     def _fix(self, found: Diagnostic) -> Fix | None:
         """Delete the name, unless another unused part still uses it: that goes first."""
-        from archcalc.language.edits import said, without_pair  # of no use where nothing was found
+        from archcalc.language.edits import said, without_pair  # not needed if nothing was found
 
         place = found.place
         name = place.source.line(place.line)[place.column - 1 : place.end_column - 1]
