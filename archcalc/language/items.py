@@ -20,6 +20,7 @@ from archcalc.language.hints import (
     one_word,
     open_brackets,
     spaced,
+    two_layers,
     whole_pairs,
 )
 from archcalc.source import Mapping, Node, Scalar, Sequence
@@ -45,7 +46,7 @@ class Item:
     value is invalid, so it must not be reported as missing.
 
     Some errors are reported later, where layers are known: `more` are additional values without a key, and
-    `unread` is a line of Python, a row of another format, or a value after `op:`.
+    `unread` is a line of Python, a row of another format, a value after `op:`, or a mapping with a key beside a list of layers.
     """
 
     __slots__ = (
@@ -285,11 +286,9 @@ def _mapping(node: Mapping, findings: Findings) -> Item | None:
         if near:
             findings.error("SPC003", f"`{other.text}` is not a key next to `{op.text}:`", other, near)
             return None
-        help = f"`{other.text}` belongs under `{op.text}:` (indent it), or a `- ` is missing before it"
-        if isinstance(value, Sequence) and isinstance(beside, Scalar) and beside.text:
-            key = "layers" if op.text in ("residual", "moe") else "operands"
-            help = f"the long form has both: `{op.text}: {{{key}: [...], {other.text}: {beside.text}}}`"
-        findings.error("SPC010", f"one layer per item: found both `{op.text}` and `{other.text}`", other, help)
+        if len(layers) == 2 and isinstance(value, Sequence) and isinstance(beside, Scalar) and beside.text:
+            return _unread(op, node)
+        findings.error("SPC010", *two_layers(op, other))
         return None
     if op.text == "layers":
         if repeat is None:

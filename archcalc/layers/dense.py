@@ -36,6 +36,7 @@ class Linear(Reparametrized):
     """
 
     span = ANY
+    tied_as = "a row of features for each number"
     autocast = LOW
     example = ("linear 10", "84")
     notation = "y = x Wᵀ + b"
@@ -160,6 +161,7 @@ class Embedding(Layer):
     """A learned vector for each token. [*] of token ids -> [*, dim]. Source: torch.nn.Embedding."""
 
     computes_nothing = True
+    tied_as = Linear.tied_as
     example = ("embedding 1000 dim=64", "20")
     notation = "y[t] = W[x[t]]        row x[t] of the table"
 

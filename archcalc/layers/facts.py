@@ -32,6 +32,8 @@ class LayerFacts:
     enlarges: ClassVar[bool] = False
     # True: its arguments set the sizes of its output, so an axis of size 1 is intended.
     sets_sizes: ClassVar[bool] = False
+    # What its weight is: layers that say the same can share one, whatever their names are.
+    tied_as: ClassVar[str] = ""
     # True: a gradient can pass it without being multiplied by its weights.
     has_shortcut: ClassVar[bool] = False
 

@@ -24,6 +24,7 @@ class Filtering(Reparametrized, Convolution):
 
     keys_last = True
     broadcasts = True
+    tied_as = "filters"
 
     weight: Tensor | None = arg(
         Reference,

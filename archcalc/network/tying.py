@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from archcalc.layers.base import Layer
+from archcalc.layers.dense import Linear
 from archcalc.layers.tensor import Shape
 from archcalc.network.graph import Node, in_scope
 
@@ -13,9 +15,6 @@ class UntiedError(Exception):
         super().__init__(reason)
         self.help = help
 
-
-# Different layers whose weights have the same axes: a tied head, and a convolution and its transposed counterpart.
-_ALIKE = {"linear", "embedding"}, {"conv", "convtranspose"}
 
 _WHOLE = "put the copies into a block; one call of it is tied to another as a whole"
 _EXPERTS = "one such layer is tied to another as a whole"
@@ -63,10 +62,15 @@ def share(node: Node, target: Node) -> None:
         raise UntiedError(f"that is {count:,} {'copies' if target.children else 'layers'}", _WHOLE)
     if node.children or target.children:
         _share_block(node, target)
-    elif node.op != target.op and not any({node.op, target.op} <= ops for ops in _ALIKE):
+    elif node.op != target.op and not _alike(node.layer, target.layer):
         raise UntiedError("they are not the same layer")
     else:
         _share_layer(node, target)
+
+
+def _alike(one: Layer | None, other: Layer | None) -> bool:
+    """Whether layers of different names have weights of the same axes: a tied head, or a convolution and its transposed counterpart."""
+    return one is not None and other is not None and one.tied_as == other.tied_as != ""
 
 
 def _share_block(node: Node, target: Node) -> None:
@@ -84,7 +88,7 @@ def _share_layer(node: Node, target: Node) -> None:
     """Tie what both have under the same name; buffers too, if nothing of the target is left out."""
     given = _own_shapes(target)
     common = [name for name in _own_shapes(node) if name in given]
-    ways = [getattr(one.layer, "transposed", False) for one in (node, target)]
+    ways = [isinstance(one.layer, Linear) and one.layer.transposed for one in (node, target)]
     if node.op != target.op or ways[0] != ways[1]:  # a transposed convolution has a bias of its own
         common = [name for name in common if name == "weight"]
         if not common:
@@ -97,8 +101,9 @@ def _share_layer(node: Node, target: Node) -> None:
             raise UntiedError(f"its {name} is tied to another layer", "tie both to the same layer")
         if own.params[name] != given[name]:
             ours, theirs = ("×".join(str(int(size)) for size in sizes) for sizes in (own.params[name], given[name]))
-            reversed_ = node.op == target.op == "linear" and own.params[name] == given[name][::-1]
-            help = ["`transposed=true` takes it the other way round"] if reversed_ else []
+            is_reversed = isinstance(node.layer, Linear) and own.params[name] == given[name][::-1]
+            other = "false" if ways[0] else "true"
+            help = [f"`transposed={other}` takes it the other way round"] if is_reversed else []
             raise UntiedError(f"its {name} is {ours}, the other's is {theirs}", *help)
     if common and node.frozen != target.frozen:
         ours, theirs = ("frozen" if one.frozen else "trained" for one in (node, target))

@@ -1,4 +1,4 @@
-"""Entries of a list that are not layers: lines of Python, rows of other formats, a value after a colon."""
+"""Entries of a list that are not layers: lines of Python, rows of other formats, a value after a colon, two keys."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from collections.abc import Mapping
 
 from archcalc.advice import either, instead, written
 from archcalc.diagnostics import Advice, Findings, Span
-from archcalc.language.hints import is_python
-from archcalc.language.items import Item
+from archcalc.language.hints import is_python, two_layers
+from archcalc.language.items import COMMON, Item
 from archcalc.layers.base import REGISTRY
 from archcalc.layers.operands import Body, Operands
 from archcalc.network.steps import BlockSteps
+from archcalc.source import Mapping as Pairs
 from archcalc.source import Node, Scalar, Sequence
 
 
@@ -33,6 +34,19 @@ class Unread:
             self._python(item, whole)
         elif isinstance(whole, Scalar):
             self._behind_a_colon(item, whole)
+        else:
+            self._beside_a_list(item, whole)
+
+    def _beside_a_list(self, item: Item, whole: Pairs) -> None:
+        """`concat: [a, b]` and `axis: 0` next to it: with a key of the layer its list has one too."""
+        op = item.op.text
+        _, (other, value) = [pair for pair in whole.pairs if pair[0].text not in COMMON]
+        arguments = REGISTRY[op].arguments if op in REGISTRY and op not in self.blocks else {}
+        lists = [name for name, argument in arguments.items() if isinstance(argument, (Body, Operands))]
+        help = ""
+        if lists and other.text in arguments and isinstance(value, Scalar):
+            help = f"the long form has both: `{op}: {{{lists[0]}: [...], {other.text}: {value.text}}}`"
+        self.findings.error("SPC010", *two_layers(item.op, other, help))
 
     def _behind_a_colon(self, item: Item, value: Scalar) -> None:
         """`conv: 64` is `conv 64`, and `stem: conv 64 kernel=3` is a layer with a name."""

@@ -19,6 +19,8 @@ from typing import Any
 
 from archcalc.devices import Device, find
 from archcalc.layers import REGISTRY
+from archcalc.layers.dense import Linear
+from archcalc.layers.merge import Add
 from archcalc.prediction.model import PRODUCTS, pool_of
 from archcalc.prediction.operations import Work
 from archcalc.project import read_file
@@ -198,10 +200,11 @@ def profiled(device: Device) -> dict[str, float] | None:
     calibration = device.calibration or {}
     found = calibration.get("coefficients", {}).get("forward", {})
     peak = device.peaks.get(str(calibration.get("dtype", "")))
-    if peak is None or not {"linear", "add"} <= set(found):
+    product, addition = (found.get(one.op) for one in (Linear, Add))
+    if peak is None or product is None or addition is None:
         return None
-    _, flops, tiled, *_ = found["linear"]
-    _, _, _, read, *_ = found["add"]
+    _, flops, tiled, *_ = product
+    _, _, _, read, *_ = addition
     rates = {"computing": (flops + tiled) * peak, "moving": read * device.bandwidth}
     return {side: min(1.0, 1 / rate) for side, rate in rates.items()} if all(rates.values()) else None
 

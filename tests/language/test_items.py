@@ -145,6 +145,19 @@ def test_wrong_mapping(layer, place, message):
     assert message in said.message
 
 
+@pytest.mark.parametrize(
+    ("layer", "help"),
+    [
+        ("{concat: [prev, prev], axis: 0}", "the long form has both: `concat: {operands: [...], axis: 0}`"),
+        ("{moe: [relu], experts: 4}", "the long form has both: `moe: {layers: [...], experts: 4}`"),
+        ("{add: [prev, prev], linear: 4}", "`linear` belongs under `add:` (indent it), or a `- ` is missing before it"),
+        ("{foo: [prev, prev], linear: 4}", "`linear` belongs under `foo:` (indent it), or a `- ` is missing before it"),
+    ],
+)
+def test_a_key_beside_a_list(layer, help):
+    assert wrong(layer).help == help
+
+
 def test_operand_that_is_a_layer_gets_brackets():
     assert wrong("add: [prev, relu]").help == "write `[relu]` to apply the layer here"
 

@@ -72,6 +72,10 @@ def test_the_way_back():
     assert torch.allclose(module(x), there @ module.a.weight + module.linear.bias)
     said = wrong("linear 3 name=a", "linear 8 tie=a", input="[8]")
     assert said.help == "`transposed=true` takes it the other way round"
+    said = wrong(
+        "linear 8 bias=false name=a", "linear 3 name=b", "linear 8", "linear 3 transposed=true tie=b", input="[8]"
+    )
+    assert said.help == "`transposed=false` takes it the other way round"
     images = "conv 5 kernel=3 name=a", "convtranspose 3 kernel=3 tie=a"
     assert params(*images, input="[3, 8, 8]") == 5 * 27 + 5 + 3
     assert not verify(graph(*images, input="[3, 8, 8]")).differences

@@ -144,7 +144,7 @@ def test_its_time_is_known(layer):
 
 def test_what_runs_step_by_step_or_not_at_all_is_known():
     """Times are kept by kinds of work, which files name; those of layers are their names."""
-    for kind, known in ((Recurrent, model._STEPPED), (Dropping, estimate._IDLE)):
+    for kind, known in ((Recurrent, model._STEPPED), (Dropping, estimate.IDLE)):
         assert {op for op, layer in REGISTRY.items() if issubclass(layer, kind)} == set(known)
 
 
