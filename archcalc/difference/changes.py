@@ -19,7 +19,7 @@ from archcalc.network.codes import code_of
 
 # Kinds of changes other than to a key of the layer.
 KIND, COPIES, READS, ORDER, PLACE, TIE, COSTS = "kind", "copies", "reads", "order", "place", "tie", "costs"
-FROZEN = "frozen"
+FROZEN, CACHE = "frozen", "cache"
 
 _BEFORE = "the copy before"
 
@@ -87,6 +87,8 @@ class Comparison:
         found += self._ties(old, new)
         if old.frozen != new.frozen and old.params and new.params:
             found.append(Change(FROZEN, str(old.frozen).lower(), str(new.frozen).lower()))
+        if old.cached != new.cached:
+            found.append(Change(CACHE, str(old.cached).lower(), str(new.cached).lower()))
         if not found and old.inputs == new.inputs and not new.costs_as(old):
             found.append(Change(COSTS, *_costs(old, new)))
         return found

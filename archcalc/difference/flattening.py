@@ -146,6 +146,7 @@ class _Flattening:
         record.output = node.output.shape
         if node.params or node.buffers:
             record.stored = ((levels, {**node.params, **node.buffers}),)
+        record.cached = node.cached
         cost = self.costs.own(node)
         record.params, record.macs, record.frozen = cost.params, cost.macs, bool(cost.frozen)
         place = self.places[id(node)] = len(self.records)
@@ -170,7 +171,9 @@ class _Flattening:
             return False
         for old, new in zip(self.records[run.start : mark], self.records[mark:]):
             ties = tuple((name, _before(place, mark, run.start)) for name, place in new.ties)
-            if (old.content, old.stem, old.ties, old.frozen) != (new.content, new.stem, ties, new.frozen):
+            if (old.content, old.stem, old.ties, old.frozen, old.cached) != (
+                new.content, new.stem, ties, new.frozen, new.cached,
+            ):  # fmt: skip
                 return False
             if old.count * copies != new.count * run.copies:
                 return False

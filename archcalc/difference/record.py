@@ -30,12 +30,13 @@ class LayerRecord:
         inputs: the shapes and layouts of its inputs; output: the shape of its output.
         count: the number of copies; runs: how often they run for one sample, in total.
         frozen: whether it has parameters that are not trained.
+        cached: whether the spec has generation keep its output.
         stored: named shapes of its own parameters and buffers, each set for some of the copies.
         node: its node in the graph; None if from saved JSON.
     """
 
     __slots__ = (
-        "content", "count", "frozen", "groups", "id", "inputs", "levels", "macs", "name", "node", "op", "output", "params",
+        "cached", "content", "count", "frozen", "groups", "id", "inputs", "levels", "macs", "name", "node", "op", "output", "params",
         "pattern", "reads", "runs", "stem", "stored", "ties", "words",
     )  # fmt: skip
 
@@ -59,6 +60,7 @@ class LayerRecord:
         self.runs = 1
         self.params = 0
         self.frozen = False
+        self.cached = False
         self.macs = 0
 
     def __repr__(self) -> str:

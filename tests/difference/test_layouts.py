@@ -1,4 +1,4 @@
-"""A layer that goes along another axis because something else says where the channels are has changed."""
+"""A layer that goes along another axis, or whose output generation keeps, has changed though its keys are the same."""
 
 from __future__ import annotations
 
@@ -49,3 +49,9 @@ def test_another_layer_behind_decides_another_axis(layer, tmp_path):
         for one in found["changed"]
     }
     assert [{"key": "axis", "before": "2", "after": "0"}] in rows.values()
+
+
+def test_what_generation_keeps_is_told(tmp_path):
+    line = "dims: {{t: 8}}\ninput: [t]\nlayers: [embedding 9 dim=4, linear 2{}, linear 4, attention 2 causal=true]\n"
+    found = diff(tmp_path, line.format(""), line.format(" cache=true"))
+    assert [one["changes"] for one in found["changed"]] == [[{"key": "cache", "before": "false", "after": "true"}]]

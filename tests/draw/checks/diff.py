@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from itertools import count
 
 from archcalc.cost import Costs
 from archcalc.diagnostics import RequestError, SpecError
@@ -90,32 +91,42 @@ def _wrong(base: Graph, source: str, head: Graph, mutation: Mutation) -> Wrong |
 def _reads_alike(base: Graph, head: Graph) -> bool:
     """Whether only the names differ under which layers read one tensor twice, outside and inside of one copy.
 
-    Groups that hold no layer are none. What copies read is told of the first alone, where the names may differ in others.
+    Groups that hold no layer are none: they give what went in. What copies read is told of the first alone, where the names may differ in others.
     """
-    before, after = (
-        _numbered(graph, [node for node, _, _ in walk(graph.nodes) if _has_layers(node)]) for graph in (base, head)
-    )
-    return before == after
+    return _numbered(base) == _numbered(head)
 
 
 def _has_copies(graph: Graph) -> bool:
-    return any(node.copies > 1 or node.unfolded for node, _, _ in walk(graph.nodes))
+    return any((node.copies > 1 or node.unfolded) and _has_layers(node) for node, _, _ in walk(graph.nodes))
 
 
-def _numbered(graph: Graph, nodes: list[Node]) -> list[object]:
+def _numbered(graph: Graph) -> list[object]:
     """Each with what it reads and gives, by the order in which tensors are made and read."""
     known: dict[int, int] = {}
+    numbers = count()
 
     def number(tensors: Iterable[Tensor]) -> list[int]:
-        return [known.setdefault(id(one.itself), len(known)) for one in tensors]
+        for one in tensors:
+            if id(one.itself) not in known:
+                known[id(one.itself)] = next(numbers)
+        return [known[id(one.itself)] for one in tensors]
+
+    def passes(node: Node) -> None:
+        """What a group without layers gives is what came to its end."""
+        for child in node.children:
+            passes(child)
+        known.setdefault(id(node.output.itself), number([node.exit])[0])
 
     number(graph.inputs.values())
     found: list[object] = []
-    for node in nodes:
+    for node, _, _ in walk(graph.nodes):
+        if not _has_layers(node):
+            passes(node)
+            continue
         made = [node.exit, *(node.exit.outputs or {}).values()] if node.layer is not None else []
         does = node.layer and (_values(node), _code(node))
         found.append((node.id, does, number(node.inputs), number(made)))
-    return found
+    return [*found, number(graph.outputs.values())]
 
 
 def _has_layers(node: Node) -> bool:
