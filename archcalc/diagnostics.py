@@ -168,6 +168,10 @@ class RequestError(Exception):
     """A request that cannot be carried out: a file that cannot be read, an unknown setting (exit status 2)."""
 
 
+class OptionNeededError(RequestError):
+    """A module that cannot be read without an option of `archcalc import`."""
+
+
 def cannot(what: str, path: str, error: Exception) -> RequestError:
     """A file error in words: `cannot read 'a.yaml': no such file or directory`."""
     reason = getattr(error, "strerror", None) or str(error)

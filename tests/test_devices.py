@@ -86,9 +86,10 @@ def test_reads_a_file(tmp_path: Path) -> None:
     assert find(str(path)).ridge("fp32") == 4
 
 
-def test_suggests_a_name() -> None:
-    with pytest.raises(RequestError, match="did you mean `h100`"):
-        find("h1000")
+@pytest.mark.parametrize(("written", "name"), [("h1000", "h100"), ("4090", "rtx4090"), ("3060 ti", "rtx3060ti")])
+def test_suggests_a_name(written: str, name: str) -> None:
+    with pytest.raises(RequestError, match=f"did you mean `{name}`"):
+        find(written)
 
 
 @pytest.mark.parametrize(

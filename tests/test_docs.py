@@ -9,9 +9,11 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+import click
 import pytest
 
 import archcalc
+from archcalc.cli import group
 from archcalc.network.load import load_graph
 from tests.program import run
 
@@ -98,6 +100,16 @@ def test_commands_are_in_the_table() -> None:
     table = TEXTS[DOCS / "commands.md"]
     for name in re.findall(r"^## (\S+)$", TEXTS[DOCS / "reference" / "commands.md"], re.MULTILINE):
         assert f"`archcalc {name}" in table, f"docs/commands.md does not say what `archcalc {name}` is for"
+
+
+@pytest.mark.parametrize("page", WRITTEN, ids=lambda page: page.stem)
+def test_options_exist(page: Path) -> None:
+    shell = "".join(re.findall(r"^ *```sh\n(.*?)^ *```", TEXTS[page], re.DOTALL | re.MULTILINE))
+    lines = re.findall(r"archcalc ([a-z]+)\b(.*?)(?:#|\||$)", shell, re.MULTILINE)
+    for name, words in [*lines, *re.findall(r"`archcalc ([a-z]+)\b([^`]*)`", TEXTS[page])]:
+        if (command := group.get_command(click.Context(group), name)) is not None:
+            known = {option for one in command.params for option in (*one.opts, *one.secondary_opts)}
+            assert set(re.findall(r"(?<=\s)--?[a-z][\w-]*", words)) <= known | {"--help"}, f"{name}{words}"
 
 
 def anchors(text: str) -> set[str]:

@@ -119,7 +119,7 @@ def find(name: str) -> Device:
     if name not in (known := names()):
         if (meant := as_written(name, known)) is not None:
             return find(meant)
-        near = suggest(name.lower(), known)
+        near = suggest(name.lower(), known) or as_written(f"rtx {name}", known)
         hint = f"did you mean `{near}`?" if near else f"expected one of {', '.join(known)}, or a file, e.g. ./mine.json"
         raise RequestError(f"no device is named {name!r}: {hint}")
     here = os.path.join(_FOLDER, f"{name}.json")

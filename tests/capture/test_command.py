@@ -175,6 +175,13 @@ def test_a_file_of_a_package_whose_settings_are_a_class(repository, arguments, m
     assert re.search(message, done.stderr), done.stderr
 
 
+@pytest.mark.parametrize(("module", "option"), [("net:Two", "--input image=SIZE"), ("net:Needs", "--arg width=...")])
+def test_other_commands_say_which_one_takes_what_a_module_needs(folder, module, option):
+    done = run("shapes", module, cwd=folder)
+    assert option in " ".join(done.stderr.split())
+    assert f"`archcalc import {module} -o net.yaml` takes these" in " ".join(done.stderr.split())
+
+
 def test_a_class_of_settings_that_no_annotation_names(repository):
     first = run("import", "shop/parts/block.py:Untyped", "--arg", "config.width=4", cwd=repository)
     assert "--arg config=Config" in first.stderr

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from archcalc.advice import suggest
-from archcalc.diagnostics import RequestError
+from archcalc.diagnostics import OptionNeededError, RequestError
 
 # What classes of settings have: dataclasses, and those of pydantic, attrs and transformers.
 _MARKS = ("__dataclass_fields__", "model_fields", "__attrs_attrs__", "model_type")
@@ -78,7 +78,7 @@ def _check(
     missing = [key for key in names if parameters[key].default is _KINDS.empty and key not in given]
     if missing:
         each = " ".join(_missing(builder, path + key) for key in missing)
-        raise RequestError(f"{name!r} needs {', '.join(missing)}: {each}")
+        raise OptionNeededError(f"{name!r} needs {', '.join(missing)}: {each}")
 
 
 def _missing(builder: Callable[..., Any], key: str) -> str:

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from archcalc.advice import suggest
-from archcalc.diagnostics import RequestError
+from archcalc.diagnostics import OptionNeededError, RequestError
 
 _TYPES = {"float": torch.float32, "int": torch.long, "bool": torch.bool}
 # What the first layer takes, with common sizes for the rest, the most common first.
@@ -70,7 +70,7 @@ def examples(
         return known, False
     if len(needed) > 1:
         each = " ".join(f"--input {name}=SIZE" for name in needed)
-        raise RequestError(
+        raise OptionNeededError(
             f"forward needs {len(needed)} inputs: {each}, e.g. --input {needed[0]}=3x224x224, 128:int, or :int for one number"
         )
     return next((one for one in _guesses(module) if runs(one)), next(_guesses(module))), True

@@ -10,7 +10,7 @@ import os
 import re
 from collections.abc import Iterable
 
-from archcalc.diagnostics import Source
+from archcalc.diagnostics import OptionNeededError, RequestError, Source
 from archcalc.opening import LIBRARIES, NAMED
 
 KIND = "a PyTorch module"
@@ -44,7 +44,10 @@ def spec(name: str) -> Source:
         require(f"reading {name}")
         from archcalc.pytorch.capture.reading import read
 
-        _READ[name] = read(name).text
+        try:
+            _READ[name] = read(name).text
+        except OptionNeededError as error:
+            raise RequestError(f"{error}; `archcalc import {name} -o net.yaml` takes these") from None
     return Source(name, _READ[name], KIND)
 
 
