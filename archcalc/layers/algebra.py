@@ -208,7 +208,7 @@ class MoE(Layer):
         if not x.batched:
             raise ShapeError(
                 "SHP101",
-                f"`moe` routes the positions of each sample, but {x} depends on parameters alone",
+                f"`moe` routes the positions of each sample, but {x} depends only on parameters",
                 help="use the layers of one expert without `moe`, or add something of the input",
             )
         if self.top_k > self.experts:

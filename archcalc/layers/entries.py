@@ -55,7 +55,9 @@ class Entries(End):
         if not any(one.batched for one in (x, *others)):  # beside a tensor of each sample, one of parameters is for all
             help = "go through something that depends on the input, or write the layers without `each`"
             raise ShapeError(
-                "SHP101", f"`each` goes through entries of each sample, but {x} depends on parameters alone", help=help
+                "SHP101",
+                f"`each` iterates over the entries of each sample, but {x} depends only on parameters",
+                help=help,
             )
         y.entries = x.entries * x.shape[0]
         return y
@@ -113,7 +115,7 @@ class Stacked(End):
         if not x.batched:
             raise ShapeError(
                 "SHP101",
-                f"what `each` gives for an entry, {x}, depends on parameters alone",
+                f"the output of `each` for an entry, {x}, depends only on parameters",
                 help="take something of the entry into it, or write the layers before `each`",
             )
         y = self.stacked(x)

@@ -193,7 +193,7 @@ class Opaque(Layer):
     inputs: tuple[Tensor, ...] | None = arg(
         Operands, "what it reads; by default the tensor before it", min=1, default=None
     )
-    output: Any = arg(Outputs, "the shape of what it gives")
+    output: Any = arg(Outputs, "the output shape")
     params_: int = arg(Whole, "learned numbers", default=0)
     buffers_: int = arg(Whole, "stored numbers that are not learned", default=0)
     macs_: Any = arg(Count, "multiply-accumulates of one sample", default=0)

@@ -305,7 +305,7 @@ class Crop(Rearranging):
     ranks = (2, 4)
     wants = "a channels-first tensor [channels, ...] with one to three spatial axes"
 
-    size: tuple[int, ...] | None = arg(Size, "the size that is left", default=None)
+    size: tuple[int, ...] | None = arg(Size, "the remaining size", default=None)
     like: Tensor | None = arg(Like, "a channels-first tensor that has the size, instead of `size`", default=None)
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:

@@ -60,7 +60,7 @@ class Collected(Stacked):
         if not x.batched:
             raise ShapeError(
                 "SHP101",
-                f"what `scan` gives at a step, {x}, depends on parameters alone",
+                f"the output of `scan` at a step, {x}, depends only on parameters",
                 help="go through something that depends on the input, or let a state start from it",
             )
         y = self.stacked(x)

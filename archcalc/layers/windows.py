@@ -104,8 +104,8 @@ class Fold(_Windows):
         space, taps = self.per_axis("output", 2, x), product(self.per_axis("kernel", 2, x))
         count = product(self.windows(space, x))
         if x.shape[0] % taps:
-            help = f"the first axis is a multiple of {taps}, as what `unfold` with the same kernel gives"
-            message = f"{x.shape[0]} elements are no columns of {taps} for each channel"
+            help = f"the first axis must be a multiple of {taps}, as in the output of `unfold` with the same kernel"
+            message = f"{x.shape[0]} elements are not columns of {taps} for each channel"
             raise ShapeError("SHP108", message, "kernel", help)
         if x.shape[1] != count:
             said = "x".join(str(int(size)) for size in space)

@@ -25,7 +25,7 @@ def axis(size: TensorSize, x: Tensor, layout: Layout) -> int:
     name, key = size.name.text, size.key
     if size.axis is not None:
         if not -x.rank <= size.axis < x.rank:
-            axes = f"0 to {x.rank - 1}" if x.rank > 1 else "0 alone" if x.rank else "none"
+            axes = f"0 to {x.rank - 1}" if x.rank > 1 else "only 0" if x.rank else "none"
             raise NoSizeError(f"`{key}`: {name} {x} has no axis {size.axis}", f"its axes are {axes}")
         return x.axis(size.axis)
     if size.letter == "c":

@@ -277,7 +277,7 @@ class Binder:
         inner = names.alone()
         step.over = list(over(self, step, item, names, inner))
         if item.keys and item.over is None:
-            help = f"e.g. {{each: {{{item.keys[0][0].text}: ...}}, layers: [...]}}: `layers:` goes beside `each:`"
+            help = f"e.g. {{each: {{{item.keys[0][0].text}: ...}}, layers: [...]}}: put `layers:` next to `each:`"
             self.findings.error("SPC010", "`each` takes a list of layers", item.keys[0][0], help)
             return
         body = _body(item)

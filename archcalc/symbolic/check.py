@@ -54,7 +54,7 @@ def check(costs: Costs, of: Callable[[int], Any], domain: Domain, build: Callabl
                 break
             if value(expression, names, known) != number:
                 raise RequestError(
-                    f"no closed form: {what} of `{where}` is no formula of the chosen names that could be followed "
+                    f"no closed form: {what} of `{where}` is not a formula of the chosen names that can be traced "
                     f"(at {at} it is {number:,}, not {value(expression, names, known)})"
                 )
         if not same:

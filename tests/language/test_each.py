@@ -215,7 +215,7 @@ def test_generation() -> None:
     ("layers", "message"),
     [
         ("each: [linear 4 from=input, linear 4], repeat: 2", ""),
-        ("each: [parameter 3x4, linear 2]", "what `each` gives for an entry, [3, 2], depends on parameters alone"),
+        ("each: [parameter 3x4, linear 2]", "the output of `each` for an entry, [3, 2], depends only on parameters"),
         ("each: 3", "`each: 3` needs `layers:` next to it"),
         ("each: {x: prev, layers: [linear 3]}", "`each` takes a list of layers"),
         ("each: [], name: a", "an empty list of layers"),

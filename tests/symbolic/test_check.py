@@ -19,7 +19,7 @@ def form(names):
 def test_a_layer_that_drops_a_name_is_found(monkeypatch):
     assert form(["seq"]).formula(form(["seq"]).costs.totals.macs) == "128·seq"
     monkeypatch.setattr(Linear, "macs", lambda self, y, *inputs: int(y.elements) * inputs[0].shape[-1])
-    with pytest.raises(RequestError, match="MACs of `linear` is no formula of the chosen names"):
+    with pytest.raises(RequestError, match="MACs of `linear` is not a formula of the chosen names"):
         form(["seq"])
 
 
