@@ -23,6 +23,9 @@ _FURTHER: tuple[int, ...] = tuple(4**power for power in range(8))
 _FURTHEST: tuple[int, ...] = tuple(2**power for power in range(24))
 _ROUNDS = 8
 _NONE = float("inf")
+# Multiples of the network's own value, most of what others are multiples of: where all are refused in the same words as
+# that one, the value is not what is refused.
+_ALIKE = (2, 12, 64)
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,7 @@ def fit(
         values: the values to try; by default integers searched up and down from the spec's own.
 
     Raises:
-        RequestError: the name is unknown or not a number.
+        RequestError: the name is unknown or not a number, or the run is refused whatever its value.
         SpecError: the spec itself is invalid, so there is no starting point.
     """
     most = {measure.name: limit for measure, limit in limits.items()}
@@ -124,6 +127,11 @@ def _searched(
             one = known[Decimal(value)] = outcome(_at(point, name, str(value)), names, said)
         return max(one.values[name] - most[name] for name in names) if one.is_valid else one.reason
 
+    refused = measure(start)
+    if isinstance(refused, str) and all(
+        measure(value) == refused for value in (1, start + 1, *(start * times for times in _ALIKE))
+    ):
+        raise RequestError(refused)
     found = largest(start, measure, 0)
     for _ in range(_ROUNDS):
         higher = _higher(found, start, measure)

@@ -84,6 +84,14 @@ def test_nothing_fits():
     assert found.binding == ["params"]
 
 
+def test_what_no_value_changes_is_refused(tmp_path):
+    """A few values are tried, and the answer is what each of them is refused with."""
+    path = tmp_path / "m.yaml"
+    path.write_text("{model: m, hparams: {w: 8}, input: [4], layers: [linear w, relu]}", "utf-8")
+    with pytest.raises(RequestError, match="a fused loss needs cross entropy"):
+        fit(Point(str(path), ()), "w", limits(memory="1G"), Running(loss="fused"))
+
+
 def test_nothing_grows():
     found = fit(spec("llama3.yaml"), "seq", limits(params="10G"), CPU)
     assert found.beyond is None
