@@ -9,6 +9,9 @@ from contextlib import suppress
 
 from archcalc.patterns import imported
 
+# What Python says where it had no memory even for the exception that says so.
+_LOST = ("without setting an exception", "without exception set")
+
 
 def main() -> None:
     """Run the command line as a whole process, and end it.
@@ -23,7 +26,9 @@ def main() -> None:
         from archcalc.cli import main as run
 
         run()
-    except MemoryError:
+    except (MemoryError, SystemError) as error:
+        if isinstance(error, SystemError) and not any(words in str(error) for words in _LOST):
+            raise
         os.write(2, b"archcalc: out of memory\n")
         os._exit(2)
     except OSError as error:  # the program's own files cannot be opened

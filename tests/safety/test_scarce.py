@@ -138,6 +138,16 @@ def test_little_memory(clone: Path, command: str) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (2, "", "archcalc: out of memory\n")
 
 
+def test_an_exception_that_had_no_memory() -> None:
+    """Python tells of it in words of its own; any other error of Python's is not hidden."""
+    code = "import archcalc.cli\nfrom archcalc.__main__ import main\ndef run(): raise SystemError({!r})\narchcalc.cli.main = run\nmain()"
+    lost = "<method 'append' of 'list' objects> returned NULL without setting an exception"
+    for said, shown in ((lost, "archcalc: out of memory\n"), ("bad argument", "SystemError: bad argument\n")):
+        done = subprocess.run([sys.executable, "-c", code.format(said)], capture_output=True, text=True, check=False)
+        assert done.stderr.endswith(shown)
+        assert ("Traceback" in done.stderr) == (said != lost)
+
+
 @pytest.mark.skipif(find_spec("torch") is None, reason="without PyTorch it is not loaded")
 @pytest.mark.parametrize("words", ["verify net.yaml", "profile net.yaml", "calibrate"])
 def test_too_little_memory_for_pytorch(clone: Path, words: str) -> None:
