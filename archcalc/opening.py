@@ -81,9 +81,9 @@ def imported(path: str) -> Source | None:
 def told_of(path: str) -> Any:
     """What a source says about a file besides its spec: a comparison and what it omits; None for other sources.
 
-    Raises as `read`.
+    None as well for what can be read only once, as a pipe. Raises as `read`.
     """
-    if path == "-" or path in NAMED:
+    if path == "-" or path in NAMED or (os.path.exists(path) and not os.path.isfile(path)):
         return None
     from archcalc.sources import reader_of
     from archcalc.sources.file import File

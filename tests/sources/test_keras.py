@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import io
 import json
+import os
 import struct
 import zipfile
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from archcalc.cost import Costs
 from archcalc.diagnostics import RequestError, SpecError
 from archcalc.network.load import load_graph
+from archcalc.opening import read, told_of
 
 from .mutating import mutated, survives
 from .test_sources import refused, run, status, written
@@ -69,6 +71,19 @@ def test_archives(method, tmp_path):
     assert Costs(load_graph(str(path))).totals.params == RECORD["unet"]["trained"]
     assert status(run("import", path, "-o", out)) == 0
     assert Costs(load_graph(str(out))).totals.params == RECORD["unet"]["trained"]
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/fd"), reason="there are no pipes with paths")
+def test_a_pipe_is_read_once(tmp_path):
+    """As in `archcalc import <(cat net.keras)`, which asks for what a source tells as well."""
+    ours, theirs = os.pipe()
+    os.write(theirs, archive(RECORD["dense"]["model"]))
+    os.close(theirs)
+    try:
+        assert told_of(f"/dev/fd/{ours}") is None
+        assert read(f"/dev/fd/{ours}").kind == "a Keras model"
+    finally:
+        os.close(ours)
 
 
 def resized(data, packed, size):
