@@ -286,11 +286,11 @@ class ClassWriter:
             return [f"tie_weights({{}}, {self.maker.module(target)})"]
         if self.sharing.is_reused(node):
             return []
-        found = [f"{{}}.{name} = {self.maker.module(owner)}.{name}" for name, owner in self.sharing.parameters(node)]
+        found = [_tie(name, self.maker.module(owner)) for name, owner in self.sharing.parameters(node)]
         owners = [owner for _, owner in self.sharing.parameters(node) if owner.op == node.op]
         if owners and node.layer is not None and not node.buffers:
             buffers = node.layer.buffers(node.inputs[0])
-            found += [f"{{}}.{name} = {self.maker.module(owners[0])}.{name}" for name in buffers]
+            found += [_tie(name, self.maker.module(owners[0])) for name in buffers]
         return found
 
     def _shared(self, node: Node) -> str:
@@ -391,3 +391,9 @@ def _routed(items: list[Item]) -> str:
     if shared:
         words[count:] = [f"shared=({shared}{',' * (len(items) == count + 1)})"]
     return f"{{self}}({', '.join(words)})"
+
+
+def _tie(name: str, owner: str) -> str:
+    """The statement that ties a parameter or buffer of a module, which stands for {}; in a list it has a number."""
+    path = "".join(f"[{one}]" if one.isdigit() else f".{one}" for one in name.split("."))
+    return f"{{}}{path} = {owner}{path}"
