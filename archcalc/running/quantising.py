@@ -18,7 +18,8 @@ class Quantised(NamedTuple):
 
     Attributes:
         numbers, bytes: of a block. per_row: bytes of each row beside. per_tensor: bytes of each tensor beside.
-        by_row: whether blocks restart with every row.
+        by_row: whether blocks and groups restart with every row.
+        scales: numbers of a group, the last of which may be smaller; of so many groups so many bytes beside.
         tables: whether embeddings and the output matrix are quantised too, as in GGUF.
         expands: whether products at inference read a dequantised copy; in training they always do.
     """
@@ -28,26 +29,31 @@ class Quantised(NamedTuple):
     per_row: int = 0
     per_tensor: int = 0
     by_row: bool = False
+    scales: tuple[tuple[int, int, int], ...] = ()
     tables: bool = False
     expands: bool = False
 
     def stored(self, shape: Sequence[int]) -> int:
         """Bytes of a matrix."""
         rows, columns = prod(shape[:-1]), shape[-1]
-        blocks = rows * -(-columns // self.numbers) if self.by_row else -(-rows * columns // self.numbers)
-        return blocks * self.bytes + rows * self.per_row + self.per_tensor
+
+        def parts(numbers: int) -> int:
+            return rows * -(-columns // numbers) if self.by_row else -(-rows * columns // numbers)
+
+        scales = sum(-(-parts(numbers) * bytes // groups) for numbers, groups, bytes in self.scales)
+        return parts(self.numbers) * self.bytes + scales + rows * self.per_row + self.per_tensor
 
 
 def _gguf(numbers: int, bytes: int) -> Quantised:
     return Quantised(numbers, bytes, by_row=True, tables=True)
 
 
-# nf4: 256 blocks of 64 numbers take half a byte per number, a byte per block, and 4 bytes; the table of 16 is shared.
+# nf4: half a byte per number, a byte per block of 64, and 4 bytes per 256 blocks; the table of 16 is shared.
 QUANTISED = {
     "int8": Quantised(1, 1, per_row=4),
     "fp8": Quantised(1, 1, per_tensor=4),
-    "int4": Quantised(256, 256 // 2 + 2 * 2 + 1, by_row=True),
-    "nf4": Quantised(256 * 64, 256 * 32 + 256 + 4, expands=True),
+    "int4": Quantised(2, 1, by_row=True, scales=((128, 2, 2 * 2 + 1),)),
+    "nf4": Quantised(2, 1, scales=((64, 1, 1), (64 * 256, 1, 4)), expands=True),
     "mxfp4": Quantised(32, 17, by_row=True),
     "q2_k": _gguf(256, 84),
     "q3_k": _gguf(256, 110),

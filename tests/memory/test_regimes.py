@@ -140,6 +140,9 @@ def test_quantised_matrices_take_what_their_blocks_do() -> None:
         else:
             assert stored < 6 * sum(one.stored(shape) for shape in matrices) + others
     assert QUANTISED["nf4"].stored((4096, 4096)) / 4096**2 == pytest.approx(4.127 / 8, abs=1e-4)
+    # The last group is as large as what is left: half a byte each, and its scales.
+    assert QUANTISED["nf4"].stored((64, 33)) == 64 * 33 // 2 + 33 + 4
+    assert QUANTISED["int4"].stored((4864, 896)) == 4864 * 896 // 2 + 4864 * 7 * 5 // 2
     assert QUANTISED["q4_k"].stored((4096, 4096)) / 4096**2 == pytest.approx(4.5 / 8)
 
 

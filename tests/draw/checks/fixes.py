@@ -121,10 +121,11 @@ def _unnumbered(name: str) -> str:
 
 def _outputs(case: Case, source: Case) -> list[torch.Tensor]:
     """What the network of `case` gives with the weights of that of `source`, those it does not have left out."""
+    torch.default_generator.manual_seed(case.seed)  # for the vectors of spectral norm, which are drawn as it is built
     try:
-        net, whole = (
+        whole, net = (
             archcalc.loads(one.text, variant=case.variant, batch=case.batch).to_torch().double().train()
-            for one in (case, source)
+            for one in (source, case)
         )
     except BuildError:
         return []
