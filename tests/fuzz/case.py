@@ -93,8 +93,8 @@ def drawn(seed: int) -> Case:
             one = sources.drawn(choices / f"source {index}", command == "weights")
             names[index], given[index], models[one.name] = one.name, one.argument, one.text
     words = arguments(choices / "words", command, given)
-    typed = spec(choices / "typed", seed) if "-" in words else ""
     small = words[0] in TORCH
+    typed = spec(choices / "typed", seed, small) if "-" in words else ""
     files = {
         name: models.get(name) or spec(choices / index, seed, small)
         for index, name in enumerate(names)

@@ -50,6 +50,17 @@ def test_every_fault_is_seen(program, wrong):
     assert run.stdout.startswith(wrong)
 
 
+def test_what_pytorch_runs_is_small(monkeypatch):
+    """Also what is typed: a published U-Net takes it far more than five seconds."""
+    asked = []
+    monkeypatch.setattr("tests.fuzz.case.arguments", lambda *_: ["profile", "-", "spec.yaml"])
+    monkeypatch.setattr("tests.fuzz.case.spec", lambda choices, seed, small=False: str(asked.append(small)))
+    for seed in range(20):
+        drawn(seed)
+    assert len(asked) >= 20
+    assert all(asked)
+
+
 def test_a_case_is_that_of_its_seed():
     assert drawn(8) == drawn(8)
     commit = Commit([["a", "100644", "\udcff"]], ["a"])

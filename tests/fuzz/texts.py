@@ -1,4 +1,4 @@
-"""What stands in the files of a case: specs, half of them as they were meant, and settings."""
+"""What stands in the files of a case: specs, two thirds of them as they were meant, so that half of all are accepted, and settings."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def spec(choices: Choices, seed: int, small: bool = False) -> str:
         text = choices.random("file").choice(SPECS if kind == "published" else BROKEN).read_text(encoding="utf-8")
     if choices.chance("run", 0.1) and "\nrun:" not in text:
         text += _run(choices / "run")
-    return text if choices.chance("as meant", 0.55) else spoilt(choices, text)
+    return text if choices.chance("as meant", 0.65) else spoilt(choices, text)
 
 
 def _run(choices: Choices) -> str:
