@@ -28,6 +28,18 @@ def trunk(width: int) -> nn.Module:
     return nn.Sequential(nn.Conv2d(width, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU())
 
 
+class TiedHead(nn.Module):
+    """A head that shares an embedding's table and has a bias of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table, self.middle, self.head = nn.Embedding(30, 8), nn.Linear(8, 8), nn.Linear(8, 30)
+        self.head.weight = self.table.weight
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(self.middle(self.table(x)))
+
+
 NETWORKS = {
     "blocks and repeats": (nn.Sequential(*(Mlp(8) for _ in range(3)), nn.Linear(8, 16), Mlp(16), Mlp(16)), (5, 8)),
     "attention": (nn.Sequential(*(Attention(way=way) for way in ("fused", "three", "chunks", "mixed"))), (12, 16)),
@@ -48,6 +60,7 @@ NETWORKS = {
     "copies, each with its start named": (Layers(), (5, 8)),
     "weights the other way round": (Of(lambda m, x: torch.addmm(m.c, torch.addmm(m.b, x, m.w).relu(), m.v), w=parameter(8, 12), b=parameter(12), v=parameter(12, 12), c=parameter(12)), (8,)),
     "a weight the other way round twice": (Of(lambda m, x: torch.addmm(m.b, torch.addmm(m.b, x, m.w), m.w), w=parameter(8, 8), b=parameter(8)), (8,)),
+    "a tied head with a bias": (TiedHead(), Example("input", (5,), torch.long)),
     "tied": (Of(lambda m, x: m.a(m.b(m.a(x))), a=nn.Linear(8, 8), b=nn.Linear(8, 8)), (5, 8)),
     "positions": (Of(lambda m, x: F.layer_norm(x + m.p, (8,), m.w) * m.g, p=parameter(1, 5, 8), w=parameter(8), g=parameter(8)), (5, 8)),
     "recurrent": (Of(lambda m, x: m.a(m.b(x)[0])[0], a=nn.LSTM(10, 4, batch_first=True), b=nn.GRU(8, 5, 2, batch_first=True, bidirectional=True)), (6, 8)),

@@ -269,9 +269,11 @@ def _state(order: list[Node], names: list[str], theirs: Held) -> dict[str, torch
     state: dict[str, torch.Tensor] = {}
     left = iter(names)
     for node in order:
-        if node.tie is not None or not node.weights or node.op == "constant":
+        tied = set(node.tie.weights.values()) if node.tie is not None else set()  # a head may still have its own bias
+        own = {key: name for key, name in node.weights.items() if name not in tied}
+        if not own or node.op == "constant":
             continue
-        parts = [key for key in node.weights if key.rpartition(".")[2] not in STORED]
+        parts = [key for key in own if key.rpartition(".")[2] not in STORED]
         if node.op == "attention":
             state |= _attention(node, left, theirs)
             continue
@@ -280,8 +282,8 @@ def _state(order: list[Node], names: list[str], theirs: Held) -> dict[str, torch
             if name is None or name.rpartition(".")[2] != key.rpartition(".")[2]:
                 raise Unlike(f"`{node.op}` has {key}, and the spec {name}")
             state[name] = theirs.weight(node, key)
-            for buffer in node.weights.keys() - parts:
-                state[name.removesuffix(key) + buffer] = theirs.weights[node.weights[buffer]]
+            for buffer in own.keys() - parts:
+                state[name.removesuffix(key) + buffer] = theirs.weights[own[buffer]]
     return state
 
 
