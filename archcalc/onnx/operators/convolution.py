@@ -80,6 +80,8 @@ def convolution(run: Running, node: Node, x: Traced, weight: Traced, bias: Trace
     axes = len(window.kernel)
     if not 1 <= axes <= 3 or groups < 1 or x.shape[1] != weight.shape[1] * groups:
         raise ValueError(f"a weight {list(weight.shape)} in {groups} groups over {list(x.shape)}")
+    if bias is not None and list(bias.shape) != [weight.shape[0]]:
+        raise ValueError(f"a bias {list(bias.shape)} for {weight.shape[0]} channels")
     shape = (x.shape[0], weight.shape[0], *window.out(x.shape[2:]))
     words = window.auto == "SAME_UPPER" and not window.is_even
     if not words:
