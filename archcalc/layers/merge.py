@@ -126,9 +126,8 @@ class Arithmetic(Layer):
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """Raises `ShapeError` if two operands do not match."""
-        tensors = (x, *others)
-        numbers_only(self.op, tensors)
-        return Tensor(_broadcast(self.op, tensors))
+        numbers_only(self.op, (x, *others))
+        return Tensor(_broadcast(self.op, (x, *others)))
 
     def blind_to_order(self, y: Tensor, *inputs: Tensor) -> bool:
         """It computes the same at every position."""
@@ -142,8 +141,7 @@ class Arithmetic(Layer):
         """Backward, the gradients of stretched operands."""
         from archcalc.layers.kernels.stretching import back  # only memory asks
 
-        first = len(inputs) if self.hands_on else self.own_back
-        places = [place for place, needed in enumerate(how.needs) if needed and place >= first]
+        places = [place for place in range(self.own_back, len(inputs)) if how.needs[place] and not self.hands_on]
         return 0, back(how, places, self.sums_samples(), y, inputs)
 
 

@@ -85,8 +85,9 @@ _ALL = (
 # Assumptions about what a peak depends on besides the network.
 ASSUMPTIONS = (
     "PyTorch uses two CPU threads: with one thread, convolutions and recurrent layers use other kernels, "
-    "which need different amounts of memory. The processor is an x86 one with AVX-512, and for 16-bit numbers its "
-    "instructions for bf16; with AMX, products of 16-bit matrices need other amounts. On a GPU, CUDA kernels run.",
+    "which need different amounts of memory. The processor is an x86 one with AVX-512, a second-level cache of "
+    "1 MiB per core, and for 16-bit numbers its instructions for bf16; with AMX, products of 16-bit matrices need other amounts, and "
+    "with another cache, convolutions with wide windows. On a GPU, CUDA kernels run.",
     "The network's output lives until the next step, through the loss, the backward pass and the optimizer's step. A "
     "tensor between layers lives as long as a variable of the module that `build` writes holds it.",
     "Attention runs as one fused kernel that keeps no scores, if PyTorch has one for it; with dropout on the CPU, a "

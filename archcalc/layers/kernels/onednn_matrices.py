@@ -12,8 +12,8 @@ from archcalc.layers.kernels.onednn_threads import ALIGNED, BLOCK, up
 from archcalc.records import NamedTuple
 
 _FLOAT = 4
-# Numbers that fit into a core's L2 cache.
-_CACHE = 2**18
+# Bytes of a core's second-level cache, which blocks are to fit: a fact of the processor that is assumed.
+SECOND_CACHE = 2**20
 # Products for each thread below which threads rather share samples than one product.
 _FEW = 2**16
 # Results and taps, for each thread and in all, below which the same holds.
@@ -87,7 +87,7 @@ class _Search:
     """The search for the block that keeps threads and caches busiest, where each thread has positions of its own."""
 
     def __init__(self, seen: Seen) -> None:
-        self.seen = seen
+        self.seen, self.cached = seen, SECOND_CACHE // _FLOAT
         self.positions = seen.samples * seen.groups * seen.windows
         self.most, self.found = 0.0, _Block(1, 1, seen.inputs)
 
@@ -109,20 +109,20 @@ class _Search:
         whole, read, kept = seen.inputs, seen.strides[1] * seen.strides[2] + seen.taps, seen.taps * outputs
 
         def positions_with(channels: int, inputs: int) -> int:
-            return (_CACHE - kept * inputs) // (read * inputs + channels)
+            return (self.cached - kept * inputs) // (read * inputs + channels)
 
-        channels = max(_CHANNELS, min(outputs, (_CACHE - (read * BLOCK + kept) * whole) // BLOCK))
+        channels = max(_CHANNELS, min(outputs, (self.cached - (read * BLOCK + kept) * whole) // BLOCK))
         yield channels, max(BLOCK, min(positions, positions_with(channels, whole)))
-        most = max(1, _CACHE // (2 * _CHANNELS * read + 2 * kept))
+        most = max(1, self.cached // (2 * _CHANNELS * read + 2 * kept))
         if most < whole:
             inputs = whole // max(1, whole // most)
-            places = max(1, (_CACHE - 2 * kept * inputs) // (2 * inputs * read))
-            channels = _CACHE // 2 // places
+            places = max(1, (self.cached - 2 * kept * inputs) // (2 * inputs * read))
+            channels = self.cached // 2 // places
             if channels > outputs:
                 channels, places = outputs, max(BLOCK, min(positions, positions_with(outputs, inputs)))
             elif places > positions:
                 places = positions
-                channels = max(_CHANNELS, min(outputs, (_CACHE - (read * places + kept) * inputs) // places))
+                channels = max(_CHANNELS, min(outputs, (self.cached - (read * places + kept) * inputs) // places))
             yield channels, places
         yield outputs, max(BLOCK, positions_with(outputs, whole) // BLOCK * BLOCK)
 
@@ -183,10 +183,10 @@ class _Search:
         seen = self.seen
         read, rows = seen.strides[1] * seen.strides[2] * positions, seen.taps * positions
         if positions < of_positions:
-            return (_CACHE - outputs * positions) // (read + rows + seen.taps * of_outputs)
-        found = _CACHE // (read + rows)
+            return (self.cached - outputs * positions) // (read + rows + seen.taps * of_outputs)
+        found = self.cached // (read + rows)
         if outputs < of_outputs:
-            found = min(found, (_CACHE - outputs * positions) // (rows + seen.taps * outputs))
+            found = min(found, (self.cached - outputs * positions) // (rows + seen.taps * outputs))
         if found < seen.inputs:
-            found = (_CACHE - outputs * positions) // (read + rows + seen.taps * of_outputs)
+            found = (self.cached - outputs * positions) // (read + rows + seen.taps * of_outputs)
         return found

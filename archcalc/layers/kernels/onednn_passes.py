@@ -18,6 +18,8 @@ from archcalc.layers.kernels.onednn_threads import ALIGNED, BLOCK, up
 _FLAT = 16
 # The most columns that blocked kernels process at once.
 _COLUMNS = 28
+# Bytes that the code of such a kernel may take, and what oneDNN allows for one instruction.
+_CODE, _INSTRUCTION = 2**18, 15
 
 
 class Passes(Seen):
@@ -30,7 +32,7 @@ class Passes(Seen):
             return max(self.source + self.filters() + y, 3 * y)
         if self._by_matrices:
             return y + max(y, _aligned(forward_rows(self), self.nested))
-        flat = self.groups == 1 and self.inputs < _FLAT and not self.is_pointwise
+        flat = self._is_flat and not self.is_pointwise
         x, blocks = 0 if flat else self.source_in_blocks(), self.result_in_blocks()
         scratch = 0
         if self.is_pointwise and self.stride > 1:  # positions between the strides are left out
@@ -86,7 +88,9 @@ class Passes(Seen):
         columns, step, left = self.after[2], self.strides[2], self.padding[2]
         at_once = min(columns, _COLUMNS)
         right = (columns - columns % at_once - 1) * step + self.reach[2] - self.before[2] - left
-        return not self._is_in_blocks or max(left, right) > at_once
+        if not self._is_in_blocks or max(left, right) > at_once:
+            return True
+        return self._is_long(self.inputs if self._is_flat else self._lanes, at_once, left, right)
 
     @property
     def _goes_by_matrices(self) -> bool:
@@ -98,10 +102,29 @@ class Passes(Seen):
         columns, step, reach = self.before[2], self.strides[2], self.reach[2] - 1
         at_once = columns if columns <= _COLUMNS else _COLUMNS // step * step
         rest = self.ends[2] + columns % at_once
-        beyond = max(reach - self.padding[2], reach - max(0, rest)) // step * step
-        long = beyond > at_once or (columns > at_once and rest < 0)
+        beyond = (reach - self.padding[2]) // step, (reach - max(0, rest)) // step
+        long = max(beyond) * step > at_once or (columns > at_once and rest < 0)
         steps = any(d > 1 and s > 1 for d, s in zip(self.dilations, self.strides))
-        return not self._is_in_blocks or long or steps
+        return not self._is_in_blocks or long or steps or self._is_long(self._lanes, at_once, *beyond)
+
+    @property
+    def _is_flat(self) -> bool:
+        """Whether there are too few input channels for a block."""
+        return self.groups == 1 and self.inputs < _FLAT
+
+    @property
+    def _lanes(self) -> int:
+        """Channels of a block; groups, which cannot be padded, may take a half or a quarter of one."""
+        return next(size for size in (BLOCK, BLOCK // 2, BLOCK // 4) if self.multiples(size))
+
+    def _is_long(self, channels: int, at_once: int, *ends: int) -> bool:
+        """Whether the code of a kernel of blocks is too long, which unrolls a row of the window for all columns at once.
+
+        Each end of a row that goes beyond the image has code of its own.
+        Source: the check on code size in jit_avx512_common_conv_kernel.cpp.
+        """
+        parts = 1 + sum(end > 0 for end in ends)
+        return parts * self.kernel[2] * channels * at_once * _INSTRUCTION > _CODE
 
 
 def _aligned(scratch: int, nested: bool) -> int:
