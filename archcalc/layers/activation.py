@@ -30,6 +30,7 @@ class Activation(Layer):
     layout = KEEPS
     elementwise = True
     one_pass = True
+    reads_stretched = True
     operations: ClassVar[Pieces]
     span: tuple[float, float]
     passes: tuple[float, float] | None = None
@@ -321,6 +322,7 @@ class CELU(_Levelling):
 class GELU(Activation):
     """x·Φ(x) with the normal distribution Φ, or its tanh approximation. Source: torch.nn.GELU."""
 
+    reads_stretched = False
     notation = "y = x · Φ(x)        Φ(x) = (1 + erf(x / √2)) / 2"
 
     @property

@@ -133,6 +133,7 @@ class Scale(Layer):
 
     layout = KEEPS
     elementwise = True
+    reads_stretched = True
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
         """As the input, beside the number."""

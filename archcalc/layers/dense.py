@@ -281,6 +281,7 @@ class LayerScale(FeatureAxis):
 
     does = "scales"
     elementwise = True
+    reads_stretched = True
 
     init: float = arg(Number, "initial factor", default=1e-5)
     axis: int | None = arg(

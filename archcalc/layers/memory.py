@@ -29,6 +29,11 @@ class LayerMemory(LayerFacts):
     # step by step, as autograd has it. Source: tools/autograd/derivatives.yaml and FunctionsManual.cpp of PyTorch.
     makes: ClassVar[tuple[int, int]] = (0, 0)
 
+    # True: the gradient of its input is that of its output, stretched: a view, without memory of its own.
+    stretches_gradient: ClassVar[bool] = False
+    # True: its backward reads such a view as it is; any other layer's writes it out first.
+    reads_stretched: ClassVar[bool] = False
+
     def element_bytes(self, how: Saving) -> int:
         """Bytes of an element of the output."""
         return how.width

@@ -88,6 +88,7 @@ class Arithmetic(Layer):
     own_back: ClassVar[int] = 0  # the first operand whose gradient is another than the output's
 
     one_pass = True
+    reads_stretched = True
     bare = True
     layout = KEEPS
     takes_input = False
@@ -336,6 +337,7 @@ class Residual(Layer):
 
     layout = KEEPS
     hands_on = True
+    reads_stretched = True
     keeps_nothing = True
     broadcasts = True
     layers: tuple[Tensor, ...] = arg(Body, "f, a list of layers")

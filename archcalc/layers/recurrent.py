@@ -43,6 +43,7 @@ class Recurrent(Layer):
     """
 
     layout = FEATURES_LAST
+    reads_stretched = True
     ranks = (2, 2)
     wants = "a sequence of vectors [steps, features]"
     # Products of the input and of the state in one step: those for gates, and the one for the new content.

@@ -105,6 +105,7 @@ class Sum(Reduction):
     """Sum over one axis or several. [n, features] -> [features]. Source: torch.sum."""
 
     autocast = WIDE
+    stretches_gradient = True
     notation = "y = Σ x[i]"
 
     call = "{0}.sum"
@@ -288,6 +289,7 @@ class CumSum(Layer):
 
     makes = 0, 2
     autocast = WIDE
+    reads_stretched = True
     one_pass = True
     bare = True
     keeps_nothing = True

@@ -20,6 +20,7 @@ class Dropping(Layer):
     nonnegative = True
     layout = KEEPS
     elementwise = True
+    reads_stretched = True
 
     p: float
 

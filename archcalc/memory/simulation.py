@@ -220,7 +220,7 @@ class _Step(ScanForward):
                 self._moment("backward", None, 0, further, len(self.run.moments) - began_at)
             for place, storage in enumerate(of_entries):
                 if storage is not None:
-                    sizes[place] += turn.copies * storage.bytes
+                    sizes[place] += turn.copies * max(storage.bytes, turn.entries[place].gradient)
                     held.append(storage)
                     later += further * storage.bytes
         self.more -= later
@@ -263,6 +263,8 @@ class _Step(ScanForward):
         if given is None:  # zeros for what nobody read; a tensor read only in parts has no gradient of its own
             zeros = [value.gradient for value in ran.further if value not in further]
             given = self.heap.hold(Storage(sum(zeros) if node.exit.parts else ran.output.gradient))
+        elif given.bytes < ran.output.gradient and not layer.reads_stretched:
+            given = self._written_out(given, ran.output)
         new: list[tuple[Value, Storage]] = []
         reached = {id(x) for x in sources(node)}
         for value, x, needed in zip(ran.inputs, node.inputs, ran.needs):
@@ -270,7 +272,8 @@ class _Step(ScanForward):
                 continue
             same = layer.hands_on and value.bytes <= ran.output.bytes and x.batched == node.exit.batched
             same = same and value.width == ran.output.width and value.parts == ran.output.parts
-            storage = given if same else Storage(value.gradient)
+            view = layer.stretches_gradient and not (ran.cast[0] or ran.cast[1])
+            storage = given if same or view else Storage(value.gradient)
             self.heap.hold(storage)
             new.append((value, storage))
         shared = given.bytes if layer.lets_go_early and given.holders > 1 else 0
@@ -330,3 +333,11 @@ class _Step(ScanForward):
         """Pass on a gradient; a second one is added to the first."""
         if value not in gradients:
             gradients[value] = self.heap.hold(storage)
+        elif gradients[value].bytes < value.gradient:
+            gradients[value] = self._written_out(gradients[value], value)
+
+    def _written_out(self, storage: Storage, value: Value) -> Storage:
+        """The gradient of `value` at its full size, in place of a smaller one that was stretched to it."""
+        whole = self.heap.hold(Storage(value.gradient))
+        self.heap.drop(storage)
+        return whole

@@ -23,6 +23,9 @@ LAYERS = (
     "linear 1 from=a name=b, {div: [a, b]}", "linear 256 from=a name=b, {div: [a, b]}",
     "linear 1 from=a name=b, {mul: [a, b]}", "parameter 256 name=b, {mul: [a, b]}",
     "mean -1 keepdim=true name=b, {sub: [a, b]}",
+    # The gradient of a sum's input is a view, which some read as it is and others copy.
+    "tanh, sum 0", "silu, sum 0", "gelu, sum 0", "dropout 0.1, sum 0", "softmax, sum 0", "cumsum, sum 0", "layerscale, sum 0",
+    "{mul: [[linear 1], prev]}, sum 0", "residual: [tanh], sum 0", "residual: [linear 256], sum 0", "gru 64, tanh, sum 0",
 )  # fmt: skip
 
 
