@@ -84,6 +84,6 @@ def test_a_network_of_parameters_alone_gives_one_sample() -> None:
 
 def test_experts_route_the_positions_of_samples() -> None:
     with pytest.raises(
-        SpecError, match=r"`moe` routes the positions of each sample, but \[5, 8\] depends on parameters"
+        SpecError, match=r"`moe` routes the positions of each sample, but \[5, 8\] depends only on parameters"
     ):
         network("[5,8] | parameter 5x8, {moe: {experts: 2, top_k: 1, layers: [linear 8]}}", 2)

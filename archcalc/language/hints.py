@@ -11,10 +11,10 @@ _PYTHON = r"[A-Za-z_][\w.]*\(|[A-Za-z_][\w.]*\s*=\s*[A-Za-z_][\w.]*\(|return\b|[
 _KEY = r"([A-Za-z_]\w*)="
 
 
-def two_layers(op: Scalar, other: Scalar, help: str = "") -> tuple[str, Scalar, str]:
-    """What is said of an entry with two keys that could each be its layer: message, place and help."""
-    help = help or f"`{other.text}` belongs under `{op.text}:` (indent it), or a `- ` is missing before it"
-    return f"one layer per item: found both `{op.text}` and `{other.text}`", other, help
+def two_layers(op: Scalar, other: Scalar) -> tuple[str, str]:
+    """Message and help for an entry with two keys that could each be its layer."""
+    help = f"`{other.text}` belongs under `{op.text}:` (indent it), or a `- ` is missing before it"
+    return f"one layer per item: found both `{op.text}` and `{other.text}`", help
 
 
 def open_brackets(node: Node) -> int:

@@ -288,7 +288,8 @@ def _mapping(node: Mapping, findings: Findings) -> Item | None:
             return None
         if len(layers) == 2 and isinstance(value, Sequence) and isinstance(beside, Scalar) and beside.text:
             return _unread(op, node)
-        findings.error("SPC010", *two_layers(op, other))
+        message, help = two_layers(op, other)
+        findings.error("SPC010", message, other, help)
         return None
     if op.text == "layers":
         if repeat is None:

@@ -43,10 +43,10 @@ class Unread:
         _, (other, value) = [pair for pair in whole.pairs if pair[0].text not in COMMON]
         arguments = REGISTRY[op].arguments if op in REGISTRY and op not in self.blocks else {}
         lists = [name for name, argument in arguments.items() if isinstance(argument, (Body, Operands))]
-        help = ""
+        message, help = two_layers(item.op, other)
         if lists and other.text in arguments and isinstance(value, Scalar):
             help = f"the long form has both: `{op}: {{{lists[0]}: [...], {other.text}: {value.text}}}`"
-        self.findings.error("SPC010", *two_layers(item.op, other, help))
+        self.findings.error("SPC010", message, other, help)
 
     def _behind_a_colon(self, item: Item, value: Scalar) -> None:
         """`conv: 64` is `conv 64`, and `stem: conv 64 kernel=3` is a layer with a name."""
