@@ -75,8 +75,9 @@ def fault(case: Case, status: int, printed: str, said: str) -> str | None:
         shown = _COLOUR.sub("", shown)
     if controls := _CONTROL & set(shown):
         return f"prints U+{ord(min(controls)):04X}"
-    form = "" if _MENDED & set(case.words) else _form(case)
-    if form != "github" and (command := re.search(_COMMAND, shown)):
+    asked = _form(case)
+    form = "" if _MENDED & set(case.words) else asked
+    if asked != "github" and (command := re.search(_COMMAND, shown)):
         return f"prints a command of a CI system, {command[0].strip()}"
     if status != 2 and printed and form in _READERS and not {"--help", "--definitions"} & set(case.words):
         try:
