@@ -40,7 +40,8 @@ class Unread:
     def _beside_a_list(self, item: Item, whole: Pairs) -> None:
         """`concat: [a, b]` and `axis: 0` next to it: with a key of the layer its list has one too."""
         op = item.op.text
-        _, (other, value) = [pair for pair in whole.pairs if pair[0].text not in COMMON]
+        # a repeat has further keys of its own before it
+        other, value = [pair for pair in whole.pairs if pair[0].text not in COMMON and pair[0].text != op][-1]
         arguments = REGISTRY[op].arguments if op in REGISTRY and op not in self.blocks else {}
         lists = [name for name, argument in arguments.items() if isinstance(argument, (Body, Operands))]
         message, help = two_layers(item.op, other)
