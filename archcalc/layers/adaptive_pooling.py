@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import ClassVar
 
 from archcalc.layers.arguments import Size, arg
-from archcalc.layers.base import Layer, layer
+from archcalc.layers.base import layer
 from archcalc.layers.code import Code, module, sized
 from archcalc.layers.correlation import indices
 from archcalc.layers.field import Field, made, whole
-from archcalc.layers.layout import CHANNELS_FIRST
 from archcalc.layers.neighbours import LONGEST
-from archcalc.layers.pooling import POSITION, formatted
+from archcalc.layers.pooling import POSITION, Windowed, formatted
 from archcalc.layers.saved import INPUT, NOTHING, Saved, Saving
 from archcalc.layers.strides import Strides
 from archcalc.layers.tensor import Tensor
@@ -28,23 +27,10 @@ def _over_shares(word: str, axes: int) -> str:
     )
 
 
-class AdaptivePooling(Layer):
+class AdaptivePooling(Windowed):
     """Windows chosen so that the output has a given size."""
 
-    one_pass = True
-    traffic = "windows"
-    nonnegative = True
     reorders_volumes = True
-    # Of the input, once that is known.
-    spatial_axes: int = 1
-
-    # The result of a window, and the operation on each of its elements.
-    word: ClassVar[str]
-    step: ClassVar[str]
-
-    layout = CHANNELS_FIRST
-    ranks = (2, 4)
-    wants = "a channels-first tensor [channels, ...] with one to three spatial axes"
 
     output: tuple[int, ...] = arg(
         Size, "output size; -1 keeps that of an axis, e.g. 1x-1", aliases=("output_size",), also=-1

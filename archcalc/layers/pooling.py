@@ -37,8 +37,8 @@ def formatted(reorders_volumes: bool, how: Saving, y: Tensor) -> Strides:
     return contiguous(sizes) if y.rank == 4 and reorders_volumes else imaged(how.strides[0], sizes)
 
 
-class Pooling(Layer):
-    """A window that moves over each channel separately."""
+class Windowed(Layer):
+    """What is computed of windows of each channel separately."""
 
     one_pass = True
     traffic = "windows"
@@ -55,6 +55,10 @@ class Pooling(Layer):
     layout = CHANNELS_FIRST
     ranks = (2, 4)
     wants = "a channels-first tensor [channels, ...] with one to three spatial axes"
+
+
+class Pooling(Windowed):
+    """A window that moves over each channel separately."""
 
     kernel: tuple[int, ...] = arg(Size, "window size", aliases=("kernel_size", "pool_size"))
     stride: tuple[int, ...] | None = arg(Size, "step between two windows; default: the kernel", default=None)
