@@ -56,7 +56,9 @@ class Heads(Scored):
             read += f", of K and V one for every {self.heads // self.key_heads} of Q"
         norm = ["Q and K divided by their root mean square, times γ"] if self.qknorm else []
         turn = ["Q and K turned by the angles of their positions (rope)"] if self.rope is not None else []
-        return "\n".join([read, *norm, *turn, *self.weighing(), back])
+        rows = ["learned (bias_k, bias_v)"] * self.bias_kv + ["of zeros"] * self.zero_attn
+        more = [f"K and V go on with a row {' and one '.join(rows)}, which no mask hides"] if rows else []
+        return "\n".join([read, *norm, *turn, *more, *self.weighing(), back])
 
     def read(self, letter: str) -> str:
         """What the projection to `K` or `V` reads, by the key that names it."""

@@ -295,7 +295,7 @@ class RelPosBias(Layer):
         else:
             positions = x.shape[-1] if x.integer else x.shape[-2]
         biases = Tensor((self.heads, positions, positions))
-        biases.table = object()
+        biases.table = self, biases
         return biases
 
     def params(self, x: Tensor) -> dict[str, Shape]:

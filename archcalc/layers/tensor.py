@@ -24,7 +24,7 @@ class Tensor:
         parts: True for a layer that has several outputs and no single one, as split.
         batched: False for what depends on parameters and constants alone: it has no batch axis, whatever
             makes it runs once for a whole batch, and beside a tensor that has one it is the same for every sample.
-        table: what is the same for all that is computed from one table of biases alone.
+        table: of a table of biases, and of all that is computed from one alone, its layer and the table itself.
         bounds: the least and the largest of the whole numbers that it holds; None where they are not known.
         places: sizes of what whole numbers are places in, row by row; None where that is not known.
         cached: whether generation keeps it for each position, or all that it is computed from.
@@ -63,7 +63,7 @@ class Tensor:
         self.state = state
         self.parts = parts
         self.batched = batched
-        self.table: object | None = None
+        self.table: tuple[Any, Tensor] | None = None
         self.bounds: tuple[int, int] | None = None
         self.places: Shape | None = None
         self.entries = 1

@@ -30,13 +30,16 @@ from archcalc.worked.example import (
     written,
 )
 from archcalc.worked.functions import softmax
-from archcalc.worked.positions import turn, turning
+from archcalc.worked.positions import alibi_slopes, biases, turn, turning
 
 _POSITIONS, _WIDTH, _HEADS = 5, 8, 3
 _INSTEAD = '"attention heads=2" --input 3x4'
-# Options that are not worked out here.
-_MORE = ("bias_kv", "zero_attn")
-# Added to the mean square of a norm in float32: the machine epsilon.
+# What comes after the keys and values of the positions, by `bias_kv` and `zero_attn`.
+_MORE = {
+    (True, False): "after them a learned key and value, which no mask hides",
+    (False, True): "after them a key and a value of zeros, which no mask hides",
+    (True, True): "after them a learned key and value, then those of zeros; no mask hides them",
+}
 
 
 @works(Attention)
@@ -44,9 +47,8 @@ def attention(node: Node) -> Example:
     """All heads. The first query of each is worked out in full, or the last if causal; the others show only weights."""
     layer: Any = node.layer
     x = node.inputs[0]
-    more = [name for name in _MORE if getattr(layer, name) not in (None, False)]
-    if more or x.rank != 2:
-        raise refuse(node, f"with `{more[0]}` it is not worked out" if more else "its input has further axes", _INSTEAD)
+    if x.rank != 2:
+        raise refuse(node, "its input has further axes", _INSTEAD)
     sources = layer.keys_and_values(x)
     added = _added(node, layer)
     limit(
@@ -82,6 +84,7 @@ def attention(node: Node) -> Example:
     sinks: Array = weights.get("sinks", [None] * int(layer.heads))
     if layer.sinks:
         given.append(grid("sinks", [sinks]))
+    given += [grid(f"bias_{letter}", weights[f"bias_{letter}"][0]) for letter in "kv" if layer.bias_kv]
     gains = {name[0]: one for name, one in weights.items() if name.endswith("_norm.weight")}
     given += [grid(f"γ of {letter.upper()}", [one]) for letter, one in gains.items()]
     if layer.qknorm == "width":
@@ -114,7 +117,10 @@ def attention(node: Node) -> Example:
         if layer.rope is not None:
             q, k = ([turn(one, at, layer.rope, int(layer.turned)) for at, one in enumerate(of)] for of in (q, k))
             steps.append(_turned(q, k, layer))
-        table = _Table(node, *(_of_head(one, head) for one in tables))
+        table = _table(node, layer, tables, head)._replace(more=int(layer.more))
+        if layer.more:
+            k, v = (_continued(one, letter, at, layer, weights) for one, letter in ((k, "k"), (v, "v")))
+            steps.append(Step(_MORE[layer.bias_kv, layer.zero_attn], [grid("K′", k), grid("V′", v)]))
         steps += table.drawn(len(q), len(k))
         rows, mixed = weighed(q, k, v, layer, scaling, sinks[head], table)
         steps += rows
@@ -124,6 +130,13 @@ def attention(node: Node) -> Example:
         Step(f"all heads side by side, then · W_O{with_bias['O']}", [grid("[heads]", joined), grid("y", output, True)])
     )
     return Example(given, steps, values, weights, output, inputs=inputs)
+
+
+def _continued(rows: Array, letter: str, at: int, layer: Any, weights: dict[str, Array]) -> Array:
+    """Keys or values of a head, from its feature `at`, then the learned one and the one of zeros."""
+    size = int(layer.head)
+    learned_one = [weights[f"bias_{letter}"][0][0][at : at + size]] if layer.bias_kv else []
+    return [*rows, *learned_one, *([[0.0] * size] if layer.zero_attn else [])]
 
 
 @works(SDPA)
@@ -158,7 +171,7 @@ def dot_product_attention(node: Node) -> Example:
     for index, (q, k, v) in enumerate(heads):
         title = f"head {index + 1} of {len(heads)}" if len(heads) > 1 else "what is given"
         steps.append(Step(title, [grid("Q", q), grid("K", k), grid("V", v)]))
-        table = _Table(node, *(_of_head(one, index) for one in tables))
+        table = _table(node, layer, tables, index)
         steps += table.drawn(len(q), len(k))
         rows, mixed = weighed(q, k, v, layer, scaling, sinks[index], table)
         steps += [*rows, Step("y = α V", [grid("y", mixed, True)])]
@@ -193,11 +206,22 @@ def _tables(node: Node, added: Sequence[Tensor | None], inputs: list[Array]) -> 
     found: list[Array | None] = []
     for one in added:
         at = next((at for at, other in enumerate(different) if other is one), None)
+        made = _layer_of(one)
+        if at is not None and one is not None and made is not None:
+            inputs[at] = biases(made, one)
         found.append(None if at is None else inputs[at])
     if found[1] is not None:
         different_at = next(at for at, one in enumerate(inputs) if one is found[1])
         inputs[different_at] = found[1] = _hiding(found[1])
     return found
+
+
+def _layer_of(tensor: Tensor | None) -> Any:
+    """The layer of a table of biases that nothing changes on the way."""
+    if tensor is None or tensor.table is None:
+        return None
+    layer, table = tensor.table
+    return layer if table is tensor.itself else None
 
 
 def _hiding(mask: Array) -> Array:
@@ -219,11 +243,17 @@ def _of_head(values: Array | None, head: int) -> Array | None:
 
 
 class _Table(NamedTuple):
-    """What is added to one head's scores, and which keys are hidden: a row for each query, or one for all."""
+    """What is added to one head's scores, and which keys are hidden: a row for each query, or one for all.
+
+    Attributes:
+        more: how many keys after those of the positions have nothing added to their scores; formula: of the table.
+    """
 
     node: Node
     bias: Array | None = None
     mask: Array | None = None
+    more: int = 0
+    formula: str = ""
 
     def at(self, row: int, column: int) -> float:
         """What is added to a score."""
@@ -238,8 +268,18 @@ class _Table(NamedTuple):
         grids = [] if self.bias is None else [grid("B", self.bias)]
         grids += [] if self.mask is None else [grid("mask", self.mask)]
         hides = "; where the mask is 0 the score becomes −∞" if self.mask is not None else ""
-        title = f"added to the scores{hides}" if self.bias is not None else hides.removeprefix("; ")
+        title = f"added to the scores{self.formula}{hides}" if self.bias is not None else hides.removeprefix("; ")
         return [Step(title, grids)] if grids else []
+
+
+def _table(node: Node, layer: Scored, tables: Sequence[Array | None], head: int) -> _Table:
+    """What is added to the scores of a head."""
+    bias, mask = (_of_head(one, head) for one in tables)
+    made = _layer_of(layer.relbias)
+    formula = ""
+    if made is not None and made.kind == "alibi":
+        formula = f": B[i, j] = −{written(alibi_slopes(int(made.heads))[head])} · |i − j|"
+    return _Table(node, bias, mask, formula=formula)
 
 
 def _turned(q: Array, k: Array, layer: Any) -> Step:
@@ -282,11 +322,12 @@ def weighed(
     table, sums = [], []
     for row, query in enumerate(q):
         near = len(q) + len(k) if layer.window is None else int(layer.window)
-        more = [added.at(row, index) for index in range(len(k))]
+        own = range(len(k) - added.more)
+        more = [*(added.at(row, index) for index in own), *[0.0] * added.more]
         seen = [
-            (index <= row or not layer.causal) and abs(index - row) < near and more[index] > -math.inf
-            for index in range(len(k))
+            (index <= row or not layer.causal) and abs(index - row) < near and more[index] > -math.inf for index in own
         ]
+        seen += [True] * added.more
         if not any(seen):
             raise refuse(added.node, f"of its keys query {row} sees none", _INSTEAD)
         products = [dot(query, key) for key in k]

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from archcalc.layers.position import ClsToken, PosEmbed, RelPosBias, Rope
+from archcalc.layers.tensor import Tensor
 from archcalc.network.graph import Node
 from archcalc.worked.example import (
     Array,
@@ -115,19 +116,17 @@ def distances(node: Node) -> Example:
     heads, positions = int(y.shape[0]), int(y.shape[-1])
     instead = f'"relposbias 2 kind={layer.kind}{" window=2x2" if layer.kind == "window" else ""}" --input 4x8'
     limit(node, (("positions", positions, _POSITIONS + 1), ("heads", heads, _HEADS)), instead)
-    values = filled(x.shape)
+    values, output = filled(x.shape), biases(layer, y)
     if layer.kind == "alibi":
         apart = [[abs(i - j) for j in range(positions)] for i in range(positions)]
-        slopes = _slopes(heads)
-        output = [[[-slope * one for one in row] for row in apart] for slope in slopes]
+        slopes = alibi_slopes(heads)
         steps = [Step("how far each query i (a row) is from each key j (a column)", [grid("|i − j|", apart)])]
         for head, slope in enumerate(slopes):
             steps.append(Step(f"head {head}: −{written(slope)} · |i − j|", [grid(f"y[{head}]", output[head], True)]))
         return Example([], steps, values, {}, output, {"slopes": slopes})
     table = learned(layer.params(x)["weight"])
-    rows, told = _of_windows(layer) if layer.kind == "window" else _of_buckets(positions, len(table), layer.causal)
+    rows, told = _rows(layer, positions)
     lines = [f"{what}: row {row} = {listed(table[row])}" for what, row in told.items()]
-    output = [[[table[row][head] for row in line] for line in rows] for head in range(heads)]
     steps = [
         Step("rows of the learned table W that are read, with a number for each head", lines=lines),
         Step("which row each query i (down) takes for each key j (across)", [grid("row", rows)]),
@@ -136,7 +135,24 @@ def distances(node: Node) -> Example:
     return Example([], steps, values, {"weight": table}, output)
 
 
-def _slopes(heads: int) -> list[float]:
+def biases(layer: Any, y: Tensor) -> Array:
+    """The numbers of its output `y`, for each head, query and key."""
+    heads, positions = int(y.shape[0]), int(y.shape[-1])
+    if layer.kind == "alibi":
+        each = range(positions)
+        return [[[-slope * abs(i - j) for j in each] for i in each] for slope in alibi_slopes(heads)]
+    table, (rows, _) = learned(layer.params(y)["weight"]), _rows(layer, positions)
+    return [[[table[row][head] for row in line] for line in rows] for head in range(heads)]
+
+
+def _rows(layer: Any, positions: int) -> tuple[list[list[int]], dict[str, int]]:
+    """Which row of the table each pair of positions takes, and the row of each distance."""
+    if layer.kind == "window":
+        return _of_windows(layer)
+    return _of_buckets(positions, int(layer.buckets), layer.causal)
+
+
+def alibi_slopes(heads: int) -> list[float]:
     """A geometric sequence; if the number of heads is not a power of two, further slopes lie between its first ones."""
     steps = 2 ** math.floor(math.log2(heads))
     slopes: list[float] = [2 ** (-8 * (index + 1) / steps) for index in range(steps)]

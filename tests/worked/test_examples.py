@@ -94,6 +94,9 @@ def reduced(op: str) -> Callable[[random.Random], Line]:
 
 def attention(r: random.Random) -> Line:
     heads = r.choice((1, 2, 4))
+    if r.random() < 0.25:
+        bias, *more = (r.choice(("true", "false")) for _ in range(3))
+        return f"attention heads={heads} bias={bias} bias_kv={more[0]} zero_attn={more[1]} causal=true", "3x4"
     line = f"attention heads={heads} causal={r.choice(('true', 'false'))} bias={r.choice(('true', 'false', 'qkv'))}"
     line += r.choice(("", "", f" kv_heads={max(1, heads // 2)}", " head_dim=2", " out=3", " window=2", " sinks=true"))
     line += r.choice(("", "", " rope=10000", " rope=100 softcap=2", " softcap=1.5", " rope=50 rope_dim=2"))
@@ -288,7 +291,7 @@ def test_the_lecture():
     [
         ("conv 8 kernel=3", "3x32x32"), ("conv 1 kernel=1", "1x1x2x2"), ("maxpool 2", "8x32x32"), ("avgpool 2", "1x4x4x4"),
         ("lstm 64", "10x8"), ("gru 2", "30x2"), ("attention heads=8", "10x512"),
-        ("attention heads=2 bias_kv=true", "3x4"), ("attention heads=2 zero_attn=true", "3x4"), ("dropout", "100"), ("selectivescan dt=input b=input c=input", "3x8"),
+        ("dropout", "100"), ("selectivescan dt=input b=input c=input", "3x8"),
         ("moe: {experts: 2, top_k: 1, layers: [layernorm, linear 2]}", "3x4"), ("relposbias 8", "4x8"),
         ("fold 30 kernel=2", "4x841"), ("einsum: {equation: 'ij,kj->ik', operands: [input, input]}", "9x9"), ("topk 2", "100"), ("split 2 axis=0", "40x3"),
         ("rearrange 'a b -> b a'", "40x3"), ("gather index=input", "100"), ("linear 100", "10"), ("embedding 1000 dim=4", "3"), ("layernorm", "3x64"),

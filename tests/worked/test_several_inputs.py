@@ -121,3 +121,17 @@ def test_recurrences_from_another_state_are_those_of_pytorch(line):
     with torch.no_grad():
         expected, _ = module(x.transpose(0, 1), tuple(states) if len(states) == 2 else states[0])
     torch.testing.assert_close(torch.tensor(done.output), expected[0], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["alibi", "bucket buckets=4", "window window=3x1"])
+def test_a_table_of_biases_is_that_of_its_layer(kind):
+    for attention, sizes in (("attention heads=2 from=input", "3x4"), ("sdpa q=input k=input v=input", "2x3x4")):
+        graph = line_graph(f"[relposbias 2 kind={kind} name=p, {attention} relbias=p]", sizes, 1)
+        table, node = graph.nodes
+        biases, done = work_out(table), work_out(node)
+        assert done.inputs[1] == biases.output
+        stored = {table.segment: biases.weights | biases.buffers, node.segment: done.weights}
+        module = instantiate(graph).eval()
+        module.load_state_dict({f"{at}.{key}": torch.tensor(one) for at in stored for key, one in stored[at].items()})
+        y = module(torch.tensor(done.inputs[0], dtype=torch.float)[None])[0]
+        torch.testing.assert_close(torch.tensor(done.output), y, rtol=1e-4, atol=1e-5)

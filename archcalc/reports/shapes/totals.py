@@ -23,7 +23,7 @@ def footer(costs: Costs) -> Iterator[Block]:
     if totals.active_params != totals.params:
         facts.append(f"{totals.active_params:,} active for each position")
     if totals.buffers:
-        facts.append(f"{totals.buffers:,} buffers")
+        facts.append(f"{totals.buffers:,} number{'' if totals.buffers == 1 else 's'} in buffers")
     least = "at least " if costs.declared.unknown else ""
     facts.append(f"{least}{numbers.with_unit(totals.macs, 'MACs')} = {numbers.with_unit(totals.flops, 'FLOPs')}")
     facts.append(f"{numbers.with_unit(totals.other_flops, 'FLOPs')} element-wise")
