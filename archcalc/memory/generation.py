@@ -18,6 +18,7 @@ from archcalc.memory.positions import is_of_position, kept, kept_behind, kept_wi
 from archcalc.memory.prompt import Pass, prompt_pass
 from archcalc.memory.sizes import BATCH, resized
 from archcalc.memory.stored import Stored
+from archcalc.memory.structure import Structure
 from archcalc.network.graph import Node, walk
 from archcalc.network.load import Graph
 from archcalc.quantity import product
@@ -58,8 +59,9 @@ class Cache:
 
 @dataclass(frozen=True)
 class Prompt:
-    """The pass over a prompt: its positions, the caches after it, and the memory it takes."""
+    """The pass over a prompt: the network at its length, the positions, the caches after it, and the memory it takes."""
 
+    structure: Structure
     positions: int
     caches: tuple[Cache, ...]
     run: Pass
@@ -83,6 +85,7 @@ class Generation:
         step_bytes: the peak of one step in addition to the above; a rule.
         logits_bytes: the output of one step, a part of `step_bytes`; exact.
         running: how it is run.
+        known: the same network's at another batch, if already computed.
     """
 
     graph: Graph
@@ -97,6 +100,7 @@ class Generation:
     step_bytes: int
     logits_bytes: int
     running: Running
+    known: Generation | None = None
 
     @cached_property
     def prompt(self) -> Prompt | None:
@@ -104,13 +108,21 @@ class Generation:
         positions = self.length - self.running.tokens
         if positions < 2:
             return None
-        try:
-            graph = resized(self.graph, {self.dim: positions})
-        except SpecError:  # not every length is possible
-            graph, positions = self.graph, self.length
+        if self.known is not None and self.known.prompt is not None:
+            structure, positions = self.known.prompt.structure, self.known.prompt.positions
+            graph = resized(structure.graph, {BATCH: self.graph.batch})
+        else:
+            try:
+                graph = resized(self.graph, {self.dim: positions})
+            except SpecError:  # not every length is possible
+                graph, positions = self.graph, self.length
+            structure = Structure(graph)
+        if graph.nodes is not structure.graph.nodes:  # the batch is so large that it was built anew
+            structure = Structure(graph)
         caches = tuple(_caches(graph, self.dim, BYTES[self.cache_dtype]))
         kept = sum(cache.bytes for cache in caches)
-        return Prompt(positions, caches, prompt_pass(graph, self.running, self.dim, graph.batch, kept))
+        run = prompt_pass(graph, self.running, self.dim, graph.batch, kept, structure)
+        return Prompt(structure, positions, caches, run)
 
     @property
     def peak_in_prompt(self) -> Prompt | None:
@@ -147,7 +159,7 @@ def generate(
     Args:
         running: how it is run, with its defaults.
         length: number of positions, prompt included; default: that of `running`, or the graph's.
-        known: cached results for the same network at any batch.
+        known: cached results for the same network, at the same length and any batch.
 
     Raises:
         NotGenerativeError: the network cannot generate one position after the other.
@@ -157,7 +169,7 @@ def generate(
     dim = known.dim if known is not None else positions_dim(graph)
     wanted, dtype = length, running.types.stores
     length = wanted or running.length
-    if length:
+    if length and length != graph.settings.values[dim]:
         graph = resized(graph, {dim: length})
     positions = int(graph.settings.values[dim])
     if running.new_tokens and running.new_tokens >= positions and wanted is None:
@@ -169,7 +181,7 @@ def generate(
     return Generation(
         graph, step, dim, positions, dtype, cached,
         sum(bytes * count for bytes, count in Stored(graph, running).parameters()), totals.buffers * width, tuple(_caches(graph, dim, BYTES[cached])),
-        max(_alive(step.nodes, dim, graph.batch, width, {}, _Again(step, positions)), default=0), graph.batch * given * width, running,
+        max(_alive(step.nodes, dim, graph.batch, width, {}, _Again(step, positions)), default=0), graph.batch * given * width, running, known,
     )  # fmt: skip
 
 

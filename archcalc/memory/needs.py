@@ -25,6 +25,10 @@ class Need(ABC):
     def __init__(self, bytes: int) -> None:
         self.bytes = bytes
 
+    def _is_far(self, room: int, others: Mapping[int, Need]) -> bool:
+        """Whether the room is beyond, or within, all that is needed at these sizes by far: growth may change there."""
+        return all(3 * abs(one.bytes - room) > room for one in (self, *others.values()))
+
     @abstractmethod
     def likely(self, room: int, size: int, others: Mapping[int, Need]) -> int | None:
         """The largest size that needs no more than `room`, extrapolated from a few sizes; None if there is no limit.
@@ -61,8 +65,7 @@ class RunNeed(Need):
             for other, need in others.items()
             if isinstance(need, RunNeed) and len(need.alive) == len(self.alive)
         }
-        far = len(known) == 1 and all(3 * abs(one.bytes - room) > room for one in (self, *others.values()))
-        if far or not known:
+        if not known or (len(known) == 1 and self._is_far(room, others)):
             known[0] = self.stays  # about what a size of zero would need
         (first, there), *further = known.items()
         ends: Iterable[float]
@@ -77,12 +80,25 @@ class RunNeed(Need):
         return None if end == inf else size + floor(end)
 
 
+def _through(last: tuple[int, int], first: tuple[int, int], *second: tuple[int, int]) -> Callable[[int], float]:
+    """The line through two points (size, bytes), or the parabola through three."""
+    (size, x), slope, bend = last, *_growth(last, first, *second)
+    return lambda other: x + (slope + bend * (other - size)) * (other - size)
+
+
+def _growth(last: tuple[int, int], first: tuple[int, int], *second: tuple[int, int]) -> tuple[float, float]:
+    """The slope at the last point, and half of how it changes. What seems to grow ever more slowly grows as a line."""
+    (size, x), (before, y) = last, first
+    slope, bend = (x - y) / (size - before), 0.0
+    for earlier, z in second:
+        bend = max(0, (slope - (y - z) / (before - earlier)) / (size - earlier))
+    return slope + bend * (size - before), bend
+
+
 def _reach(most: int, *points: tuple[int, int]) -> float:
     """How far beyond the last of three points (size, bytes) the parabola through them reaches `most`."""
-    (second, z), (first, y), (size, x) = points
-    slope = (x - y) / (size - first)
-    bend = (slope - (y - z) / (first - second)) / (size - second)
-    slope += bend * (size - first)
+    second, first, (size, x) = points
+    slope, bend = _growth((size, x), first, second)
     root = slope * slope + 4 * bend * (most - x)
     below = slope + sqrt(root) if root >= 0 else 0
     return 2 * (most - x) / below if below > 0 else inf
@@ -108,21 +124,27 @@ class GeneratingNeed(Need):
         return peak if self.blocks is None else self.blocks.plus(caches).taken(peak).shown
 
     def likely(self, room: int, size: int, others: Mapping[int, Need]) -> int | None:
-        """The size at which the room is full, if every cache and their sum grow linearly."""
-        earlier, peak, then = 0, self.weights, [0] * len(self.caches)
-        for other, before in [*others.items()][:1]:
-            if isinstance(before, GeneratingNeed) and len(before.caches) == len(self.caches):
-                earlier, peak, then = other, before.peak, [bytes for bytes, _ in before.caches]
+        """The size at which the room is full, if every cache grows linearly, and the peak as it did.
+
+        The peak grows along a line through two sizes or a parabola through three, as in a run.
+        """
+        known = {other: need for other, need in others.items() if isinstance(need, GeneratingNeed)}
+        peaks = [(other, need.peak) for other, need in known.items()]
+        if not peaks or (len(peaks) == 1 and self._is_far(room, others)):
+            peaks.append((0, self.weights))  # about what a size of zero would need
+        peak_at = _through((size, self.peak), *peaks[:2])
+        alike = ((other, need.caches) for other, need in known.items() if len(need.caches) == len(self.caches))
+        earlier, then = next(alike, (0, [(0, count) for _, count in self.caches]))
         lines: Counter[tuple[int, int]] = Counter()
-        for old, (bytes, count) in zip(then, self.caches):
+        for (old, _), (bytes, count) in zip(then, self.caches):
             lines[old, bytes] += count
 
         def at(other: int, old: int, now: int) -> int:
-            return now + (now - old) * (other - size) // (size - earlier)
+            return max(0, now + (now - old) * (other - size) // (size - earlier))
 
         def fits(other: int) -> bool:
             caches = [(at(other, *line), count) for line, count in lines.items()]
-            return self._bytes(at(other, peak, self.peak), caches) <= room
+            return self._bytes(floor(peak_at(other)), caches) <= room
 
         low, high = 0, 1
         while fits(high):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from archcalc.memory.positions import named
 from archcalc.memory.simulation import simulate
+from archcalc.memory.structure import Structure
 from archcalc.network.graph import Node
 from archcalc.network.load import Graph
 from archcalc.running import Running
@@ -30,7 +31,9 @@ class Pass:
     node: Node | None
 
 
-def prompt_pass(graph: Graph, running: Running, dim: str, rows: int, caches: int = 0) -> Pass:
+def prompt_pass(
+    graph: Graph, running: Running, dim: str, rows: int, caches: int = 0, structure: Structure | None = None
+) -> Pass:
     """The pass over all positions of a graph, which computes the logits of only `rows` of them.
 
     Args:
@@ -38,9 +41,10 @@ def prompt_pass(graph: Graph, running: Running, dim: str, rows: int, caches: int
         dim: the dim that counts the positions.
         rows: the last positions, over all samples; only their logits are computed, as engines and transformers do.
         caches: the bytes of all caches after it.
+        structure: that of the graph, if known.
     """
     positions = int(graph.settings.values[dim])
-    run = simulate(graph, running.also(mode=INFERENCE, length=None, new_tokens=None, cache=None))
+    run = simulate(graph, running.also(mode=INFERENCE, length=None, new_tokens=None, cache=None), structure)
     outputs = {id(y) for y in graph.outputs.values()}
     found = Pass(0, 0, None)
     for moment in run.moments:

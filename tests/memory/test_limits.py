@@ -172,7 +172,7 @@ def test_few_batches_are_tried(monkeypatch):
     for mode in ("train", "inference"):
         tried.clear()
         assess(graph, Question(Running(mode=mode, device="h100"), fit=("batch",)))
-        assert len(tried) <= 4
+        assert len(tried) <= 3
 
 
 def test_few_sizes_of_a_dim_are_tried(monkeypatch):
@@ -181,6 +181,10 @@ def test_few_sizes_of_a_dim_are_tried(monkeypatch):
     monkeypatch.setattr("archcalc.memory.needs.simulate", lambda *given: tried.append(1) or simulate(*given))
     assess(spec("t5.yaml"), Question(Running(mode="train", device="h100"), fit=("source",)))
     assert len(tried) <= 5
+    prompts = []
+    monkeypatch.setattr("archcalc.memory.needs.generate", lambda *given: prompts.append(1) or generate(*given))
+    assess(spec("t5.yaml"), Question(Running(mode="generate", device="h100"), fit=("source",)))
+    assert len(prompts) <= 4
     measured = []
     found = largest_size(spec("lstm.yaml"), "steps", lambda graph: measured.append(1) or stored(graph), 10**9)
     assert found.unbounded
