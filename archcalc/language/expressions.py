@@ -54,7 +54,14 @@ def round8(value: Number) -> int:
     return divisible(value, 8)
 
 
+def _smooth(compute: Callable[[Number], float]) -> Callable[[Number], Number]:
+    """A function without a formula for its result: of a traced number it gives an inexact one, as arithmetic does."""
+    return lambda value: 0.0 * value + compute(value)
+
+
 _CALLS: dict[str, Callable[..., Number]] = {
+    "log": _smooth(math.log),
+    "exp": _smooth(math.exp),
     "round8": round8,
     "divisible": divisible,
     "round": round,

@@ -23,7 +23,11 @@ _INDEX = 8
 
 @layer("matmul", first="operands", aliases=("bmm", "mm", "dot", "batchmatmul"))
 class MatMul(Layer):
-    """Matrix product over the last two axes. [*, m, k] and [*, k, n] -> [*, m, n]. Source: torch.matmul."""
+    """Matrix product over the last two axes. [*, m, k] and [*, k, n] -> [*, m, n].
+
+    nonzero=N says that N elements of the first factor are not 0, as of the matrix of a graph's edges: only these are
+    multiplied. What `build` writes, and so memory and time, is the dense product. Source: torch.matmul, torch.sparse.mm.
+    """
 
     autocast = LOW
     notation = "y[i, j] = Σ a[i, k] · b[k, j]"
@@ -33,9 +37,12 @@ class MatMul(Layer):
     broadcasts = True
 
     operands: tuple[Tensor, ...] = arg(Operands, "the two factors", max=2)
+    nonzero: int | None = arg(
+        Whole, "elements of the first factor that are not 0; default: all", min=0, default=None, aliases=("nnz",)
+    )
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """Raises `ShapeError` if the inner sizes differ or the leading axes do not match."""
+        """Raises `ShapeError` if the inner sizes differ, the leading axes do not match, or `nonzero` is more than all."""
         other = others[0]
         numbers_only(self.op, (x, other))
         for index, tensor in enumerate((x, other)):
@@ -58,6 +65,13 @@ class MatMul(Layer):
                 else (),
             )
         lead = _leading(x, other)
+        if self.nonzero is not None and self.nonzero > x.elements:
+            raise ShapeError(
+                "SHP101",
+                f"nonzero={self.nonzero} is more than the {x.elements} elements of {x}",
+                "nonzero",
+                "delete it for a matrix without zeros",
+            )
         return Tensor((*lead, x.shape[-2], other.shape[-1]))
 
     def field(self, y: Tensor, x: Tensor) -> list[Field] | None:
@@ -70,7 +84,15 @@ class MatMul(Layer):
         return [f"{stack}ik", f"{stack}kj"], f"{stack}ij"
 
     def macs(self, y: Tensor, *inputs: Tensor) -> int:
-        """Every output element is a dot product over the inner size."""
+        """Every output element is a dot product over the inner size; of what is not 0, where `nonzero` says how much."""
+        x, other = inputs
+        if self.nonzero is None:
+            return self.counted(0, y, x, other)
+        stretched = product(y.shape[:-2]) // product(x.shape[:-2])
+        return stretched * self.nonzero * other.shape[-1]
+
+    def counted(self, macs: int, y: Tensor, *inputs: Tensor) -> int:
+        """Zeros too, which PyTorch's counter does not know of in sparse matrices either."""
         return y.elements * inputs[0].shape[-1]
 
     def backward_macs(self, learns: bool, needs: tuple[bool, ...], y: Tensor, *inputs: Tensor) -> int:

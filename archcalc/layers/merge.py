@@ -47,24 +47,24 @@ def _widened(x: Strides, rank: int) -> Strides:
 
 
 def _broadcast(op: str, tensors: tuple[Tensor, ...]) -> tuple[int, ...]:
-    """The common shape: axes of size 1 stretch, and a vector goes along the last axis."""
+    """The common shape: axes of size 1 stretch, and a vector goes along the last axis, as one of ones before it does."""
     widest = max(tensors, key=lambda tensor: tensor.rank)
     rank, shape = widest.rank, list(widest.shape)
-    vectors = []
     for index, tensor in enumerate(tensors):
         if tensor.rank == 1 and rank > 1:
-            vectors.append((index, tensor))
-            continue
-        if tensor.rank != rank:
+            (size,) = tensor.shape
+            if size == shape[-1]:
+                continue
+            first = rank - 1
+        elif tensor.rank != rank:
             raise _mismatch(op, widest, tensor, index)
-        for axis, size in enumerate(tensor.shape):
+        else:
+            first = 0
+        for axis, size in enumerate(tensor.shape, first):
             if shape[axis] == 1:
                 shape[axis] = size
             elif size not in (1, shape[axis]):
                 raise _mismatch(op, widest, tensor, index)
-    for index, tensor in vectors:
-        if tensor.shape[0] != shape[-1]:
-            raise _mismatch(op, widest, tensor, index)
     return tuple(shape)
 
 
@@ -112,12 +112,13 @@ class Arithmetic(Layer):
         wide, _, operand = want
         assert isinstance(operand, int)
         along = [axis for axis, size in enumerate(wide.shape) if size == inputs[operand].shape[0]]
+        single = f", {'x'.join('1' * wide.rank)}" if inputs[operand].shape == (1,) else ""
         shapes = ["x".join("-1" if axis == other else "1" for other in range(wide.rank)) for axis in along]
         return ShapeError(
             "SHP102",
             f"`{self.op}`: a vector goes along the last axis, but {wide} {told(found)}",
             operand=operand,
-            help=None if along else f"give the vector {wide.rank} axes",
+            help=None if along else f"give the vector {wide.rank} axes{single}",
             changes=[
                 Change(operand=operand, behind=f"reshape {shape}", gives=f"to go along axis {axis}")
                 for axis, shape in zip(along, shapes)

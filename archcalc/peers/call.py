@@ -51,6 +51,11 @@ class Call:
         return self.batch * int(self.node.macs)
 
     @property
+    def zeros(self) -> int:
+        """Products with numbers that the spec says are 0, which we leave out."""
+        return self.batch * (int(self.layer.counted(self.node.macs, self.y, *self.inputs)) - int(self.node.macs))
+
+    @property
     def params(self) -> int:
         """Our count, without tied parameters, which belong to another layer."""
         return sum(int(product(shape)) for shape in self.node.params.values())

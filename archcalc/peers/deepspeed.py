@@ -15,6 +15,7 @@ PEER = Peer("deepspeed", "0.19.8", "get_model_profile(model, args=[x])", "MACs")
 RECURRENT = "it has recurrent layers in its FLOPs, not in its MACs"
 EINSUM = "it has an einsum in its FLOPs, not in its MACs"
 EVEN = "it takes the output of padding=same with an even kernel for one smaller"
+ZEROS = "it counts products with zeros"
 STRETCHED = "it counts a matrix product once where its first factor is stretched"
 
 PEER.same(
@@ -41,4 +42,4 @@ def _convolution(call: Call) -> Deltas:
 
 @PEER.rule("matmul")
 def _matmul(call: Call) -> Deltas:
-    return {STRETCHED: call.read * int(call.inputs[1].shape[-1]) - call.macs}
+    return {ZEROS: call.zeros, STRETCHED: call.read * int(call.inputs[1].shape[-1]) - call.macs - call.zeros}

@@ -26,9 +26,12 @@ STEPS = "it does not count an LSTM on the CPU"
 PEER.same(
     "adaptiveavgpool", "adaptivemaxpool", "avgpool", "batchnorm", "clstoken", "conv", "convtranspose", "deformconv", "einsum", "elu",
     "embedding", "gelu", "groupnorm", "gru", "grucell", "instancenorm", "layernorm", "layerscale", "leakyrelu", "linear",
-    "localresponsenorm", "lstmcell", "matmul", "maxpool", "moe", "parameter", "posembed", "prelu", "relposbias", "relu", "relu6",
+    "localresponsenorm", "lstmcell", "maxpool", "moe", "parameter", "posembed", "prelu", "relposbias", "relu", "relu6",
     "rmsnorm", "rnn", "rnncell", "selectivescan", "silu", "softmax", "upsample",
 )  # fmt: skip
+
+
+PEER.beyond("it counts products with zeros", lambda call: call.zeros, "matmul")
 
 
 @PEER.rule("lstm")

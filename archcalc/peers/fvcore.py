@@ -24,6 +24,7 @@ NORMS = "it counts 5 for each element of a norm, 4 without a scale"
 RESIZED = "it counts resizing in two dimensions: 1 for each element of the output, 4 if bilinear"
 SAMPLED = "it counts 4 for each element that is read at a place of a grid"
 POOLED = "it counts adaptive average pooling in two dimensions: 1 for each element of the input"
+ZEROS = "it counts products with zeros"
 STRETCHED = "it counts a matrix product once where its first factor is stretched"
 PRINTED = "it takes NumPy's estimate for an einsum, four digits of it"
 
@@ -80,7 +81,7 @@ def _sdpa(call: Call) -> Deltas:
 
 @PEER.rule("matmul")
 def _matmul(call: Call) -> Deltas:
-    return {STRETCHED: call.read * int(call.inputs[1].shape[-1]) - call.macs}
+    return {ZEROS: call.zeros, STRETCHED: call.read * int(call.inputs[1].shape[-1]) - call.macs - call.zeros}
 
 
 @PEER.rule("einsum")

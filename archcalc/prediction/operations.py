@@ -299,8 +299,9 @@ def _matmul(call: Call) -> Iterator[Operation]:
     y = call.node.exit
     n = int(y.shape[-1]) if y.shape else 1
     m = max(1, call.batch * y.numel // n)
-    k = max(1, call.batch * int(call.node.macs) // (m * n))
-    yield call.operation("matmul", (m, n, k), call.flops, (call.bytes(*call.inputs), 0, call.bytes(y)))
+    macs = call.batch * int(call.layer.counted(call.node.macs, y, *call.inputs))
+    k = max(1, macs // (m * n))
+    yield call.operation("matmul", (m, n, k), 2 * macs, (call.bytes(*call.inputs), 0, call.bytes(y)))
 
 
 def _recurrent(call: Call) -> Iterator[Operation]:

@@ -18,7 +18,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from archcalc.cost import Costs
 from archcalc.diagnostics import RequestError
-from archcalc.layers.algebra import MoE
+from archcalc.layers.algebra import MatMul, MoE
 from archcalc.layers.correlation import Convolution
 from archcalc.layers.filters import Filtering
 from archcalc.layers.recurrent import Recurrent
@@ -136,8 +136,11 @@ def _backward(outputs: tuple[torch.Tensor, ...]) -> None:
 
 
 def _counted_too_often(one: Backward, batch: int) -> int:
-    """PyTorch's counter (2.13) counts the weight gradient of a grouped convolution once for each group."""
+    """PyTorch's counter (2.13) counts the weight gradient of a grouped convolution once for each group, and zeros."""
     layer = one.node.layer
+    if isinstance(layer, MatMul):
+        zeros = _counted(one.node) - int(one.node.macs)
+        return 2 * one.node.runs(one.stored, one.runs, batch) * zeros * sum(one.needs)
     given = isinstance(layer, Filtering) and layer.weight is not None
     if not isinstance(layer, Convolution) or not (one.needs[-1] if given else one.node.learns):
         return 0
@@ -234,8 +237,14 @@ def _copies(node: Node, prefix: str, first: int, runs: int, in_expert: bool) -> 
 
 
 def _layer(node: Node, name: str, runs: int, in_expert: bool) -> _Expected:
-    macs = 0 if _is_declared(node) else int(node.macs)
+    macs = 0 if _is_declared(node) else _counted(node)
     return _Expected(name, node, 2 * macs * node.runs(node.copies, node.copies, runs), in_expert)
+
+
+def _counted(node: Node) -> int:
+    """The multiply-accumulates that PyTorch's counter sees."""
+    assert node.layer is not None
+    return int(node.layer.counted(node.macs, node.exit, *node.inputs))
 
 
 def _is_declared(node: Node) -> bool:

@@ -58,6 +58,11 @@ def test_functions(text, result):
     assert isinstance(value(text), int)
 
 
+@pytest.mark.parametrize(("text", "result"), [("log(100)", math.log(100)), ("exp(-log(2)/2)", 0.5**0.5)])
+def test_functions_of_no_whole_result(text, result):
+    assert value(text) == pytest.approx(result, rel=1e-15)
+
+
 def test_division_is_whole_where_it_comes_out_even():
     assert isinstance(value("64/4"), int)
     assert isinstance(value("64/3"), float)
@@ -90,7 +95,21 @@ def test_no_number_is_infinite():
 
 @pytest.mark.parametrize(
     "text",
-    ["1/0", "1//0", "1%0", "0**-1", "10**10**10", "10**30", "(-1)**0.5", "1e308*10", "2**201", "1e29*11", "9**99"],
+    [
+        "1/0",
+        "1//0",
+        "1%0",
+        "0**-1",
+        "10**10**10",
+        "10**30",
+        "(-1)**0.5",
+        "1e308*10",
+        "log(0)",
+        "exp(71)",
+        "2**201",
+        "1e29*11",
+        "9**99",
+    ],
 )
 def test_no_value(text):
     with pytest.raises(ExpressionError):

@@ -6,8 +6,9 @@ from torch import nn
 
 from archcalc import loads
 from archcalc.diagnostics import SpecError
+from archcalc.pytorch.verify import verify
 
-from .oracle import DRAWN, FEW, Draw, compare, covers, layer, other_flops
+from .oracle import DRAWN, FEW, Draw, compare, covers, graph, layer, other_flops
 
 
 @covers("matmul")
@@ -27,6 +28,26 @@ def test_matmul(data):
         name, at = draw.of("a", "b"), draw(st.integers(0, len(lead) + 1))
         shapes[name] = tuple(draw(st.integers(1, 4)) if i == at else size for i, size in enumerate(shapes[name]))
     compare("matmul: [a, b]", shapes, lambda: torch.matmul)
+
+
+@FEW
+@given(data=st.data())
+def test_sparse_products(data):
+    """MACs are the products without a zero; PyTorch's counter, which sees zeros too, is known to `verify`."""
+    draw = Draw(data)
+    lead, (m, k, n) = draw(st.integers(1, 3)), draw(st.tuples(*[st.integers(1, 4)] * 3))
+    first = torch.zeros(draw.of(1, lead), m, k)
+    nonzero = draw(st.integers(0, first.numel()))
+    first.view(-1)[:nonzero] = 1
+    written = f"matmul: {{operands: [a, b], nonzero: {nonzero}}}"
+    network = graph(written, {"a": tuple(first.shape), "b": (lead, k, n)})
+    assert network.nodes[-1].macs == first.expand(lead, m, k).to_sparse()._nnz() * n
+    assert not verify(network).differences
+
+
+def test_more_that_is_not_zero_than_there_is():
+    with pytest.raises(SpecError, match="nonzero=13 is more than the 12 elements"):
+        layer("matmul: {operands: [a, b], nonzero: 13}", {"a": (3, 4), "b": (4, 2)})
 
 
 @covers("einsum")

@@ -20,11 +20,10 @@ def elementwise(op):
 
     def call(*tensors):
         rank = max(tensor.dim() for tensor in tensors)
-        last = max(tensor.shape[-1] for tensor in tensors if tensor.dim() == rank)
         total = None
         for tensor in tensors:
-            if tensor.dim() == 2 and tensor.shape[1] == last:
-                tensor = tensor.reshape(-1, *[1] * (rank - 2), last)
+            if tensor.dim() == 2:
+                tensor = tensor.reshape(-1, *[1] * (rank - 2), tensor.shape[1])
             elif tensor.dim() != rank:
                 raise ValueError("neither equal ranks nor a vector")
             total = tensor if total is None else OPS[op](total, tensor)

@@ -91,7 +91,7 @@ WHOLE = (
     "{model: m, input: [6, 6, 6], layers: [conv 6 kernel=1, transpose, {sdpa: {q: prev, k: prev, v: prev}}]}",
     "{model: m, input: [6, 6, 6], layers: [conv 6 kernel=1, transpose, softmax axis=-1, {sdpa: {q: prev, k: prev, v: prev}}]}",
     "{model: m, input: [6, 6, 6], layers: [transpose, linear 6 name=q, identity name=k, sdpa q=q k=k v=q]}",
-    "{model: m, input: {x: [1, 5, 8], y: [3, 8, 4]}, layers: [{matmul: [x, y]}]}",
+    "{model: m, input: {x: [1, 5, 8], y: [3, 8, 4]}, layers: [{matmul: [x, y]}, {matmul: {operands: [x, y], nonzero: 7}}]}",
     "{model: m, input: [5, 8], layers: [relposbias 2 name=b, attention 2 relbias=b from=input]}",
     "{model: m, input: [5, 8], layers: [parameter 8 name=p, {add: [input, p]}, lstm 4 name=s, lstm 4 state=s]}",
     "{model: m, input: [5, 8], layers: [linear 8, rearrange 'n (h d) -> h n d' h=2 name=q, sdpa q=q k=q v=q]}",
