@@ -132,10 +132,6 @@ class Layer(LayerMemory):
         """Multiply-accumulates of matrix products and convolutions."""
         return 0
 
-    def counted(self, macs: int, y: Tensor, *inputs: Tensor) -> int:
-        """What PyTorch's counter sees of its `macs`, as `build` writes the layer."""
-        return macs
-
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """Element-wise operations: one for each addition, product, comparison, root, exponential."""
         return 0

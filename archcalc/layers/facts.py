@@ -70,3 +70,7 @@ class LayerFacts:
     def passes_shift(self, read: Tensor, y: Tensor, *inputs: Tensor) -> bool:
         """Whether a number added to each channel of the input `read` adds a number to each channel of the output."""
         return False
+
+    def counted(self, macs: int, y: Tensor, *inputs: Tensor) -> int:
+        """What PyTorch's counter sees of its `macs`, as `build` writes the layer."""
+        return macs

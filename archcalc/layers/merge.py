@@ -51,15 +51,11 @@ def _broadcast(op: str, tensors: tuple[Tensor, ...]) -> tuple[int, ...]:
     widest = max(tensors, key=lambda tensor: tensor.rank)
     rank, shape = widest.rank, list(widest.shape)
     for index, tensor in enumerate(tensors):
-        if tensor.rank == 1 and rank > 1:
-            (size,) = tensor.shape
-            if size == shape[-1]:
-                continue
-            first = rank - 1
-        elif tensor.rank != rank:
+        first = rank - 1 if tensor.rank == 1 else 0
+        if tensor.rank != rank - first:
             raise _mismatch(op, widest, tensor, index)
-        else:
-            first = 0
+        if first and tensor.shape[0] == shape[-1]:
+            continue
         for axis, size in enumerate(tensor.shape, first):
             if shape[axis] == 1:
                 shape[axis] = size

@@ -170,6 +170,14 @@ def test_unused_parameters_have_no_gradient() -> None:
     assert len(unused) == len(without)
 
 
+def test_a_scan_of_which_the_last_state_is_read() -> None:
+    """Its outputs are stacked all the same; a layer that only they need is for nothing."""
+    scan = "{{scan: prev, state: {{z: [4]}}, layers: [grucell 4 state=z name=y{more}], next: {{z: y}}, name: s}}"
+    assert not findings(spec("6, 4", scan.format(more=""), "linear 3 from=s.z"), ("GRF701",))
+    found = one(spec("6, 4", scan.format(more=", linear 7"), "linear 3 from=s.z"), "GRF701")
+    assert (found.data["layers"], found.data["parameters"]) == (1, 35)
+
+
 @pytest.mark.parametrize(("layer", "equal"), [("rnn 6", True), ("lstm 6", True), ("gru 6", False)])
 def test_the_second_recurrent_bias(layer: str, equal: bool) -> None:
     text = spec("5, 4", layer)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from archcalc.diagnostics import Fix
+from archcalc.layers import REGISTRY
 from archcalc.network.edges import parts
 from archcalc.network.graph import Node
 from archcalc.rules.base import Finding, Rule, rule
@@ -52,7 +53,10 @@ class UnusedLayer(Rule):
         for node in unused:
             if any(id(reader) not in used for part in parts(node) for reader in model.consumers(part)):
                 continue
-            chain = _chain(model, node, used)
+            chain = [one for one in _chain(model, node, used) if one.op in REGISTRY]
+            if not chain:  # the stacked outputs of a scan of which only the last state is read
+                continue
+            node = chain[0]
             count = sum(model.costs.own(one).params for one in chain if not model.shares(one))
             what = f"`{node.op}` and {len(chain) - 1} before it reach" if len(chain) > 1 else f"`{node.op}` reaches"
             if count:
