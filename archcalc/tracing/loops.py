@@ -11,6 +11,7 @@ from copy import copy
 from itertools import groupby, pairwise
 from typing import Any, NamedTuple
 
+from archcalc.tracing.first_step import crossing, first_step
 from archcalc.tracing.graph import Graph, Loop, Node, Out
 
 # Fewer steps are written one after the other, and so are loops once there are more than so many.
@@ -82,9 +83,13 @@ def _fold(graph: Graph) -> dict[Node, Node]:
                 row.append(node)
     numbers: dict[Hashable, int] = {}
     signs = [numbers.setdefault(_sign(node), len(numbers)) for node in row]
-    for start, period, steps in _stretches(row, signs):
+    users = graph.users()
+    found = _stretches(row, signs)
+    loops = [[row[start + period * step :][:period] for step in range(count)] for start, period, count in found]
+    longer = [[first, *steps] for steps in loops if (first := first_step(graph, users, steps, _sign)) is not None]
+    for steps in (*longer, *loops):
         try:
-            folding = _Folding(graph, [row[start + period * step :][:period] for step in range(steps)])
+            folding = _Folding(graph, steps)
         except _Unlike:
             continue
         folding.put()
@@ -123,10 +128,11 @@ def _stretches(row: list[Node], signs: list[int]) -> Iterator[tuple[int, int, in
             if any(signs[place] != signs[place + period] for place in range(start, end - period)):
                 continue
             steps = (end - start) // period
-            for shift in range((end - start) % period + 1):
-                if steps >= _FEWEST and (start + shift, period) not in tried:
-                    tried.add((start + shift, period))
-                    yield start + shift, period, steps
+            starts = range(start, start + (end - start) % period + 1)
+            for at in sorted(starts, key=lambda at: crossing(row, at + period, period)):
+                if steps >= _FEWEST and (at, period) not in tried:
+                    tried.add((at, period))
+                    yield at, period, steps
 
 
 class _Folding:
@@ -292,8 +298,8 @@ class _Folding:
 
     def put(self) -> None:
         """Replace the steps with one node."""
-        graph, first = self.graph, self.steps[0][0]
-        at = graph.nodes.index(first)
+        graph, first = self.graph, self.steps[0]
+        at = max(index for index, node in enumerate(graph.nodes) if node in first)
         made: list[Node] = []
         overs = [(node, self._along(entry, made)) for entry, node in self.entries.items()]
         if not overs:  # only the states pass from step to step
@@ -305,7 +311,7 @@ class _Folding:
         end = Out(self.twins[self.steps[0][given[0]]], given[1])
         count = len(self.steps)
         scan = Node("scan", (count, *end.sizes), shared[-1] if shared else None, [], {})
-        scan.place = first.place
+        scan.place = first[0].place
         states = []
         for (place, name, start), node in self.states.items():
             begins = () if start.node.op == "constant" and start.node.keys.get("value") == 0 else (start,)

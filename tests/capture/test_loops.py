@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from .test_calls import Of, read
+from .test_calls import Of, parameter, read
 from .test_outputs import checked
 
 
@@ -53,9 +53,31 @@ def decoded(m, x):
     return torch.stack(found, 1)
 
 
+def multiplied(m, x):
+    """An LSTM by hand from two matrices; the first step multiplies zeros, and makes no view of them."""
+    h, c, found = torch.zeros(len(x), 6), torch.zeros(len(x), 6), []
+    for step in range(x.shape[1]):
+        gates = x[:, step] @ m.w + h @ m.u
+        c = c * gates[:, :6].sigmoid() + gates[:, 6:12].tanh()
+        h = gates[:, 12:].sigmoid() * c.tanh()
+        found.append(h.unsqueeze(0))
+    return torch.cat(found).transpose(0, 1), c
+
+
+def split(m, x):
+    """A GRU by hand, whose first step takes its parts in another order."""
+    h = torch.zeros(1, len(x), 6)[0]
+    for step in range(x.shape[1]):
+        (r, n), (s, k) = m.a(x[:, step]).chunk(2, 1), m.b(h).chunk(2, 1)
+        h = h + torch.sigmoid(r + s) * (torch.tanh(n + k) - h)
+    return h
+
+
 CELLS = {"a": nn.LSTMCell(8, 6), "b": nn.GRUCell(6, 5), "c": nn.Linear(5, 3)}
 NETWORKS = {
     "gated": (gated, {"a": nn.Linear(8, 6), "b": nn.Linear(6, 6), "c": nn.Linear(14, 6)}, (7, 8), "scan"),
+    "multiplied": (multiplied, {"w": parameter(8, 18), "u": parameter(6, 18)}, (7, 8), "scan"),
+    "split": (split, {"a": nn.Linear(8, 12), "b": nn.Linear(6, 12)}, (7, 8), "scan"),
     "stacked": (stacked, CELLS, (7, 8), "scan"),
     "backwards": (lambda m, x: stacked(m, x, range(6, -1, -1)), CELLS, (7, 8), "reverse"),
     "without the ends": (lambda m, x: stacked(m, x, range(1, 6))[1], CELLS, (7, 8), "scan"),

@@ -81,6 +81,24 @@ def test_tokens_are_compared_in_other_rows_than_the_first():
     assert _numbers(reading.inputs[0], net).unique().numel() > 2
 
 
+def test_distributions_do_not_look_at_numbers():
+    def forward(m, x):
+        found = torch.distributions.Normal(m.a(x), 1.0)
+        return found.log_prob(x).sum(1), found.entropy()
+
+    assert checked(Of(forward, a=nn.Linear(8, 8)), (8,)).checked.startswith("outputs equal")
+    with pytest.raises(ValueError, match="constraint"):
+        torch.distributions.Normal(0.0, -1.0)
+
+
+def test_what_is_no_number_on_either_side_is_no_difference():
+    half = checked(Of(lambda m, x: m.a(x).sqrt(), a=nn.Linear(8, 8)), (8,))
+    assert half.checked.startswith("outputs equal")
+    none = checked(Of(lambda m, x: (-1 - x.square()).sqrt()), (8,))
+    assert none.checked == "outputs are not compared: of random numbers, the module makes nothing but NaN"
+    assert none.equal
+
+
 def test_a_weight_both_ways_round_is_no_guess():
     both = Of(lambda m, x: F.linear(torch.addmm(m.b, x, m.w), m.w, m.b), w=parameter(8, 8), b=parameter(8))
     comparison = checked(both, (8,))

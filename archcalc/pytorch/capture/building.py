@@ -197,6 +197,18 @@ def quiet() -> Iterator[None]:
         logging.disable(level)
 
 
+@contextlib.contextmanager
+def unchecked_distributions() -> Iterator[None]:
+    """Distributions made in it do not look at the numbers of their arguments."""
+    base: Any = torch.distributions.Distribution
+    before = base._validate_args
+    base.set_default_validate_args(False)
+    try:
+        yield
+    finally:
+        base.set_default_validate_args(before)
+
+
 def asks_numbers(error: BaseException) -> bool:
     """Whether an error says that code asked a meta tensor for its numbers."""
     return re.search(_NUMBERS, str(error)) is not None

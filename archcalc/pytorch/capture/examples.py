@@ -16,7 +16,7 @@ _TYPES = {"float": torch.float32, "int": torch.long, "bool": torch.bool}
 # What the first layer takes, with common sizes for the rest, the most common first.
 _SPACE: dict[type[nn.Module], list[tuple[int, ...]]] = {
     nn.Conv1d: [(1024,), (16_000,), (128,)],
-    nn.Conv2d: [(size, size) for size in (224, 32, 28, 64, 128, 256, 96, 299, 384, 512)],
+    nn.Conv2d: [(size, size) for size in (224, 32, 28, 64, 84, 128, 256, 96, 299, 384, 512)],
     nn.Conv3d: [(16, 112, 112), (16, 224, 224), (32, 32, 32), (64, 64, 64)],
 }
 _STEPS = (128, 64, 32, 16, 8, 256)

@@ -212,9 +212,10 @@ def _fill(place: torch.Tensor, numbers: torch.Tensor) -> None:
 
 def _tell(comparison: Comparison, ours: list[torch.Tensor], theirs: list[torch.Tensor], single: bool) -> None:
     pairs = list(zip(ours, theirs))
-    apart = max(
-        (float((x - y).abs().max() / (y.abs().max() + 1e-30)) for x, y in pairs if x.shape == y.shape), default=0
-    )
+    if pairs and all(bool(y.isnan().all()) for _, y in pairs):
+        comparison.checked = "outputs are not compared: of random numbers, the module makes nothing but NaN"
+        return
+    apart = max((_apart(x, y) for x, y in pairs if x.shape == y.shape), default=0)
     unlike = len(ours) != len(theirs) or any(x.shape != y.shape for x, y in pairs)
     comparison.wrong = unlike or not apart < (_NEAR_SINGLE if single else _NEAR)
     comparison.checked = (
@@ -223,6 +224,14 @@ def _tell(comparison: Comparison, ours: list[torch.Tensor], theirs: list[torch.T
         else f"outputs equal, to {apart:.1g} of the largest"
         + (": the module computes in single precision in places" if single and apart > _NEAR else "")
     )
+
+
+def _apart(ours: torch.Tensor, theirs: torch.Tensor) -> float:
+    """The largest difference, by the largest number; what neither side has a number for is no difference."""
+    same = (ours == theirs) | (ours.isnan() & theirs.isnan())
+    finite = theirs[theirs.isfinite()].abs()
+    difference = (ours[~same] - theirs[~same]).abs()
+    return float(difference.max() / (finite.max() + 1e-30)) if difference.numel() and finite.numel() else 0.0
 
 
 def tensors(item: object) -> list[torch.Tensor]:

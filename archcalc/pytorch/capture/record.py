@@ -23,7 +23,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from torch.utils.weak import WeakIdKeyDictionary
 
 from archcalc.pytorch.capture.bound import CALLS
-from archcalc.pytorch.capture.building import Endless
+from archcalc.pytorch.capture.building import Endless, unchecked_distributions
 from archcalc.pytorch.capture.constants import Constants, check_channels, check_rows, tensors
 from archcalc.pytorch.capture.functions import asks_cpu, asks_gradients, name_of
 from archcalc.pytorch.capture.packing import Packing
@@ -372,7 +372,7 @@ def _called(recorder: Recorder, model: nn.Module, inputs: list[Given]) -> Any:
     named = {name: tensor for name, tensor, keyword in inputs if keyword}
     math = torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH)
     counter = recorder.counter if recorder.counts else nullcontext()
-    with torch.no_grad(), math, recorder.modules(), counter, recorder:
+    with torch.no_grad(), math, unchecked_distributions(), recorder.modules(), counter, recorder:
         out = model(*plain, **named)
     recorder.run.macs, recorder.run.packed = recorder.total(), recorder.packing.is_used
     recorder.run.outputs = [(name, recorder.value(one)) for name, one in by_name(out)]

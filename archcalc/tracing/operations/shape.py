@@ -91,14 +91,18 @@ def _passed(sizes: tuple[int, ...], order: list[int]) -> list[int]:
 @reads("expand broadcast_to expand_as", "input *sizes")
 def expand(reader: Reader, call: Call, a: Any) -> Given:
     """Axes of size 1 repeated; along the batch this changes nothing."""
-    x, out = reader.out(a.input), call.outs[0]
+    return _expanded(reader, a.input, call.outs[0])
+
+
+def _expanded(reader: Reader, value: Value, out: Value) -> Out:
+    x = reader.out(value)
     rank = len(out.shape)
-    before = [1] * (rank - len(a.input.shape)) + list(a.input.shape)
-    sizes = [1 if axis == out.batch and a.input.batch is None else before[axis] for axis in range(rank)]
-    if out.batch is not None and a.input.batch is None and before[out.batch] != 1:
+    before = [1] * (rank - len(value.shape)) + list(value.shape)
+    sizes = [1 if axis == out.batch and value.batch is None else before[axis] for axis in range(rank)]
+    if out.batch is not None and value.batch is None and before[out.batch] != 1:
         raise Beyond("along the batch")
     wanted = [place for place in range(rank) if out.axes[place] is not None]
-    own = _own_sizes(a.input, rank)
+    own = _own_sizes(value, rank)
     x = reader.reshaped(x, [own[axis] if axis in wanted else sizes[axis] for axis in wanted] or (1,))
     if x.sizes == (out.sizes or (1,)):
         return x
@@ -257,7 +261,13 @@ def unbind(reader: Reader, call: Call, a: Any) -> Given:
     ]
 
 
-@reads("meshgrid broadcast_tensors", "*tensors")
-def grids(reader: Reader, call: Call, a: Any) -> Given:
+@reads("broadcast_tensors", "*tensors")
+def broadcast(reader: Reader, call: Call, a: Any) -> Given:
     """Tensors broadcast to each other's sizes."""
+    return [_expanded(reader, value, out) for value, out in zip(a.tensors, call.outs)]
+
+
+@reads("meshgrid", "*tensors")
+def grids(reader: Reader, call: Call, a: Any) -> Given:
+    """Coordinates from tensors."""
     raise Beyond("of data")

@@ -34,6 +34,8 @@ def _merge(graph: Graph, node: Node) -> None:
         source.node.sizes = node.sizes
         source.node.keys["shape"] = node.sizes
         redirect(graph, Out(node), source)
+    elif source.node.op == "constant" and "value" in source.node.keys:
+        node.op, node.inputs, node.keys = "constant", [], {"shape": node.sizes, "value": source.node.keys["value"]}
 
 
 def _as_flatten(node: Node) -> None:
