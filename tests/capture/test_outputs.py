@@ -81,6 +81,26 @@ def test_tokens_are_compared_in_other_rows_than_the_first():
     assert _numbers(reading.inputs[0], net).unique().numel() > 2
 
 
+@pytest.mark.parametrize("first", ["bhid,bhjd->bhij", "bihd,bjhd->bhij", "bjhd,bihd->bhij", "bihd,bjhd->bihj"])
+def test_attention_by_einsum(first):
+    """Heads first or positions first, keys before queries; the last one has its heads between, and stays as it is."""
+    second = {"bhid": "bhij,bhjd->bhid", "bihd": "bhij,bjhd->bihd", "bjhd": "bjhd,bhij->bihd"}[first[:4]]
+
+    def forward(m, x):
+        q, k, v = (one.unflatten(-1, (4, 4)) for one in m.a(x).chunk(3, -1))
+        q, k, v = (one.transpose(1, 2) for one in (q, k, v)) if first[1] == "h" else (q, k, v)
+        pair = (k, q) if first[1] == "j" else (q, k)
+        weights = (torch.einsum(first, *pair) / 2).softmax(-1)
+        if first.endswith("bihj"):
+            return m.b(torch.einsum("bihj,bjhd->bihd", weights, v).flatten(2))
+        out = torch.einsum(second, *((v, weights) if first[1] == "j" else (weights, v)))
+        return m.b((out.transpose(1, 2) if first[1] == "h" else out).flatten(2))
+
+    module = Of(forward, a=nn.Linear(16, 48), b=nn.Linear(16, 16))
+    assert ("attention 4" in read(module, (12, 16)).text) == (not first.endswith("bihj"))
+    assert checked(module, (12, 16)).checked.startswith("outputs equal")
+
+
 def test_distributions_do_not_look_at_numbers():
     def forward(m, x):
         found = torch.distributions.Normal(m.a(x), 1.0)

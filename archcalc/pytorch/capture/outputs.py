@@ -211,7 +211,7 @@ def _fill(place: torch.Tensor, numbers: torch.Tensor) -> None:
 
 
 def _tell(comparison: Comparison, ours: list[torch.Tensor], theirs: list[torch.Tensor], single: bool) -> None:
-    pairs = list(zip(ours, theirs))
+    pairs = [(_for_each(x, y), y) for x, y in zip(ours, theirs)]
     if pairs and all(bool(y.isnan().all()) for _, y in pairs):
         comparison.checked = "outputs are not compared: of random numbers, the module makes nothing but NaN"
         return
@@ -224,6 +224,11 @@ def _tell(comparison: Comparison, ours: list[torch.Tensor], theirs: list[torch.T
         else f"outputs equal, to {apart:.1g} of the largest"
         + (": the module computes in single precision in places" if single and apart > _NEAR else "")
     )
+
+
+def _for_each(ours: torch.Tensor, theirs: torch.Tensor) -> torch.Tensor:
+    """What depends on no input, for each sample."""
+    return ours.expand_as(theirs) if ours.shape in (theirs.shape[1:], (1, *theirs.shape[1:])) else ours
 
 
 def _apart(ours: torch.Tensor, theirs: torch.Tensor) -> float:

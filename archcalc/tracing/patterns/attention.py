@@ -10,6 +10,7 @@ import math
 
 from archcalc.records import NamedTuple
 from archcalc.tracing.graph import Graph, Node, Out
+from archcalc.tracing.patterns.contractions import opened
 from archcalc.tracing.patterns.masks import hiding, shown
 from archcalc.tracing.patterns.scores import Added, same_but_ones, table
 from archcalc.tracing.patterns.tables import causal_window
@@ -43,11 +44,13 @@ def apply(graph: Graph) -> None:
     for node in list(graph.nodes):
         if node not in graph.nodes:
             continue
-        core = _fused(node) if node.op == "sdpa" else _by_hand(graph, node, static) if node.op == "softmax" else None
-        if core is None:
-            continue
-        if not _whole(graph, core) and node.op == "softmax" and not core.added:
-            _as_sdpa(graph, core)
+        if node.op == "sdpa":
+            _whole(graph, _fused(node))
+        elif node.op == "softmax":
+            undo = opened(graph, node)
+            core = _by_hand(graph, node, static)
+            if core is None or not (_whole(graph, core) or (not core.added and _as_sdpa(graph, core))):
+                undo()
 
 
 def _static(graph: Graph) -> set[Node]:
@@ -59,7 +62,7 @@ def _static(graph: Graph) -> set[Node]:
     return set(graph.nodes) - moving
 
 
-def _fused(node: Node) -> _Core | None:
+def _fused(node: Node) -> _Core:
     q, k, v = node.inputs
     factor = node.keys.get("scale", 1 / math.sqrt(q.sizes[-1]))
     return _Core(q, k, v, factor, [], bool(node.keys.get("causal")), 0, {node}, node)
@@ -366,16 +369,16 @@ def _weights(parts: tuple[_Heads, _Heads, _Heads], size: int, projection: Node) 
     return names | {f"out_proj.{key}": name for key, name in projection.weights.items()}
 
 
-def _as_sdpa(graph: Graph, core: _Core) -> None:
-    """Replace hand-written attention without projections with one call."""
+def _as_sdpa(graph: Graph, core: _Core) -> bool:
+    """Replace hand-written attention without projections with one call; returns whether it is that."""
     if not only_within(graph, core.nodes, core.last) or core.k.node not in graph.nodes:
-        return
+        return False
     if (
         len(core.q.sizes) != len(core.k.sizes)
         or core.q.sizes[:-2] != core.k.sizes[:-2]
         or core.k.sizes[:-2] != core.v.sizes[:-2]
     ):
-        return
+        return False
     keys: dict[str, object] = {"q": core.q, "k": core.k, "v": core.v}
     default = 1 / math.sqrt(core.q.sizes[-1])
     if abs(core.factor - default) > 1e-9:
@@ -384,10 +387,11 @@ def _as_sdpa(graph: Graph, core: _Core) -> None:
     if core.mask is not None:
         seen = shown(graph, core.mask, core.q.sizes[-2], core.k.sizes[-2])
         if seen is None:
-            return
+            return False
         keys["mask"] = seen
         inputs.append(seen)
     made = Node("sdpa", core.last.sizes, core.last.scope, inputs, keys)
     made.place = core.last.place
     graph.nodes.insert(graph.nodes.index(core.last) + 1, made)
     redirect(graph, Out(core.last), Out(made))
+    return True
