@@ -58,12 +58,11 @@ def _product(node: Node, first: Out | None) -> list[Node] | None:
         first: which operand is to come first; if none is named, the one without the last axis of the result.
     """
     terms, _, right = node.keys["equation"].partition("->")
-    pairs = list(zip(terms.split(","), node.inputs))
-    if len(pairs) != 2 or len(right) < 2:
+    if len(node.inputs) != 2 or len(right) < 2:
         return None
-    if pairs[0][1] != first if first is not None else right[-1] in pairs[0][0]:
-        pairs.reverse()
-    (x, left), (y, other) = pairs
+    (x, y), (left, other) = terms.split(","), node.inputs
+    if left != first if first is not None else right[-1] in x:
+        (x, left), (y, other) = (y, other), (x, left)
     shared = [letter for letter in right if letter in x and letter in y]
     inner, row, column = set(x) & set(y) - set(right), set(x) - set(y), set(y) - set(x)
     letters = [len(set(term)) == len(term) for term in (x, y, right)]
