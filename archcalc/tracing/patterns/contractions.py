@@ -43,7 +43,7 @@ def _around(graph: Graph, softmax: Node) -> Iterator[tuple[Node, Out | None]]:
             left += node.inputs
     users = graph.users()
     out = Out(softmax)
-    while len(found := users.get(out, ())) == 1:
+    while len(found := users.get(out, [])) == 1:
         if found[0].op == "einsum":
             yield found[0], out
         if found[0].op not in _BETWEEN:
