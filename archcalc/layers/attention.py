@@ -331,6 +331,16 @@ class Attention(AttentionOperations):
         """What the scores' kernel needs, and copies of queries, keys and values."""
         return self._kernel(how, y, inputs).passing()
 
+    def views_gradient(self, place: int, y: Tensor, *inputs: Tensor) -> bool:
+        """Where one product gives it; the gradients of several are added up in new memory."""
+        keys, values = self.places
+        at_once = self.is_multihead_attention() and keys == values
+        return [*({0, keys} if at_once else (0, keys, values))].count(place) == 1
+
+    def joining(self, how: Saving, y: Tensor, *inputs: Tensor) -> int:
+        """Queries have one part of torch.nn.MultiheadAttention's matrix, and keys and values another."""
+        return self._kernel(how, y, inputs).joining()
+
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
         keys, values = self.keys_and_values(x)

@@ -123,6 +123,10 @@ class Linear(Reparametrized):
         """The vectors, if they cannot be viewed as rows of one matrix."""
         return () if are_rows(how.strides[0]) else (0,)
 
+    def views_gradient(self, place: int, y: Tensor, *inputs: Tensor) -> bool:
+        """Where axes are joined to those of one matrix."""
+        return inputs[0].rank > 1
+
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """The input, for the gradient of the weights."""
         weight = (self.features, inputs[0].shape[-1])

@@ -208,6 +208,7 @@ class Offset(Function):
     span = (-inf, inf)
     rises = True
 
+    hands_on = True
     keeps = NOTHING
 
     number: float = arg(Number, "the number")

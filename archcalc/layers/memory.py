@@ -19,6 +19,8 @@ class LayerMemory(LayerFacts):
     view: ClassVar[bool] = False
     # True: the gradient of the output is that of each input, and takes no memory of its own.
     hands_on: ClassVar[bool] = False
+    # The first input whose gradient is another than the output's, where not all inputs are alike.
+    own_back: ClassVar[int] = 0
     # True: autograd keeps nothing of it, e.g. of sums and views; any other layer says in `saved` what it keeps.
     keeps_nothing: ClassVar[bool] = False
     # What torch.autocast makes of it: LOW computes in 16 bits, WIDE in fp32 where it is a GPU's kernel, and JOINED is at least
@@ -50,9 +52,17 @@ class LayerMemory(LayerFacts):
         """Whether the gradient of an input that is the same for every sample is computed per sample, then summed."""
         return not self.hands_on
 
+    def views_gradient(self, place: int, y: Tensor, *inputs: Tensor) -> bool:
+        """Whether the gradient of the input `place` is a view for autograd, which adds others to it in new memory."""
+        return self.view or self.stretches_gradient
+
     def shares(self, how: Saving, y: Tensor, *inputs: Tensor) -> bool:
         """Whether the output shares the first input's memory when it runs; a view always does."""
-        return self.view
+        return self.view or self.hands_back(how, y, *inputs)
+
+    def hands_back(self, how: Saving, y: Tensor, *inputs: Tensor) -> bool:
+        """Whether its output is its first input itself, the same Python object, and not just another view of it."""
+        return False
 
     def stored(self, how: Saving, y: Tensor, *inputs: Tensor) -> int:
         """Elements of the new memory that holds the output."""
@@ -94,6 +104,10 @@ class LayerMemory(LayerFacts):
             return 0, 0
         size = inputs[0].numel * how.batch * how.width
         return 0 if how.keeps else forward * size, backward * size * how.needs[0]
+
+    def joining(self, how: Saving, y: Tensor, *inputs: Tensor) -> int:
+        """Bytes of gradients of parts of its parameters when, last, they are copied into those of the whole."""
+        return 0
 
 
 def unsaid(layer: type[LayerMemory]) -> str:

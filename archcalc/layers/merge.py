@@ -81,7 +81,6 @@ class Arithmetic(Layer):
     """Operands combined element by element, by an operation with the name `word`."""
 
     word: ClassVar[str] = "comparison"
-    own_back: ClassVar[int] = 0  # the first operand whose gradient is another than the output's
 
     one_pass = True
     reads_stretched = True
@@ -96,6 +95,10 @@ class Arithmetic(Layer):
         rank = y.rank + 1
         laid = [_widened(one, rank) for one in how.strides]
         return reduce(iterated, laid[1:], laid[0])
+
+    def hands_back(self, how: Saving, y: Tensor, *inputs: Tensor) -> bool:
+        """If a list that is spread among the operands is empty and one is left."""
+        return len(inputs) == 1
 
     def wanted(self, *inputs: Tensor) -> tuple[Want, ...]:
         """Features last if a vector goes along the last axis."""
@@ -291,12 +294,9 @@ class Concat(FeatureAxis):
         axis = self.along(x)
         for index, tensor in enumerate(others, 1):
             if tensor.rank != x.rank or any(a != b for i, (a, b) in enumerate(zip(x.shape, tensor.shape)) if i != axis):
-                raise ShapeError(
-                    "SHP107",
-                    f"concat along axis {axis}: {x} and {tensor} do not match",
-                    operand=index,
-                    help="all other axes must be equal" if tensor.rank == x.rank else "operands need equal rank",
-                )
+                help = "all other axes must be equal" if tensor.rank == x.rank else "operands need equal rank"
+                message = f"concat along axis {axis}: {x} and {tensor} do not match"
+                raise ShapeError("SHP107", message, operand=index, help=help)
         joined = sum(tensor.shape[axis] for tensor in tensors)
         return Tensor((*x.shape[:axis], joined, *x.shape[axis + 1 :]))
 

@@ -39,14 +39,14 @@ class Dropout(Dropping):
 
     p: float = arg(Number, "probability of zero", default=0.5, min=0, max=1, aliases=("rate",))
 
-    def shares(self, how: Saving, y: Tensor, *inputs: Tensor) -> bool:
+    def hands_back(self, how: Saving, y: Tensor, *inputs: Tensor) -> bool:
         """If nothing is dropped."""
         return not self.p or not how.training
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
         """As the input and its mask, or beside the one number 0."""
         x = how.strides[0]
-        return x if self.shares(how, y) else iterated(x, NUMBER if self.p == 1 else x.like())
+        return x if self.hands_back(how, y) else iterated(x, NUMBER if self.p == 1 else x.like())
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """The mask; with p=1 the one number 0."""
@@ -73,7 +73,7 @@ class DropPath(Dropping):
 
     p: float = arg(Number, "probability of zero", default=0.1, min=0, max=1, aliases=("drop_prob",))
 
-    def shares(self, how: Saving, y: Tensor, *inputs: Tensor) -> bool:
+    def hands_back(self, how: Saving, y: Tensor, *inputs: Tensor) -> bool:
         """At inference."""
         return not how.training
 

@@ -25,13 +25,14 @@ class Saving:
         learns: whether the layer's parameters are trained, or an adapter of what it makes inside.
         adapts: whether only such an adapter is trained.
         beside: whether a gradient arrives only at its further outputs.
+        objects: for each input, the first of them that is the same object; empty if no two are.
         given: bytes of an element of each input before autocast copies it.
         casts: whether autocast gave it its type, so that it reads copies of its parameters.
     """
 
     __slots__ = (
-        "adapts", "attention", "batch", "beside", "casts", "given", "gpu", "keeps", "learns", "needs", "strides", "threads",
-        "training", "width",
+        "adapts", "attention", "batch", "beside", "casts", "given", "gpu", "keeps", "learns", "needs", "objects", "strides",
+        "threads", "training", "width",
     )  # fmt: skip
 
     def __init__(
@@ -50,6 +51,7 @@ class Saving:
         given: tuple[int, ...] = (),
         casts: bool = False,
         adapts: bool = False,
+        objects: tuple[int, ...] = (),
     ) -> None:
         self.needs = needs
         self.batch = batch
@@ -65,6 +67,11 @@ class Saving:
         self.given = given
         self.casts = casts
         self.adapts = adapts
+        self.objects = objects
+
+    def same(self, one: int, other: int) -> bool:
+        """Whether two inputs, by position, are the same object."""
+        return one == other or (bool(self.objects) and self.objects[one] == self.objects[other])
 
     def first(self, saved: Saved) -> Saved:
         """`saved`, if the gradient of the first input is needed."""

@@ -15,6 +15,9 @@ from archcalc.layers.tensor import Tensor
 from archcalc.quantity import plain
 from archcalc.terms import work
 
+# Bytes of a whole number.
+_INDEX = 8
+
 
 @layer("topk", first="k", family="reduction")
 class TopK(Layer):
@@ -204,8 +207,12 @@ class TakeAlongDim(Layer):
         return contiguous((how.batch, *y.shape))
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
-        """The input, of which only the sizes are needed, and the index."""
-        return how.first(Saved((0, 1)))
+        """The input, of which only the sizes are needed, and a copy of the index, in which -1 is the last place."""
+        return how.first(Saved((0,), extra={"index": y.numel * how.batch * _INDEX}))
+
+    def passing(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, int]:
+        """The copy of the index where it is not kept."""
+        return 0 if how.keeps else y.numel * how.batch * _INDEX, 0
 
     def mixes(self, x: Tensor) -> tuple[int, ...]:
         """A place of the input may come to any place of the output."""

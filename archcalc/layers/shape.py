@@ -88,6 +88,10 @@ class Flatten(Rearranging):
         """Where the elements that are joined lie one behind the other."""
         return how.strides[0].viewed((how.batch, *y.shape)) is not None
 
+    def hands_back(self, how: Saving, y: Tensor, *inputs: Tensor) -> bool:
+        """Where one axis is joined with none."""
+        return y.rank == inputs[0].rank
+
     def field(self, y: Tensor, x: Tensor) -> list[Field] | None:
         """Of a single vector every element is one of the input's, wherever that is."""
         return [whole(x.shape[axis]) for axis in x.positions] if y.rank == 1 else super().field(y, x)
@@ -325,6 +329,10 @@ class Identity(Rearranging):
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
         """The same."""
         return how.strides[0]
+
+    def hands_back(self, how: Saving, y: Tensor, *inputs: Tensor) -> bool:
+        """Always."""
+        return True
 
     def field(self, y: Tensor, x: Tensor) -> list[Field]:
         """Each position sees itself."""

@@ -27,6 +27,11 @@ class Asked:
         return self.layer.passing(self.how, self.node.exit, *self.node.inputs)
 
     @cached_property
+    def joining(self) -> int:
+        """Bytes at the end of its backward pass, when gradients of parts of its parameters are put together."""
+        return self.layer.joining(self.how, self.node.exit, *self.node.inputs)
+
+    @cached_property
     def copied(self) -> tuple[int, ...]:
         """The inputs that it copies."""
         return self.layer.copied(self.how, self.node.exit, *self.node.inputs)
@@ -35,6 +40,11 @@ class Asked:
     def shares(self) -> bool:
         """Whether its output shares memory with its first input."""
         return self.layer.shares(self.how, self.node.exit, *self.node.inputs)
+
+    @cached_property
+    def hands_back(self) -> bool:
+        """Whether its output is its first input itself."""
+        return self.layer.hands_back(self.how, self.node.exit, *self.node.inputs)
 
     @cached_property
     def stored(self) -> int:

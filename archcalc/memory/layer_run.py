@@ -161,7 +161,8 @@ class LayerRun(Scene):
             further = [self.env[id(extra)] for extra in (node.exit.outputs or {}).values()]
             uncast = self.autocast.uncast(node, inputs, width)
             passing_back = passing[1] + sum(sums) + self.fetched
-            self.tape.append(Ran(node, self.at, needs, given, output, further, kept, passing_back, uncast))
+            joining = asked.joining if self.peaks else 0
+            self.tape.append(Ran(node, self.at, needs, given, output, further, kept, passing_back, joining, uncast))
         for storage in (known[0], *known[1]) if known else ():
             self.heap.release(storage)
         made = {*cast.values(), *(one for _, one in weights)}
@@ -179,13 +180,14 @@ class LayerRun(Scene):
         lies, given = tuple([value.strides for value in inputs]), tuple([value.width for value in inputs])
         keeps = needs is not None and self.keeping
         places = tuple([(one.sizes, one.steps, one.in_order) for one in lies])
-        key = (id(node), needs, batch, width, keeps, beside, given, places)
+        objects = tuple([inputs.index(value) for value in inputs]) if len(set(inputs)) < len(inputs) else ()
+        key = (id(node), needs, batch, width, keeps, beside, given, places, objects)
         found = self.known.get(key) if self.peaks else None  # otherwise numbers may be traced, and each is distinct
         if found is None:
             how = Saving(
                 needs or (False,) * max(1, len(inputs)), batch, width, self.gpu, self._attention,
                 self.threads, keeps, lies, self.trains, learns(node), beside, given, self.autocast.casts(node),
-                not node.learns_itself,
+                not node.learns_itself, objects,
             )  # fmt: skip
             found = Asked(node, layer, how)
             if self.peaks:
@@ -235,6 +237,9 @@ class LayerRun(Scene):
             piece = Value(Storage(0), self.head.logits * width, contiguous((self.head.rows, self.head.classes)), width)
             self._bind(y, piece)
             return piece
+        if inputs and inputs[0].width == width and asked.hands_back:
+            self._bind(y, inputs[0])
+            return inputs[0]
         size = y.numel * how.batch * (INDEX if y.integer else width)
         if (known := self.known_products.get((id(node), self.at))) is not None:
             storage = known[0]

@@ -26,6 +26,7 @@ from archcalc.memory.structure import Structure, family, origins
 from archcalc.memory.tape import Again, More, Ran, Scanned, Sent
 from archcalc.memory.values import Storage, Value
 from archcalc.network.gradients import sources
+from archcalc.network.graph import Node
 from archcalc.network.load import Graph
 from archcalc.quantity import plain, product
 from archcalc.running import Running
@@ -264,16 +265,21 @@ class _Step(ScanForward):
             zeros = [value.gradient for value in ran.further if value not in further]
             given = self.heap.hold(Storage(sum(zeros) if node.exit.parts else ran.output.gradient))
         elif given.bytes < ran.output.gradient and not layer.reads_stretched:
-            given = self._written_out(given, ran.output)
+            given = self._written_out(given, ran.output, node)
         new: list[tuple[Value, Storage]] = []
         reached = {id(x) for x in sources(node)}
-        for value, x, needed in zip(ran.inputs, node.inputs, ran.needs):
+        for place, (value, x, needed) in enumerate(zip(ran.inputs, node.inputs, ran.needs)):
             if not needed or id(x) not in reached:
                 continue
-            same = layer.hands_on and value.bytes <= ran.output.bytes and x.batched == node.exit.batched
+            same = (
+                (layer.hands_on or place < layer.own_back)
+                and value.bytes <= ran.output.bytes
+                and x.batched == node.exit.batched
+            )
             same = same and value.width == ran.output.width and value.parts == ran.output.parts
             view = layer.stretches_gradient and not (ran.cast[0] or ran.cast[1])
             storage = given if same or view else Storage(value.gradient)
+            storage.is_view |= layer.views_gradient(place, node.exit, *node.inputs)
             self.heap.hold(storage)
             new.append((value, storage))
         shared = given.bytes if layer.lets_go_early and given.holders > 1 else 0
@@ -287,17 +293,17 @@ class _Step(ScanForward):
             self.gradients += learned
         passing = max(ran.passing, more) if more and layer.learns_in_turn else ran.passing + more
         self._moment("backward", node, passing + shared)
-        for value, storage in new:
-            self._give(gradients, value, storage)
-            self.heap.drop(storage)
         for storage in (given, *further.values()):
             self.heap.drop(storage)
         for storage in ran.kept:
             self.heap.release(storage)
+        for value, storage in new:
+            self._give(gradients, value, storage, node)
+            self.heap.drop(storage)
         if self.head is not None and node is self.head.node and not (self.head.is_fused or self.head.is_one):
             sums = max(sums, 2 * learned)  # the first two parts of its gradient, and their sum
-        if sums:
-            self._moment("backward", node, sums)
+        if sums or ran.joining:
+            self._moment("backward", node, max(sums, ran.joining))
         if self.running.update == BACKWARD and learned and OPTIMIZER not in self.running.offload:
             self._moment("backward", node, learned + self.structure.step_of(node, self.running))
 
@@ -329,15 +335,20 @@ class _Step(ScanForward):
             self._give(gradients, value, storage)
             self.heap.drop(storage)
 
-    def _give(self, gradients: dict[Value, Storage], value: Value, storage: Storage) -> None:
-        """Pass on a gradient; a second one is added to the first."""
-        if value not in gradients:
-            gradients[value] = self.heap.hold(storage)
-        elif gradients[value].bytes < value.gradient:
-            gradients[value] = self._written_out(gradients[value], value)
+    def _give(self, gradients: dict[Value, Storage], value: Value, storage: Storage, node: Node | None = None) -> None:
+        """Pass on a gradient, of `node`; a second one is added to the first, in place if nobody else can see that.
 
-    def _written_out(self, storage: Storage, value: Value) -> Storage:
-        """The gradient of `value` at its full size, in place of a smaller one that was stretched to it."""
+        Source: can_accumulate_inplace in torch/csrc/autograd/input_buffer.cpp.
+        """
+        first = gradients.get(value)
+        if first is None:
+            gradients[value] = self.heap.hold(storage)
+        elif first.is_view or first.holders > 1 or first.bytes < value.gradient:
+            gradients[value] = self._written_out(first, value, node)
+
+    def _written_out(self, storage: Storage, value: Value, node: Node | None) -> Storage:
+        """The gradient of `value` in memory of its own, in place of `storage`, which may be smaller and stretched to it."""
         whole = self.heap.hold(Storage(value.gradient))
+        self._moment("backward", node, 0)
         self.heap.drop(storage)
         return whole

@@ -13,7 +13,7 @@ Products = dict[tuple[int, tuple[int, ...]], tuple[Storage, list[Storage]]]
 
 @dataclass
 class Ran:
-    """A layer on the tape: its inputs and outputs, what it saved, and the temporaries of its backward pass.
+    """A layer on the tape: its inputs and outputs, what it saved, the temporaries of its backward pass, and those at its end.
 
     `at` is which copy it is in each repeated group around it. `cast` is the bytes of gradients in autocast's compute
     type, before they are converted to their own: of each input, and of all parameters.
@@ -27,6 +27,7 @@ class Ran:
     further: list[Value]
     kept: list[Storage]
     passing: int
+    joining: int
     cast: tuple[dict[int, int], int] = field(default_factory=lambda: ({}, 0))
 
 

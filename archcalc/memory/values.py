@@ -10,15 +10,17 @@ class Storage:
 
     Attributes:
         holders: how many variables and gradients hold it; keepers: how many layers save it for backward.
+        is_view: whether the gradient in it is a view of what a kernel returned, to which nothing is added in place.
         made_of: what a compiled backward pass recomputes it from, element by element.
     """
 
-    __slots__ = ("bytes", "holders", "keepers", "made_of")
+    __slots__ = ("bytes", "holders", "is_view", "keepers", "made_of")
 
     def __init__(self, size: int) -> None:
         self.bytes = size
         self.holders = 0
         self.keepers = 0
+        self.is_view = False
         self.made_of: tuple[Storage, ...] = ()
 
 

@@ -26,6 +26,10 @@ LAYERS = (
     # The gradient of a sum's input is a view, which some read as it is and others copy.
     "tanh, sum 0", "silu, sum 0", "gelu, sum 0", "dropout 0.1, sum 0", "softmax, sum 0", "cumsum, sum 0", "layerscale, sum 0",
     "{mul: [[linear 1], prev]}, sum 0", "residual: [tanh], sum 0", "residual: [linear 256], sum 0", "gru 64, tanh, sum 0",
+    "tanh, offset 2, sum 0", "tanh name=b, {sub: [a, b]}, sum 0",
+    # A gradient that is a view has others added to it in new memory.
+    "tanh, residual: [linear 256]", "tanh, {residual: [linear 256, {sub: [a, prev]}]}", "tanh name=b, sin, {concat: [b, prev]}",
+    "tanh name=b, attention 4 kv=b from=a",
 )  # fmt: skip
 
 

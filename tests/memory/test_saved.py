@@ -39,8 +39,8 @@ CASES = """
 [4,6] | linear 6 name=x, parameter 4x6 name=p, {each: {a: x, b: p}, layers: [{mul: [a, b]}, linear 3]}, linear 2
 [4,6] | linear 6 name=x, parameter 4x6 name=p, {each: {b: p, a: x}, layers: [{add: [a, b]}, relu, linear 3]}, linear 2
 [4,6] | linear 5 name=x, relu, linear 6 transposed=true tie=x, linear 7 transposed=true bias=false, linear 3
-[4,6] | linear 6 name=x, topk 2 name=t, takealongdim index=t.indices from=x, index 3, embedding 5 dim=4, linear 3
-[4,6] | linear 6 name=x, constant 4x1 kind=arange name=k, index 6 name=i, takealongdim index=i from=x, parameter 4x6 name=p, takealongdim index=i from=p
+[4,6] | linear 6 name=x, topk 3 axis=0 name=t, takealongdim index=t.indices axis=0 from=x, {mul: [prev, t]}, index 3, embedding 5 dim=4
+[4,6] | linear 6 name=x, constant 4x1 kind=arange name=k, index 6 name=i, takealongdim index=i from=x, constant 1x3 kind=arange name=j, takealongdim index=j from=x, parameter 4x6 name=p, takealongdim index=i from=p
 [4,6] | linear 6 name=x, topk 2 axis=0 name=t, gather index=t.indices from=x, parameter 4x3 name=p, gather index=t.indices from=p
 [4,6] | linear 6, split sizes=2x-1 axis=1 name=p, linear 2 from=p.1
 [4,8,8] | conv 4 kernel=1, groupnorm 2, instancenorm, instancenorm affine=true, groupnorm 4 affine=false
@@ -142,6 +142,7 @@ CASES = """
 [8,8] | linear 8 name=m, relposbias 2 name=b, attention 2 relbias=b from=m causal=true window=4
 [6,8] | linear 8 frozen=true name=m, relposbias 2 name=b, attention 2 relbias=b from=m frozen=true, linear 8
 [6,8] | linear 8 name=m, linear 8 frozen=true from=input name=n, attention 2 softcap=3 v=m from=n frozen=true, attention 2 kv=n dropout=0.1 frozen=true, attention 2 kv_heads=1 k=n qknorm=true sinks=true frozen=true
+[4,6] | linear 6 name=x, identity name=y, dropout 0 name=z, flatten start=1 name=w, attention 2 k=x v=y from=z, attention 2 v=w from=z, attention 2 kv=x from=w
 [3,6,8] | linear 8, rearrange 'a b c -> b a c', attention 1 k=prev v=prev out=8, attention 2 k=prev v=prev
 [3,8,8] | linear 8 name=m, linear 8, attention 2 kv=prev, attention 2 kv=m, attention 2 kv_heads=1 kv=m rope=10
 [8,4] | linear 4 name=m, linear 6 name=n, attention 2 kv=m from=input, attention 2 kv=n

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from copy import copy
+from operator import eq
 
 from archcalc.layers.heads import Heads
 from archcalc.layers.kernels.eager import Eager
@@ -257,10 +258,18 @@ class Attending:
 
     def _made_at_once(self, x: Tensor) -> int:
         """How many of queries, keys and values torch.nn.MultiheadAttention projects at once and then splits."""
-        keys, values = self.layer.keys_and_values(x)
-        if keys is not values or keys.shape[-1] != x.shape[-1]:
+        keys, values = self.layer.places
+        told, same = self.layer.keys_and_values(x)[0], self.how.same if x.rank == 2 else eq  # else each is joined alone
+        if not same(keys, values) or told.shape[-1] != x.shape[-1]:
             return 0
-        return 3 if keys is x and (x.rank == 2 or not any(self.layer.places)) else 2
+        return 3 if same(0, keys) else 2
+
+    def joining(self) -> int:
+        """Bytes of the gradients of parts of torch.nn.MultiheadAttention's joint matrix, which are put together last."""
+        params = self.layer.params(self.inputs[0])
+        is_split = self.layer.is_multihead_attention() and self._made_at_once(self.inputs[0]) < 3 and self.how.learns
+        joint = [params[name] for name in ("in_proj_weight", "in_proj_bias") if is_split and name in params]
+        return sum(plain(product(shape)) for shape in joint) * self.how.width
 
     @property
     def _is_fast(self) -> bool:
@@ -268,10 +277,9 @@ class Attending:
         return (
             not self.layer.more
             and self.layer.is_multihead_attention()
-            and self.layer.kv is self.layer.k is self.layer.v is None
-            and not (
-                self.layer.causal or self.layer.window is not None or self.layer.mask is not None
-            )  # its mask holds numbers
+            and self._made_at_once(self.inputs[0]) == 3
+            and not self.layer.causal  # its mask holds numbers
+            and (self.layer.window, self.layer.mask) == (None, None)
             and plain(self.layer.heads) % 2 == 0
             and not (self.how.training or self.how.gpu)
             and not (self.how.casts and self.how.given[0] == self.how.width)  # its weights have another type
