@@ -134,6 +134,22 @@ def test_nested_copies():
     says(spec("b40", f"blocks:\n  b0: [relu]\n{blocks}"), "copies nest deeper than 8 levels")
 
 
+def test_memory_of_nested_copies():
+    """Three copies of each level are simulated, which is too much where many levels are inside each other."""
+    layer = "linear 4"
+    for level in range(1, 9):
+        layer = "{repeat: 1000, layers: [" + layer + "]}"
+        graph = build_graph(decode("m.yaml", spec(layer, input="[4]").encode()))
+        if level == 5:
+            # the inputs of all but the first layer, whose input is the batch's, and the output for the loss
+            assert footprint(graph, run_of("train")).saved == 1000**5 * 4 * 4
+    for mode in ("train", "inference"):
+        with pytest.raises(RequestError, match=r"m.yaml: m has copies in 8 levels .* 6,561 passes .* 5,000 are made"):
+            footprint(graph, run_of(mode))
+    twice = build_graph(decode("m.yaml", spec(layer.replace("1000", "2"), input="[4]").encode()))
+    assert footprint(twice, run_of("inference")) is not None
+
+
 @pytest.mark.parametrize(
     "opening", ["[", "{a: ", "- ", "? ", "{", "[[a], ", "{? ", "- - a: ", "!!x [", "&x [", "(", "'", '"', "a: ", "# "]
 )

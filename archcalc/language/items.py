@@ -282,6 +282,8 @@ def _mapping(node: Mapping, findings: Findings) -> Item | None:
         return None
     if len(layers) > 1:
         other, beside = layers[1]
+        if other.text == "layers" and isinstance(value, Scalar) and op.text not in LOOPS:  # `repeats: 3`
+            op, value, other, beside = other, beside, op, value
         near = meant(other, other.text, COMMON) if isinstance(beside, Scalar) else None
         if near:
             findings.error("SPC003", f"`{other.text}` is not a key next to `{op.text}:`", other, near)

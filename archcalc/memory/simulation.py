@@ -18,6 +18,7 @@ from archcalc.layers.tensor import Tensor
 from archcalc.memory.given import INDEX, tensor_bytes
 from archcalc.memory.heads import Head
 from archcalc.memory.losses import FP32, LOSSES, Loss
+from archcalc.memory.nesting import MOST_FORMULAS, MOST_PASSES, check_nesting
 from archcalc.memory.parameters import Gradients
 from archcalc.memory.run import Run
 from archcalc.memory.scans import ScanForward
@@ -41,7 +42,11 @@ def simulate(graph: Graph, running: Running, structure: Structure | None = None)
     """Simulate one forward pass, or one training step in the steady state: the second or a later one.
 
     `structure` is that of the same network, possibly from a run with another batch.
+
+    Raises:
+        RequestError: copies are nested too deep.
     """
+    check_nesting(graph, MOST_PASSES)
     structure = structure or Structure(graph)
     width, optimizer = running.width, OPTIMIZERS[running.optimizer] if running.trains else None
     run = Run(running, parameters=sum(bytes * count for bytes, count in Stored(graph, running).parameters()))
@@ -61,7 +66,12 @@ def simulate(graph: Graph, running: Running, structure: Structure | None = None)
 
 
 def kept_for_backward(graph: Graph, running: Running) -> int:
-    """Bytes saved for backward after forward and loss; `running` is that of a training step."""
+    """Bytes saved for backward after forward and loss; `running` is that of a training step.
+
+    Raises:
+        RequestError: copies are nested too deep.
+    """
+    check_nesting(graph, MOST_FORMULAS)
     run = Run(running)
     _Step(graph, Structure(graph), running, run, peaks=False).forward()
     return run.saved

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 
 from archcalc.advice import deleted, meant
-from archcalc.diagnostics import Findings, Span, SpecError
+from archcalc.diagnostics import Advice, Findings, Span, SpecError
 from archcalc.language.expressions import Expression
 from archcalc.language.items import COMMON, Item, parse_items
 from archcalc.language.signature import check_name
@@ -53,10 +53,9 @@ class Binder:
                 self._unknown_key(layer, item, key, value)
                 continue
             if any(other is argument and argument is not layer.free_keys for _, other, _ in given):
-                from archcalc.spelling.lines import advice_on_layer
-
-                help = advice_on_layer(item, "delete one of them") if item.first else "delete one of them"
-                self.findings.error("SPC006", f"`{key.text}` is given twice", key, help)
+                self.findings.error(
+                    "SPC006", f"`{key.text}` is given twice", key, self._twice(item, argument, key, value, names)
+                )
                 continue
             given.append((key, argument, value))
         step.constants = dict(layer.defaults)
@@ -78,6 +77,19 @@ class Binder:
                     item.op,
                     "; ".join(f"`{name}`: {argument.doc} ({argument.kind})" for name, argument in missing),
                 )
+
+    def _twice(self, item: Item, argument: Argument, key: Scalar, value: Node, names: Names) -> str | Advice:
+        """Which of two values to keep: the later one, unless it cannot be read."""
+        from archcalc.spelling.lines import advice_on_layer
+
+        if item.first is None:
+            return "delete one of them"
+        if isinstance(value, Scalar) and not isinstance(argument, Reference):
+            try:
+                argument.parse(value, names.values)
+            except SpecError:
+                return deleted(Span(key.source, key.line, key.column, value.end_line, value.end_column))
+        return advice_on_layer(item, "delete one of them")
 
     def _unnamed(self, op: str, item: Item, otherwise: str) -> None:
         """Report values without keys where at most one is allowed."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from archcalc.advice import either, instead, written
 from archcalc.diagnostics import Advice, Findings, Span
 from archcalc.language.hints import is_python, two_layers
-from archcalc.language.items import COMMON, Item
+from archcalc.language.items import CARRIED, COMMON, Item
 from archcalc.layers.base import REGISTRY
 from archcalc.layers.operands import Body, Operands
 from archcalc.network.steps import BlockSteps
@@ -47,6 +47,9 @@ class Unread:
         message, help = two_layers(item.op, other)
         if lists and other.text in arguments and isinstance(value, Scalar):
             help = f"the long form has both: `{op}: {{{lists[0]}: [...], {other.text}: {value.text}}}`"
+        elif op == "layers" and other.text not in REGISTRY and other.text not in self.blocks:
+            message = f"`{other.text}` is neither a layer nor a key next to `layers:`"
+            help = f"take it out, or give it to a layer of the list; {', '.join(COMMON)}, {' and '.join(CARRIED)} may stand there"
         self.findings.error("SPC010", message, other, help)
 
     def _behind_a_colon(self, item: Item, value: Scalar) -> None:

@@ -52,7 +52,7 @@ class Bytes:
 
 
 def kept(graph: Graph, trace: Trace, names: Mapping[str, int], dtype: str, build: Build) -> Bytes | None:
-    """What is kept for backward after the forward pass and the loss; None if it has no formula.
+    """What is kept for backward after the forward pass and the loss; None if it has no formula, or copies are nested too deep.
 
     What is copied depends on which axes have size 1, so a single sample may be kept differently from several. If the
     spec has one sample, the formula is then for one, and `otherwise` for several.
@@ -116,7 +116,7 @@ def _formula(
         algebra = Algebra(trace.decisions, fixed)
         domain = Domain(trace, algebra, names)
         singles = dict.fromkeys(algebra.of(size) for size in trace.singles[noted:])
-    except (InexactError, PinnedError):
+    except (InexactError, PinnedError, RequestError):
         return None
     finally:
         trace.open = False

@@ -85,6 +85,6 @@ def network(form: ClosedForm, rows: list[FormulaRow]) -> Block:
         foot.append(Folded(f"{total.title:<{longest}}  ", total.formula + unit, tail))
     notes = [f"= at {values(form)}", *convention(form.costs)]
     if not any(run.total.title == "kept" for run in runs):
-        notes.append("what a training step keeps for backward has no formula of these names")
+        notes.append("no formula of these names is known for what a training step keeps for backward")
     notes += [f"{run.what}: for {', '.join(run.further)}" for run in runs if run.further]
     return Group(*head, "", Rows(rows), "", *foot, "", *(Wrapped(note, DIM) for note in notes))
