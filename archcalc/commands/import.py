@@ -47,7 +47,7 @@ class _Asked(NamedTuple):
     "inputs",
     multiple=True,
     metavar="[NAME=]SIZE[:TYPE]",
-    help="Input of a module, without the batch: 3x224x224, tokens=128:int. Repeatable.",
+    help="Input of a module, without the batch: 3x224x224, tokens=128:int; 35xbatch:int if the batch isn't first. Repeatable.",
 )
 @click.option(
     "--arg", "arguments", multiple=True, metavar="NAME=VALUE", help="Argument of the module's class or function."

@@ -103,6 +103,7 @@ def test_a_module_of_the_working_directory_in_every_command(folder):
         (["net:Two"], "forward needs 2 inputs: --input image=SIZE --input tokens=SIZE"),
         (["net:Two", "--input", "3x8x8"], "forward also needs tokens"),
         (["net:Net", "--input", "3*8"], "--input takes sizes without the batch"),
+        (["net:Net", "--input", "batchxbatchx3"], "an input has one batch"),
         (["net:Net", "--input", "3x8x8:text"], "--input has the types float, int, bool"),
         (["net:Net", "--input", "5x8x8"], r"\(net.py:\d+\)"),
         (["missing.py:Net"], "there is no such file"),

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from archcalc.pytorch.capture.examples import Example
+from archcalc.pytorch.capture.examples import Example, _parsed
 from archcalc.pytorch.capture.outputs import _numbers, compare
 
 from .test_beside import UNet
@@ -48,6 +48,8 @@ NETWORKS = {
     "attention with a table": (Attention(way="by hand", bias=True), (12, 16)),
     "multihead": (nn.TransformerEncoderLayer(16, 4, 32, batch_first=True), (12, 16)),
     "steps first": (Of(lambda m, x: m.a(x.transpose(0, 1)), a=nn.GRU(8, 5, 2)), (6, 8)),
+    "a vector": (Of(lambda m, x: ((y := m.a(x).tanh()) @ m.w).softmax(1)[..., None] * y, a=nn.Linear(8, 6), w=parameter(6)), (5, 8)),
+    "bags": (Of(lambda m, x: m.a(x) + m.b(x), a=nn.EmbeddingBag(20, 6), b=nn.EmbeddingBag(20, 6, mode="sum")), Example("x", (5,), torch.long)),
     "cells": (Of(lambda m, x: m.b(m.a(x[:, 0]), m.b(m.a(x[:, 1])))[0], a=nn.GRUCell(8, 5), b=nn.LSTMCell(5, 4)), (6, 8)),
     "slopes and distances": (Of(lambda m, x: F.pairwise_distance(y := m.a(x), m.b(y)) + F.cosine_similarity(x, y), a=nn.LeakyReLU(0.2), b=nn.Linear(8, 8)), (8,)),
     "states that start from zeros": (Of(lambda m, x: m.a(x, torch.zeros(1, len(x), 5))[0], a=nn.GRU(8, 5, batch_first=True)), (6, 8)),
@@ -99,6 +101,22 @@ def test_attention_by_einsum(first):
     module = Of(forward, a=nn.Linear(16, 48), b=nn.Linear(16, 16))
     assert ("attention 4" in read(module, (12, 16)).text) == (not first.endswith("bihj"))
     assert checked(module, (12, 16)).checked.startswith("outputs equal")
+
+
+def steps_first(m, x):
+    """Words of [steps, batch], and scores that are written into zeros, which are on the CPU."""
+    table = torch.zeros(len(x), x.shape[1], 8)
+    found, _ = m.rnn(m.words(x))
+    for step in range(1, len(x)):
+        table[step] = found[step] * 2
+    return table, found.view(-1, 8)
+
+
+def test_a_batch_that_is_not_the_first_axis():
+    module = Of(steps_first, words=nn.Embedding(20, 8), rnn=nn.LSTM(8, 8))
+    comparison = checked(module, _parsed("5xbatch:int", 0))
+    assert comparison.checked.startswith("outputs equal")
+    assert comparison.outputs[0] == [[5, 8], [5, 8]]
 
 
 def test_distributions_do_not_look_at_numbers():

@@ -24,23 +24,30 @@ _MOST = 2**20
 
 
 class Example:
-    """One input: its name, its sizes without the batch and its type."""
+    """One input: its name, its sizes without the batch, its type, and which axis of the tensor is the batch."""
 
     def __init__(
-        self, name: str, sizes: tuple[int, ...], dtype: torch.dtype = torch.float32, keyword: bool = False
+        self,
+        name: str,
+        sizes: tuple[int, ...],
+        dtype: torch.dtype = torch.float32,
+        keyword: bool = False,
+        batch_axis: int = 0,
     ) -> None:
         self.name = name
         self.sizes = sizes
         self.dtype = dtype
         self.keyword = keyword
+        self.batch_axis = batch_axis
 
     def tensor(self, batch: int, device: str = "meta") -> torch.Tensor:
         """A batch of so many samples."""
+        sizes = (*self.sizes[: self.batch_axis], batch, *self.sizes[self.batch_axis :])
         if device == "meta":
-            return torch.empty(batch, *self.sizes, dtype=self.dtype, device=device)
+            return torch.empty(sizes, dtype=self.dtype, device=device)
         if self.dtype is torch.float32:
-            return torch.randn(batch, *self.sizes)
-        return torch.zeros(batch, *self.sizes, dtype=self.dtype)
+            return torch.randn(sizes)
+        return torch.zeros(sizes, dtype=self.dtype)
 
 
 def examples(
@@ -87,17 +94,24 @@ def _needed(module: nn.Module) -> list[str]:
 
 
 def _parsed(text: str, index: int) -> Example:
-    match = re.fullmatch(r"(?:([A-Za-z_]\w*)=)?(\d+(?:x\d+)*)?(?::(\w+))?", text, re.ASCII)
+    match = re.fullmatch(r"(?:([A-Za-z_]\w*)=)?((?:\d+|batch)(?:x(?:\d+|batch))*)?(?::(\w+))?", text, re.ASCII)
     if match is None or not text:
-        raise RequestError(f"--input takes sizes without the batch, e.g. 3x224x224 or tokens=128:int, not {text!r}")
+        raise RequestError(
+            "--input takes sizes without the batch, e.g. 3x224x224 or tokens=128:int, or with `batch` in its place "
+            f"where that isn't first, e.g. 35xbatch:int, not {text!r}"
+        )
     name, sizes, kind = match.groups()
+    axes = sizes.split("x") if sizes else []
+    if axes.count("batch") > 1:
+        raise RequestError(f"--input {text}: an input has one batch")
     if kind is not None and kind not in _TYPES:
         raise RequestError(f"--input has the types {', '.join(_TYPES)}, not {kind!r}")
-    numbers = tuple(int(one) for one in (sizes or "").split("x") if one)
+    numbers = tuple(int(one) for one in axes if one != "batch")
     if any(not 1 <= one <= _MOST for one in numbers):
         raise RequestError(f"--input {text}: sizes are from 1 to {_MOST:,}")
     default = f"input{index}" if index else "input"
-    return Example(name or default, numbers, _TYPES[kind or "float"], name is not None)
+    batch = axes.index("batch") if "batch" in axes else 0
+    return Example(name or default, numbers, _TYPES[kind or "float"], name is not None, batch)
 
 
 def _guesses(module: nn.Module) -> Iterator[list[Example]]:

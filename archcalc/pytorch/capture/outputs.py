@@ -80,7 +80,8 @@ def compare(reading: Reading) -> None:
         return
     with torch.no_grad():
         # one number for each sample gets an axis of its own in the network
-        ours = built(*(tensor if tensor.dim() > 1 else tensor[:, None] for _, tensor, _ in inputs))
+        turned = (tensor.movedim(one.batch_axis, 0) for one, (_, tensor, _) in zip(reading.inputs, inputs))
+        ours = built(*(tensor if tensor.dim() > 1 else tensor[:, None] for tensor in turned))
     _tell(comparison, tensors(ours), _batched(recorded, reading.run), _in_single(recorded.run))
 
 
@@ -211,7 +212,7 @@ def _fill(place: torch.Tensor, numbers: torch.Tensor) -> None:
 
 
 def _tell(comparison: Comparison, ours: list[torch.Tensor], theirs: list[torch.Tensor], single: bool) -> None:
-    pairs = [(_for_each(x, y), y) for x, y in zip(ours, theirs)]
+    pairs = [(_for_each(x, y), _apart_again(x, y)) for x, y in zip(ours, theirs)]
     if pairs and all(bool(y.isnan().all()) for _, y in pairs):
         comparison.checked = "outputs are not compared: of random numbers, the module makes nothing but NaN"
         return
@@ -229,6 +230,16 @@ def _tell(comparison: Comparison, ours: list[torch.Tensor], theirs: list[torch.T
 def _for_each(ours: torch.Tensor, theirs: torch.Tensor) -> torch.Tensor:
     """What depends on no input, for each sample."""
     return ours.expand_as(theirs) if ours.shape in (theirs.shape[1:], (1, *theirs.shape[1:])) else ours
+
+
+def _apart_again(ours: torch.Tensor, theirs: torch.Tensor) -> torch.Tensor:
+    """Samples that the module joined with another axis, before or behind that."""
+    if ours.dim() != theirs.dim() + 1 or ours.shape[0] * ours.shape[1] != theirs.shape[0]:
+        return theirs
+    samples, steps = ours.shape[:2]
+    rest = theirs.shape[1:]
+    ways = theirs.reshape(samples, steps, *rest), theirs.reshape(steps, samples, *rest).transpose(0, 1)
+    return min((way for way in ways if way.shape == ours.shape), key=lambda way: _apart(ours, way), default=theirs)
 
 
 def _apart(ours: torch.Tensor, theirs: torch.Tensor) -> float:

@@ -75,6 +75,7 @@ class Recorder(TorchFunctionMode):
 
     Attributes:
         fixed: the tensors on the CPU that depend on no data, such as constants and computed weights.
+        twins: what stands on the meta device for tensors on the CPU that something was written into.
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -83,6 +84,7 @@ class Recorder(TorchFunctionMode):
         self.names = {id(module): name for name, module in model.named_modules()}
         self.known: MutableMapping[torch.Tensor, Value] = WeakIdKeyDictionary()
         self.fixed: dict[Value, torch.Tensor] = {}
+        self.twins: MutableMapping[torch.Tensor, torch.Tensor] = WeakIdKeyDictionary()
         self.constants = Constants()
         self.scopes: list[Scope] = []
         self.inside = 0
@@ -105,7 +107,7 @@ class Recorder(TorchFunctionMode):
 
     def value(self, tensor: torch.Tensor) -> Value:
         """What is known of a tensor; one not seen before is a constant."""
-        value = self.known.get(tensor)
+        value = self.known.get(self.twins.get(tensor, tensor))
         if value is None:
             value = _value(CONSTANT, tensor)
             if tensor.device.type == "cpu":
@@ -125,8 +127,8 @@ class Recorder(TorchFunctionMode):
         if self.inside:
             steps = steps_of(args) if getattr(func, "__name__", "") in RECURRENT else 0
             return self._recurrent(func, args, steps) if steps > 2 else func(*args, **kwargs)
-        read = list(tensors((args, kwargs)))
-        if _is_mixed(read):
+        asked = read = list(tensors((args, kwargs)))
+        if _is_mixed(read) or any(one in self.twins for one in read):
             args, kwargs = self._on_meta(args), self._on_meta(kwargs)
             read = list(tensors((args, kwargs)))
         if isinstance(func, OpOverload) and not any(
@@ -152,6 +154,8 @@ class Recorder(TorchFunctionMode):
         finally:
             self.inside -= 1
         changed = [one for one, version in zip(read, versions) if one._version != version]
+        for one in changed:
+            self.twins.update((old, one) for old, new in zip(asked, read) if new is one is not old)
         given = list(tensors(out))
         if changed and name in ("batch_norm", "instance_norm"):
             changed = []
@@ -200,6 +204,8 @@ class Recorder(TorchFunctionMode):
         return None if filled is None else _number(filled)
 
     def _on_meta(self, item: Any) -> Any:
+        if isinstance(item, torch.Tensor) and item in self.twins:
+            return self.twins[item]
         if isinstance(item, torch.Tensor) and item.device.type == "cpu" and item.dim():
             known = self.value(item)
             self.inside += 1

@@ -20,7 +20,7 @@ def matmul(reader: Reader, call: Call, a: Any) -> Given:
         a.input, a.other = a.other, a.input
     first, second = a.input, a.other
     if min(len(first.shape), len(second.shape)) < 2:
-        raise Beyond("of a vector")
+        return _by_vector(reader, first, second, out)
     for value in (first, second):
         inner = value.batch is not None and value.batch >= len(value.shape) - 2
         if inner and (value is second or value.batch == len(value.shape) - 1 or len(second.shape) > 2):
@@ -31,6 +31,16 @@ def matmul(reader: Reader, call: Call, a: Any) -> Given:
     x, y = _equal_rank(reader, x, y)
     made = product(reader, x, y)
     return reader.reshaped(made, out.sizes)
+
+
+def _by_vector(reader: Reader, first: Value, second: Value, out: Value) -> Out:
+    """Matrices times a vector that is the same for every sample: PyTorch's counter leaves that out, as it does sums."""
+    if len(second.shape) != 1 or second.batch is not None or first.batch in (None, len(first.shape) - 1):
+        raise Beyond("of a vector")
+    x = reader.out(first)
+    scaled = reader.add("mul", [x, reader.out(second)], x.sizes)
+    keys = {"axis": (len(x.sizes) - 1,), "keepdim": len(x.sizes) == 1}
+    return reader.add("sum", [scaled], out.sizes or (1,), keys)
 
 
 def product(reader: Reader, x: Out, y: Out) -> Out:

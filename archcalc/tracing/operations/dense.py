@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from archcalc.tracing.calls import CONSTANT, PARAMETER, Call, Value
+from archcalc.tracing.graph import Out
 from archcalc.tracing.operations.reader import Reader
 from archcalc.tracing.operations.registry import Beyond, Given, reads
 from archcalc.tracing.operations.reparam import reparametrization
@@ -103,16 +104,32 @@ def bilinear(reader: Reader, call: Call, a: Any) -> Given:
 @reads("embedding", "input weight padding_idx=None max_norm=None norm_type=2 scale_grad_by_freq=False sparse=False")
 def embedding(reader: Reader, call: Call, a: Any) -> Given:
     """F.embedding of tokens; for positions that are the same for every sample, it gathers rows."""
+    return reader.reshaped(_rows(reader, a), call.outs[0].sizes)  # a single token gets no axis of its own
+
+
+@reads(
+    "embedding_bag",
+    "input weight offsets=None max_norm=None norm_type=2 scale_grad_by_freq=False mode=mean sparse=False "
+    "per_sample_weights=None include_last_offset=False padding_idx=None",
+)
+def bag(reader: Reader, call: Call, a: Any) -> Given:
+    """F.embedding_bag of as many tokens in each sample."""
+    plain = a.offsets is None and a.per_sample_weights is None and a.padding_idx is None
+    if not plain or a.input.batch != 0 or a.input.axes[0] is not None:
+        raise Beyond("of bags of several sizes or weights")
+    rows = _rows(reader, a)
+    return reader.add(a.mode, [rows], call.outs[0].sizes, {"axis": (0,), "keepdim": False})
+
+
+def _rows(reader: Reader, a: Any) -> Out:
     vocab, dim = a.weight.shape
     earlier = reader.used.get(a.weight.name)
     if not a.input.of_data or a.weight.source != PARAMETER or (earlier is not None and earlier.op == "parameter"):
         table = reader.out(a.weight)
         places = reader.out(a.input)
-        rows = reader.add("gather", [table, places], (*places.sizes, dim), {"index": places, "axis": 0})
-        return reader.reshaped(rows, call.outs[0].sizes)
+        return reader.add("gather", [table, places], (*places.sizes, dim), {"index": places, "axis": 0})
     keys: dict[str, Any] = {"vocab": vocab, "dim": dim}
     if a.padding_idx is not None and a.padding_idx >= 0:
         keys["padding_idx"] = a.padding_idx
     tokens = reader.out(a.input)
-    made = reader.weighted("embedding", [tokens], (*tokens.sizes, dim), keys, {"weight": a.weight})
-    return reader.reshaped(made, call.outs[0].sizes)  # a single token gets no axis of its own
+    return reader.weighted("embedding", [tokens], (*tokens.sizes, dim), keys, {"weight": a.weight})
