@@ -82,10 +82,10 @@ def _fitting(graph: Graph, running: Running, structure: Structure, limit: int, o
 
 def _others(graph: Graph, running: Running) -> Iterator[Other]:
     if running.trains and not running.checkpoint:
-        for name in _groups(graph):
+        for name in repeated(graph):
             yield f"--checkpoint {name}", f"checkpointing `{name}`", {"checkpoint": [name]}
     if running.trains and not running.freeze:
-        for name in _groups(graph)[:1]:
+        for name in repeated(graph)[:1]:
             yield f"--freeze {name}", f"freezing `{name}`", {"freeze": [name]}
     if running.trains:
         yield from _lighter(running)
@@ -130,7 +130,7 @@ def _narrower(running: Running) -> Iterator[str]:
             yield name
 
 
-def _groups(graph: Graph) -> list[str]:
+def repeated(graph: Graph) -> list[str]:
     """Names of groups of layers that occur several times, those with the most layers first."""
     counts: dict[str, int] = {}
     for node, _, runs in walk(graph.nodes):
