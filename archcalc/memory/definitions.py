@@ -88,8 +88,9 @@ ASSUMPTIONS = (
     "which need different amounts of memory. The processor is an x86 one with AVX-512, a second-level cache of "
     "1 MiB per core, and for 16-bit numbers its instructions for bf16; with AMX, products of 16-bit matrices need other amounts, and "
     "with another cache, convolutions with wide windows. On a GPU, CUDA kernels run.",
-    "The network's output lives until the next step, through the loss, the backward pass and the optimizer's step. A "
-    "tensor between layers lives as long as a variable of the module that `build` writes holds it.",
+    "The network's output lives until the next step, through the loss, the backward pass and the optimizer's step; "
+    "with --accumulate, until the output of the next batch takes its place. A tensor between layers lives as long as "
+    "a variable of the module that `build` writes holds it. What no gradient reaches is not trained, and has no states.",
     "Attention runs as one fused kernel that keeps no scores, if PyTorch has one for it; with dropout on the CPU, a "
     "soft cap or a learned bias, it runs as separate operations. --attention flash or math forces one of them.",
     "Gradients, activations and optimizer states have the type of --precision; with mixed precision the states "

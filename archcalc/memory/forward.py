@@ -8,7 +8,8 @@ from archcalc.layers.tensor import Alias, Tensor
 from archcalc.memory.layer_run import LayerRun
 from archcalc.memory.run import Run
 from archcalc.memory.structure import Function, Structure, gathered, origins, results
-from archcalc.memory.tape import Again, More
+from archcalc.memory.tape import RANDOM_STATE, Again, More
+from archcalc.memory.values import Storage
 from archcalc.memory.variables import Variables
 from archcalc.network import paths
 from archcalc.network.gradients import BETWEEN, FIRST, LAST
@@ -189,10 +190,12 @@ class Forward(LayerRun):
         again = self.keeping and self._is_checkpoint(node)
         if again:
             self.checkpoints += 1
-            again = not (self.checkpoints - 1) % self.stretch
+            again = not (self.checkpoints - 1) % self.stretch and self.structure.runs_back(node)
         if again:
             entries = {key: self.env[key] for key in self.structure.read(node) if key in self.env}
-            kept = [one for value in entries.values() for one in self._keep(value.storage, node)]
+            states = [] if self.gpu else [Storage(RANDOM_STATE)]
+            wanted = (*(value.storage for value in entries.values()), *states)
+            kept = [one for storage in wanted for one in self._keep(storage, node)]
             self.keeping, self.products = False, {} if self.running.recompute == SELECTIVE else None
         self._frame(node.children, results(node), batch, entry)
         if again:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 
 from archcalc.network.graph import Node, walk
 from archcalc.quantity import plain, product
@@ -13,11 +13,11 @@ from archcalc.records import NamedTuple
 _COUNTER = 8
 
 
-def trained_shapes(nodes: list[Node]) -> Counter[tuple[int, ...]]:
-    """How many parameters of each shape are trained."""
+def trained_shapes(nodes: list[Node], reached: Container[int]) -> Counter[tuple[int, ...]]:
+    """How many parameters of each shape are trained, among the layers whose ids are `reached`."""
     found: Counter[tuple[int, ...]] = Counter()
     for node, stored, _ in walk(nodes):
-        for shape in node.trained:
+        for shape in node.trained if id(node) in reached else ():
             found[tuple(map(int, shape))] += stored
     return found
 
@@ -39,10 +39,11 @@ def buffers(node: Node, width: int) -> Iterator[int]:
 Passing = Callable[[tuple[int, ...]], tuple[int, int]]
 
 
-def stepping(nodes: list[Node], of: Passing) -> tuple[int, int, int]:
+def stepping(nodes: list[Node], reached: Container[int], of: Passing) -> tuple[int, int, int]:
     """Temporaries of a step that updates the parameters one by one.
 
     Args:
+        reached: the ids of the layers whose parameters have a gradient.
         of: temporary bytes for a parameter of a shape, and how many of them remain while the next is updated.
 
     Returns:
@@ -51,10 +52,10 @@ def stepping(nodes: list[Node], of: Passing) -> tuple[int, int, int]:
     sizes: tuple[int, int, int] | None = None
     for node in nodes:
         own: tuple[int, int, int] | None = None
-        for shape in node.trained if node.weights else ():
+        for shape in node.trained if node.weights and id(node) in reached else ():
             needed, left = of(tuple(map(int, shape)))
             own = _after(own, (needed, left, needed))
-        inside = stepping(node.children, of)
+        inside = stepping(node.children, reached, of)
         own = _after(own, inside if any(inside) else None)
         for _ in range(min(2, node.weights * node.copies)):
             sizes = _after(sizes, own)

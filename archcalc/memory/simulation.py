@@ -24,7 +24,7 @@ from archcalc.memory.run import Run
 from archcalc.memory.scans import ScanForward
 from archcalc.memory.stored import Stored
 from archcalc.memory.structure import Structure, family, origins
-from archcalc.memory.tape import Again, More, Ran, Scanned, Sent
+from archcalc.memory.tape import RANDOM_STATE, Again, More, Ran, Scanned, Sent
 from archcalc.memory.values import Storage, Value
 from archcalc.network.gradients import sources
 from archcalc.network.graph import Node
@@ -111,6 +111,8 @@ class _Step(ScanForward):
         results = [self._value(y) for y in self.graph.outputs.values()]
         if not self.running.trains:
             return results, []
+        if self.running.batches > 1 and self.head is None:
+            self._after_another(results)
         losses = [self._lose(y, value) for y, value in zip(self.graph.outputs.values(), results)]
         self._forget()
         self.heap.hold(Storage(_LOSS))
@@ -130,6 +132,13 @@ class _Step(ScanForward):
         self._backward(results, losses)
         apart = self.running.update != BACKWARD and OPTIMIZER not in self.running.offload
         self._moment("step", None, self.structure.stepping(self.running) if apart else 0)
+
+    def _after_another(self, results: list[Value]) -> None:
+        """The outputs of the batch before live until those of this one take their place."""
+        earlier = sum(storage.bytes for storage in {value.storage for value in results})
+        for moment in self.run.moments:
+            moment.live += earlier
+            moment.activations += earlier
 
     # -- loss and backward ------------------------------------------------------------------
 
@@ -250,7 +259,9 @@ class _Step(ScanForward):
         inputs = entry.node.inputs
         layers, self.run.layers = self.run.layers, {}
         self.known_products = dict(entry.products)
+        state = self.heap.hold(Storage(0 if self.gpu else RANDOM_STATE))
         self._frame(entry.node.children, family(entry.node.exit), entry.batch, inputs[0] if inputs else None)
+        self.heap.drop(state)
         again, self.run.layers = self.run.layers, layers
         for key, bytes in again.items():  # one copy after the other, never at the same time
             layers[key] = max(layers.get(key, 0), bytes)

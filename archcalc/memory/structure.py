@@ -65,6 +65,7 @@ class Structure:
         self.let_go: dict[Running, list[list[int]]] = {}
         self._buffers: dict[int, int] = {}
         self._read: dict[int, set[int]] = {}
+        self._runs_back: dict[int, bool] = {}
         self._functions: dict[int, Function] = {}
 
     @cached_property
@@ -77,7 +78,7 @@ class Structure:
     @cached_property
     def trained(self) -> Counter[tuple[int, ...]]:
         """The shapes of the trained parameters, and how many have each shape."""
-        return trained_shapes(self.graph.nodes)
+        return trained_shapes(self.graph.nodes, self.reached)
 
     @cached_property
     def trained_numbers(self) -> int:
@@ -105,12 +106,17 @@ class Structure:
             return 0
         if running.steps == FOREACH and optimizer.together:
             return sum(count * optimizer.passing(shape, width)[1] for shape, count in self.trained.items())
-        return stepping(self.graph.nodes, lambda shape: optimizer.passing(shape, width))[2]
+        return stepping(self.graph.nodes, self.reached, lambda shape: optimizer.passing(shape, width))[2]
 
     @cached_property
     def learned(self) -> Learned:
         """The parameters whose gradients each layer computes."""
         return Learned(self.graph.nodes)
+
+    @cached_property
+    def reached(self) -> set[int]:
+        """The ids of the layers whose parameters have a gradient; PyTorch's optimizers keep nothing for the others."""
+        return {parameter.owner for one in self._backward for parameter in self.learned.by(one.node)}
 
     @cached_property
     def zeros(self) -> set[int]:
@@ -147,6 +153,13 @@ class Structure:
             found = [_step(step, index, last, beside) for index, step in enumerate(steps)]
             self._functions[id(nodes)] = Function(found, last)
         return self._functions[id(nodes)]
+
+    def runs_back(self, group: Node) -> bool:
+        """Whether a layer of a group has a backward pass; else nothing is kept for it."""
+        if id(group) not in self._runs_back:
+            back = {id(one.node) for one in self._backward}
+            self._runs_back[id(group)] = any(id(node) in back for node, _, _ in walk([group]))
+        return self._runs_back[id(group)]
 
     def read(self, step: Node) -> set[int]:
         """Everything that a step reads, including what is read inside it."""

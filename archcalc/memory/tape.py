@@ -67,12 +67,16 @@ class Scanned:
     entries: list[Value]
 
 
+# Bytes of the state of the CPU's random numbers, which a checkpoint keeps, so that dropout drops the same again.
+RANDOM_STATE = 5056
+
+
 @dataclass
 class Again:
     """A group that is recomputed before its backward pass.
 
-    `kept` is its input, which is saved until then. `products` are the outputs and saved tensors of its matrix products
-    if those are not recomputed, by layer and copy.
+    `kept` is its input, saved until then, and the state of the CPU's random numbers. `products` are the outputs and
+    saved tensors of its matrix products if those are not recomputed, by layer and copy.
     """
 
     node: Node

@@ -75,6 +75,38 @@ def test_equals_the_allocator(said: dict[str, Any]) -> None:
     assert simulate(graph, how(graph, run, "train")).peak == pytest.approx(measured(graph, run), rel=0.01)
 
 
+CODES = """
+model: codes
+input: [6, 8]
+layers:
+  - repeat: 2
+    name: h
+    layers: [linear 32, relu, linear 8]
+  - argmin -1 name=code
+  - parameter 8x16 name=table
+  - gather index=code from=table
+  - repeat: 2
+    name: g
+    layers: [linear 32, relu, linear 16]
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("model: m\ninput: [30, 4]\nlayers: [gru 20]", {"accumulate": 2}),
+        (LLAMA, {"accumulate": 2, "checkpoint": ["h"], "optimizer": "sgd"}),
+        (CODES, {"optimizer": "adam"}),
+        (CODES, {"optimizer": "momentum", "checkpoint": ["h", "g"], "accumulate": 2}),
+    ],
+    ids=["outputs of the batch before", "states of random numbers", "no gradient", "nothing to recompute"],
+)
+def test_equals_the_allocator_to_a_few_bytes(text: str, said: dict[str, Any]) -> None:
+    run = Running(mode="train", threads=1, **said)
+    graph = build_graph(Source("t.yaml", text), batch=2, said=run)
+    assert simulate(graph, how(graph, run, "train")).peak == pytest.approx(measured(graph, run), abs=16)
+
+
 def test_of_a_convolutional_network_too() -> None:
     run = Running(mode="train", threads=1, update="backward", optimizer="adafactor")
     graph = load_graph("specs/resnet18.yaml", batch=2, said=run)
