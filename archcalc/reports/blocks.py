@@ -6,7 +6,7 @@ In a pipe the pieces are just joined, with nothing imported; in colour each is p
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Protocol, Union, runtime_checkable
 
@@ -117,7 +117,7 @@ def _styled(text: str, style: Style) -> str:
     return f"\x1b[{';'.join(map(str, style))}m{text}\x1b[0m"
 
 
-@lru_cache(maxsize=4096)  # tables repeat most of their numbers, and are measured twice
+@lru_cache(maxsize=4096)  # tables repeat most of their numbers
 def columns_of(text: str) -> int:
     """How many terminal columns `text` takes: two for Chinese characters, none for accents, all for an escape."""
     if (text.isascii() and text.isprintable()) or re.fullmatch(_NARROW, text):
@@ -125,6 +125,13 @@ def columns_of(text: str) -> int:
     from rich.cells import cell_len  # few reports contain such text
 
     return cell_len(text if text.isprintable() else "".join(map(_printed, text)))
+
+
+def columns_of_each(texts: Sequence[str]) -> list[int]:
+    """`columns_of` of each text, asked of all of them at once where they are plain."""
+    whole = "".join(texts)
+    plain = (whole.isascii() and whole.isprintable()) or re.fullmatch(_NARROW, whole)
+    return [*map(len if plain else columns_of, texts)]
 
 
 def _printed(character: str) -> str:

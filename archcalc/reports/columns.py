@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from archcalc.reports.blocks import DIM, NEWLINE, Page, Piece, Style, columns_of
+from archcalc.reports.blocks import DIM, NEWLINE, Page, Piece, Style, columns_of, columns_of_each
 from archcalc.reports.labels import lines_of, shortened
 
+_Rows = Sequence["tuple[Sequence[str], Style | None]"]
 _GAP = 2
 _SHORTEST_LABEL = 12
 
@@ -56,15 +57,15 @@ class Columns:
         stays: Sequence[int] = (),
     ) -> None:
         self.label = label
-        self.rows = list(rows)
-        used = [index for index in range(len(columns)) if index == 0 or any(cells[index] for cells, _ in self.rows)]
+        given = list(rows)
+        texts = list(zip(*(cells for cells, _ in given))) or [()] * len(columns)
+        used = [index for index, cells in enumerate(texts) if index == 0 or any(cells)]
         self.columns = [columns[index] for index in used]
         self.stays = [used.index(index) for index in stays if index in used]
-        self.rows = [([cells[index] for index in used], style) for cells, style in self.rows]
+        self.rows = [([cells[index] for index in used], style) for cells, style in given]
         self.rule, self.header = rule, header
         self.widths = [
-            max([columns_of(column.header) if header else 0, *(columns_of(cells[index]) for cells, _ in self.rows)])
-            for index, column in enumerate(self.columns)
+            max([columns_of(columns[index].header) if header else 0, *columns_of_each(texts[index])]) for index in used
         ]
 
     def fit(self, width: int) -> tuple[list[int], int]:
@@ -97,20 +98,12 @@ class Columns:
         kept, label = self.fit(page.width)
         total = label + sum(_GAP + self.widths[index] for index in kept[1:])
         if self.header:
-            yield from self._line([column.header for column in self.columns], kept, label, DIM)
-            yield NEWLINE
+            yield from self._lines([([column.header for column in self.columns], DIM)], {}, kept, label, page)
         if self.rule and page.rules:
             yield "  " + "─" * total, DIM
             yield NEWLINE
-        told = self.told(label, page.width - _GAP)
-        for cells, style in self.rows:
-            *above, last = told[cells[0]]
-            for line in above:
-                yield "  " + line, style
-                yield NEWLINE
-            yield from self._line([last, *cells[1:]], kept, label, style)
-            yield NEWLINE
-            yield from self._below(cells, kept, page.width)
+        told = self.told(label, page.width - _GAP) if label < self.widths[0] else {}
+        yield from self._lines(self.rows, told, kept, label, page)
         if self.rule and page.rules:
             yield "  " + "─" * total, DIM
             yield NEWLINE
@@ -138,13 +131,30 @@ class Columns:
                 told[label] = lines if columns_of(lines[-1]) <= width else [*lines, ""]
         return told
 
-    def _line(self, cells: Sequence[str], kept: list[int], label: int, style: Style | None) -> Iterable[Piece]:
-        text = cells[0]
-        parts = []
-        for index in kept[1:]:
-            pad = " " * (self.widths[index] - columns_of(cells[index]))
-            parts.append(pad + cells[index] if self.columns[index].right else cells[index] + pad)
-        rest = "".join(" " * _GAP + part for part in parts).rstrip()
-        yield "  " + text, style
-        if rest.strip():
-            yield " " * (label - columns_of(text)) + rest, style
+    def _lines(
+        self, rows: _Rows, told: Mapping[str, list[str]], kept: list[int], label: int, page: Page
+    ) -> Iterator[Piece]:
+        """The lines of rows; those of their labels are in `told` where they are not the label itself."""
+        labels = [told.get(cells[0], [cells[0]]) for cells, _ in rows]
+        room = [label - taken for taken in columns_of_each([lines[-1] for lines in labels])]
+        sides = [self._padded(index, [cells[index] for cells, _ in rows]) for index in kept[1:]]
+        ends = ["".join(parts).rstrip() for parts in zip(*sides)] or [""] * len(labels)
+        has_more = len(kept) < len(self.columns)
+        for (cells, style), (*above, last), pad, end in zip(rows, labels, room, ends):
+            for line in above:
+                yield "  " + line, style
+                yield NEWLINE
+            yield "  " + last, style
+            if end:
+                yield " " * pad + end, style
+            yield NEWLINE
+            if has_more and rows is self.rows:
+                yield from self._below(cells, kept, page.width)
+
+    def _padded(self, index: int, texts: Sequence[str]) -> list[str]:
+        """Cells of a column, after a gap and as wide as the column."""
+        width = self.widths[index]
+        pads = [" " * (width - taken) for taken in columns_of_each(texts)]
+        if self.columns[index].right:
+            return [" " * _GAP + pad + text for text, pad in zip(texts, pads)]
+        return [" " * _GAP + text + pad for text, pad in zip(texts, pads)]
