@@ -80,7 +80,7 @@ def visible(text: str) -> str:
 def terminal_text(text: str) -> str:
     """Printed text, escaped so that no terminal or CI system obeys anything in it; JSON stays the same JSON."""
     is_json = text[:1] in ("{", "[")
-    if not text.isascii() or not text.replace("\n", "").replace("\t", "").isprintable():
+    if not text.replace("\n", "").replace("\t", "").isprintable():
         text = re.sub(_UNSEEN, lambda found: found[0] if found[0][:2] == "\x1b[" else _shown(found[0], is_json), text)
     if "::" in text or "##" in text or "\x1b" in text:
         text = re.sub(_COMMAND, lambda found: _disarmed(found[0], is_json), text)

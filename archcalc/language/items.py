@@ -35,6 +35,9 @@ _NAMES_A_LAYER = ("type", "op", "layer", "class", "class_name", "_target_", "mod
 _WORD = re.compile(r"\S+")
 _PIECE = r"""\s+|'[^']*'?|"[^"]*"?|[()\[\]]|[^\s'"()\[\]]+"""
 _KEY = re.compile(r"([A-Za-z_]\w*)=")
+# Nearly every line: a name, a value without a key, and keys; nothing in quotes or brackets.
+_PLAIN = re.compile(r"""([^\s=,()\[\]'"]+)(?:\s+([^\s=,()\[\]'"]+))?((?:\s+[A-Za-z_]\w*=[^\s=,()\[\]'"]+)*)""")
+_PAIR = re.compile(r"(\w+)=(\S+)")
 
 
 class Item:
@@ -160,6 +163,14 @@ def _words(line: Scalar) -> list[Scalar]:
 
 def parse_line(line: Scalar, findings: Findings) -> Item | None:
     """`conv 64 kernel=3 name=stem` as an item; None after an error."""
+    plain = _PLAIN.fullmatch(line.text)
+    if plain:
+        item = Item(line.part(*plain.span(1)))
+        if plain.group(2):
+            item.first = line.part(*plain.span(2))
+        for pair in _PAIR.finditer(line.text, plain.start(3)):
+            _add_key(item, line.part(*pair.span(1)), line.part(*pair.span(2)), findings)
+        return item
     words = _words(line)
     if not words:
         findings.error(
@@ -237,16 +248,16 @@ def _unquote(word: Scalar, findings: Findings) -> Scalar:
 
 
 def _add_key(item: Item, name: Scalar, value: Node, findings: Findings) -> None:
-    known = [key for key, _ in item.keys if key.text == name.text]
-    if known or name.text in item.common:
-        findings.error("SPC006", f"duplicate key `{name.text}`", name, "give each key once")
-    elif name.text in COMMON:
+    text = name.text
+    if text in item.common or text in [key.text for key, _ in item.keys]:
+        findings.error("SPC006", f"duplicate key `{text}`", name, "give each key once")
+    elif text in COMMON:
         if isinstance(value, Scalar):
-            item.common[name.text] = value
-        elif name.text == "repeat" and isinstance(value, Mapping):
+            item.common[text] = value
+        elif text == "repeat" and isinstance(value, Mapping):
             item.loop = name, value
         else:
-            findings.error("SPC010", f"`{name.text}` takes one word or number", value, one_word(name.text))
+            findings.error("SPC010", f"`{text}` takes one word or number", value, one_word(text))
     else:
         item.keys.append((name, value))
 

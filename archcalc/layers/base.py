@@ -38,6 +38,7 @@ class Layer(LayerMemory):
     family: ClassVar[str] = ""
     arguments: ClassVar[dict[str, Argument]] = {}
     defaults: ClassVar[dict[str, Any]] = {}
+    required: ClassVar[tuple[tuple[str, Argument], ...]] = ()
     first: ClassVar[str | None] = None
     aliases: ClassVar[tuple[str, ...]] = ()
     # Arguments of PyTorch's class that have an effect but are not keys, and what to do instead.
@@ -186,11 +187,13 @@ class Layer(LayerMemory):
 
     def wanted(self, *inputs: Tensor) -> tuple[Want, ...]:
         """Which tensors it reads in one layout only."""
-        return ((inputs[0], self.effect, None),) if inputs and self.effect in LAYOUTS else ()
+        effect = self.effect
+        return ((inputs[0], effect, None),) if inputs and effect in LAYOUTS else ()
 
     def gives(self, *inputs: Tensor) -> Layout:
         """The layout of the output if the layer itself sets it."""
-        return self.effect if self.effect in LAYOUTS else None
+        effect = self.effect
+        return effect if effect in LAYOUTS else None
 
     def joined(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         """The inputs whose elements are in the output, so that they share its layout."""
@@ -392,6 +395,7 @@ def layer(
         order = sorted(declared, key=lambda name: (name != first, not declared[name].required))  # as in Python
         cls.arguments = {name: declared[name] for name in order}
         cls.defaults = {name: argument.default for name, argument in declared.items() if not argument.required}
+        cls.required = tuple(one for one in cls.arguments.items() if one[1].required)
         REGISTRY[op] = cls
         return cls
 

@@ -131,7 +131,7 @@ class Filtering(Reparametrized, Convolution):
 
     def buffers(self, x: Tensor) -> dict[str, Shape]:
         """Those of the reparametrisation."""
-        return self.vectors(self.filters(x), self.outputs_axis)
+        return self.vectors(self.filters(x), self.outputs_axis) if self.reparam is not None else {}
 
     def learns_filters(self, how: Saving) -> bool:
         """Whether the filters' gradient is needed."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from typing import Any
 
 from archcalc.advice import deleted, meant
 from archcalc.diagnostics import Advice, Findings, Span, SpecError
@@ -27,6 +28,7 @@ class Binder:
     def __init__(self, findings: Findings, read_items: Callable[[list[Item], Names], list[Step]]) -> None:
         self.findings = findings
         self.read_items = read_items
+        self._numbers: dict[tuple[Argument, str], Any] = {}  # values of digits, by where they are given
 
     def layer(self, step: Step, layer: type[Layer], item: Item, names: Names) -> None:
         """Bind an item to a layer's declared arguments."""
@@ -52,7 +54,7 @@ class Binder:
             if argument is None:
                 self._unknown_key(layer, item, key, value)
                 continue
-            if any(other is argument and argument is not layer.free_keys for _, other, _ in given):
+            if argument is not layer.free_keys and argument in [other for _, other, _ in given]:
                 self.findings.error(
                     "SPC006", f"`{key.text}` is given twice", key, self._twice(item, argument, key, value, names)
                 )
@@ -69,7 +71,7 @@ class Binder:
                 wrong = True
         if not wrong:
             there = [argument for _, argument, _ in given]
-            missing = [one for one in layer.arguments.items() if one[1].required and one[1] not in there]
+            missing = [one for one in layer.required if one[1] not in there]
             if missing:
                 self.findings.error(
                     "SPC004",
@@ -122,6 +124,10 @@ class Binder:
         elif isinstance(argument, Operands):
             step.operands = self._operands(step, argument, node, names)
         else:
+            key = (argument, node.text) if isinstance(node, Scalar) and node.text.isdigit() else None
+            if key is not None and key in self._numbers:
+                step.constants[name] = self._numbers[key]
+                return
             value = argument.parse(node, names.values)
             if isinstance(value, (Expression, SizeExpression)):
                 names.sizes_in(value)
@@ -129,6 +135,8 @@ class Binder:
                 step.deferred.append((name, argument, value))
             else:
                 step.constants[name] = value
+                if key is not None and isinstance(value, (int, float, tuple)):
+                    self._numbers[key] = value
 
     def body(self, node: Node, names: Names, key: str) -> list[Step]:
         """The steps of an inner list of layers."""

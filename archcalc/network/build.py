@@ -204,7 +204,7 @@ class Builder(Scanning):
             node = Node(
                 cls.op,
                 step.op,
-                inputs + tuple(values[name] for name in cls.arguments if name in step.references and cls.reads(name)),
+                inputs + (_referred(step, cls, values) if step.references else ()),
                 y,
             )
             node.layer = layer
@@ -305,6 +305,8 @@ class Builder(Scanning):
                 step.op,
                 "PyTorch could not address it",
             )
+        assert node.layer is not None
+        layers = node.layer.__dict__.get("layers")  # an lstm has parameters for each layer
         for name, shape in node.params.items():
             if product(shape) > LARGEST_TENSOR:
                 self.fail(
@@ -313,7 +315,7 @@ class Builder(Scanning):
                     step.op,
                     "PyTorch could not address it",
                 )
-            for size in (*shape, node.layer.__dict__.get("layers")):  # an lstm has parameters for each layer
+            for size in (*shape, layers):
                 if isinstance(size, Quantity):
                     more = " with length=" if hasattr(node.layer, "length") else ""
                     what = f"the shape of its {name} {[int(s) for s in shape]}"
@@ -353,6 +355,11 @@ class Builder(Scanning):
                 step.tie.place,
                 reason.help,
             )
+
+
+def _referred(step: Step, cls: type[Layer], values: dict[str, Any]) -> tuple[Tensor, ...]:
+    """The tensors that a layer's arguments refer to, of those it computes with."""
+    return tuple(values[name] for name in cls.arguments if name in step.references and cls.reads(name))
 
 
 def _given(size: int, step: Step, node: Node) -> Span:
