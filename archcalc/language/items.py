@@ -32,7 +32,6 @@ LOOPS: dict[str, tuple[str, ...]] = {"each": (), "scan": ("state", "next", "reve
 CARRIED = ("state", "next")
 # Keys that name a layer's type in other formats.
 _NAMES_A_LAYER = ("type", "op", "layer", "class", "class_name", "_target_", "module")
-_WORD = re.compile(r"\S+")
 _PIECE = r"""\s+|'[^']*'?|"[^"]*"?|[()\[\]]|[^\s'"()\[\]]+"""
 _KEY = re.compile(r"([A-Za-z_]\w*)=")
 # Nearly every line: a name, a value without a key, and keys; nothing in quotes or brackets.
@@ -87,10 +86,8 @@ def parse_items(node: Node, findings: Findings) -> list[Item]:
     items: list[Item] = []
     if isinstance(node, Sequence):
         _sequence(node, findings, items)
-    else:
-        item = _item(node, findings)
-        if item:
-            items.append(item)
+    elif item := _item(node, findings):
+        items.append(item)
     return items
 
 
@@ -119,8 +116,7 @@ def _sequence(node: Sequence, findings: Findings, items: list[Item]) -> None:
                 "SPC010", f"inside [ ] a comma ends the layer before `{entry.text}`", entry, spaced(before, entry)
             )
             continue
-        item = _item(entry, findings)
-        if item:
+        if item := _item(entry, findings):
             items.append(item)
     if cut:
         _cut(cut, findings, items)
@@ -145,8 +141,6 @@ def _item(node: Node, findings: Findings) -> Item | None:
 def _words(line: Scalar) -> list[Scalar]:
     """The words of a line; quotes and brackets hold a word together, to the end if they stay open."""
     text = line.text
-    if "(" not in text and "[" not in text and "'" not in text and '"' not in text:
-        return [line.part(match.start(), match.end()) for match in _WORD.finditer(text)]
     words = []
     start, depth = -1, 0
     for piece in re.finditer(_PIECE, text):
@@ -163,11 +157,9 @@ def _words(line: Scalar) -> list[Scalar]:
 
 def parse_line(line: Scalar, findings: Findings) -> Item | None:
     """`conv 64 kernel=3 name=stem` as an item; None after an error."""
-    plain = _PLAIN.fullmatch(line.text)
-    if plain:
+    if plain := _PLAIN.fullmatch(line.text):
         item = Item(line.part(*plain.span(1)))
-        if plain.group(2):
-            item.first = line.part(*plain.span(2))
+        item.first = line.part(*plain.span(2)) if plain.group(2) else None
         for pair in _PAIR.finditer(line.text, plain.start(3)):
             _add_key(item, line.part(*pair.span(1)), line.part(*pair.span(2)), findings)
         return item
@@ -188,19 +180,18 @@ def parse_line(line: Scalar, findings: Findings) -> Item | None:
     for word, after in zip(words[1:], [*words[2:], op]):
         key = _KEY.match(word.text)
         if not key:
-            if word.text.startswith("=") or after.text.startswith("="):
-                if is_python(line.text):
-                    return _python(line)
+            is_spaced = word.text.startswith("=") or after.text.startswith("=")
+            if (is_spaced or item.first is not None) and is_python(line.text):
+                return _python(line)
+            if is_spaced:
                 place = word if word.text.startswith("=") else after
                 help = instead(line, re.sub(r"\s*=\s*", "=", line.text))
                 findings.error("SPC010", "`=` must not have spaces around it", place, help)
                 return None
             if item.first is not None:
-                if is_python(line.text):
-                    return _python(line)
                 item.more.append(_unquote(word, findings))
-                continue
-            item.first = _unquote(word, findings)
+            else:
+                item.first = _unquote(word, findings)
             continue
         name = word.part(0, key.end() - 1)
         if key.end() == len(word.text):
@@ -264,11 +255,9 @@ def _add_key(item: Item, name: Scalar, value: Node, findings: Findings) -> None:
 
 def _mapping(node: Mapping, findings: Findings) -> Item | None:
     layers = [(key, value) for key, value in node.pairs if key.text not in COMMON]
-    carried = [pair for pair in layers if pair[0].text in CARRIED]
-    if any(key.text == "layers" for key, _ in layers):
-        layers = [pair for pair in layers if pair[0].text not in CARRIED]
-    else:
-        carried = []
+    is_loop = any(key.text == "layers" for key, _ in layers)
+    carried = [pair for pair in layers if is_loop and pair[0].text in CARRIED]
+    layers = [pair for pair in layers if not is_loop or pair[0].text not in CARRIED]
     repeat = next((key for key, _ in node.pairs if key.text == "repeat"), None)
     if not layers:
         findings.error("SPC010", "no layer here", node, "an entry is `repeat: N` with `layers: [...]`, or `op: {...}`")

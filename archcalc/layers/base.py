@@ -38,7 +38,6 @@ class Layer(LayerMemory):
     family: ClassVar[str] = ""
     arguments: ClassVar[dict[str, Argument]] = {}
     defaults: ClassVar[dict[str, Any]] = {}
-    required: ClassVar[tuple[tuple[str, Argument], ...]] = ()
     first: ClassVar[str | None] = None
     aliases: ClassVar[tuple[str, ...]] = ()
     # Arguments of PyTorch's class that have an effect but are not keys, and what to do instead.
@@ -395,7 +394,6 @@ def layer(
         order = sorted(declared, key=lambda name: (name != first, not declared[name].required))  # as in Python
         cls.arguments = {name: declared[name] for name in order}
         cls.defaults = {name: argument.default for name, argument in declared.items() if not argument.required}
-        cls.required = tuple(one for one in cls.arguments.items() if one[1].required)
         REGISTRY[op] = cls
         return cls
 

@@ -38,10 +38,12 @@ def check_borders(mode: str, x: Tensor, borders: Sequence[Border], arguments: tu
         borders: the sizes added before and after each spatial axis of `x`.
         arguments: the keys that set them.
     """
+    if mode not in ("reflect", "circular"):
+        return
     for size, border in zip(x.shape[1:], borders):
-        most = {"reflect": size - 1, "circular": size}.get(mode)
+        most = size - 1 if mode == "reflect" else size
         for argument, width in zip(arguments, border):
-            if most is not None and width > most:
+            if width > most:
                 raise ShapeError(
                     "SHP109",
                     f"{mode} can add at most {most} to {size}, not {width}",

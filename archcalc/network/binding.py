@@ -71,7 +71,8 @@ class Binder:
                 wrong = True
         if not wrong:
             there = [argument for _, argument, _ in given]
-            missing = [one for one in layer.required if one[1] not in there]
+            needed = ((name, one) for name, one in layer.arguments.items() if name not in layer.defaults)
+            missing = [(name, argument) for name, argument in needed if argument not in there]
             if missing:
                 self.findings.error(
                     "SPC004",
