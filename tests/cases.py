@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from archcalc.diagnostics import Findings, Source
-from archcalc.network.load import parsed
+from functools import cache
+
+from archcalc.diagnostics import Source
+from archcalc.network.load import Graph, Networks, with_batch
 from tests.conftest import SPECS
 
+_SPECS = {path.stem: Networks(Source(str(path), path.read_text("utf-8"))) for path in SPECS}
 CASES = [
-    case
-    for path in SPECS
-    for case in (
-        path.stem,
-        *(f"{path.stem}@{name}" for name in parsed(Source(str(path), path.read_text("utf-8")), Findings()).variants),
-    )
+    case for name, spec in _SPECS.items() for case in (name, *(f"{name}@{one}" for one in spec.document().variants))
 ]
+
+
+@cache
+def shared(case: str, batch: int = 1) -> Graph:
+    """The network of a case, which is built once: for tests that only read it, with the layers as they are."""
+    if batch != 1:
+        return with_batch(shared(case), batch)
+    name, _, variant = case.partition("@")
+    return _SPECS[name].graph(variant or None, 1)

@@ -10,6 +10,7 @@ from archcalc.cost import Cost, Costs
 from archcalc.network.load import load_graph
 from archcalc.reports.rows import SORT_KEYS, flat, largest, nested
 
+from .cases import shared
 from .conftest import SPECS
 
 
@@ -22,7 +23,7 @@ def add(rows):
 
 @pytest.fixture(params=SPECS, ids=lambda path: path.stem)
 def costs(request):
-    return Costs(load_graph(str(request.param)))
+    return Costs(shared(request.param.stem))
 
 
 def test_rows_add_up(costs):

@@ -11,13 +11,14 @@ import pytest
 from archcalc.cost import Costs
 from archcalc.derivation import derive, parameter_formula
 from archcalc.layers import REGISTRY
-from archcalc.network.load import Graph, load_graph
+from archcalc.network.load import Graph
 from archcalc.quantity import Quantity, ceil_div, names, numbers
 from archcalc.reports.layer.report import formulas
 from archcalc.reports.rows import flat
 from archcalc.reports.shapes.columns import _formula
 from archcalc.terms import Work, terms, works
 
+from .cases import shared
 from .conftest import SPECS
 
 
@@ -83,7 +84,7 @@ def formulas_hold(graph: Graph) -> None:
 
 @pytest.mark.parametrize("spec", SPECS, ids=lambda path: path.stem)
 def test_formulas_of_specs(spec):
-    formulas_hold(load_graph(str(spec)))
+    formulas_hold(shared(spec.stem))
 
 
 def test_what_has_the_size_of_another_does_not_read_it(graph):
@@ -92,7 +93,7 @@ def test_what_has_the_size_of_another_does_not_read_it(graph):
 
 @pytest.mark.parametrize("spec", SPECS, ids=lambda path: path.stem)
 def test_formulas_in_the_table(spec):
-    for row in flat(Costs(load_graph(str(spec)))):
+    for row in flat(Costs(shared(spec.stem))):
         formula = _formula(row)
         assert bool(formula) == bool(row.cost.params)
         if formula:

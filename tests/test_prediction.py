@@ -17,6 +17,7 @@ from archcalc.prediction.operations import Operation, operations
 from archcalc.reports.prediction.words import headline, used
 from archcalc.running import Running
 
+from .cases import shared
 from .conftest import SPECS
 
 
@@ -31,7 +32,7 @@ def operation(**changes: int) -> Operation:
 @pytest.mark.parametrize("batch", [1, 3])
 @pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
 def test_the_work_of_all_operations_is_the_networks(path, batch):
-    graph = load_graph(str(path), batch=batch)
+    graph = shared(path.stem, batch)
     totals = Costs(graph).totals
     work = sum(one.flops * one.runs for one in operations(graph))
     # Experts share positions that do not divide evenly; a step of a recurrent layer is a whole number.
@@ -223,7 +224,7 @@ def moves_nothing(node):
 @pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
 def test_times_of_networks_are_sums_within_their_ranges(path, mode):
     for name in ("h100", "l4"):
-        found = answer(load_graph(str(path), batch=2), Running(device=name, mode=mode))
+        found = answer(shared(path.stem, 2), Running(device=name, mode=mode))
         one, whole = found.prediction, found.total
         layers = sum(layer.total.seconds for layer in one.layers)
         assert whole.seconds == pytest.approx(layers + one.loss.seconds + one.step.seconds)
@@ -233,7 +234,7 @@ def test_times_of_networks_are_sums_within_their_ranges(path, mode):
         for layer in one.layers:
             idle = layer.node.is_view or layer.node.op in ("dropout", "droppath") or moves_nothing(layer.node)
             assert layer.forward.seconds > 0 or idle, layer.node.id
-        larger = answer(load_graph(str(path), batch=64), Running(device=name, mode=mode)).total
+        larger = answer(shared(path.stem, 64), Running(device=name, mode=mode)).total
         assert whole.seconds * (1 - 1e-9) <= larger.seconds < 33 * whole.seconds
 
 

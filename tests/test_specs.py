@@ -12,7 +12,7 @@ from archcalc.language.document import EXPECTATIONS
 from archcalc.network.load import Graph, load_graph
 from archcalc.network.paths import depth
 from archcalc.source import Node, Scalar, Sequence
-from tests.cases import CASES
+from tests.cases import CASES, shared
 
 FOLDER = Path(__file__).parent.parent / "specs"
 FILES = sorted(path.stem for path in FOLDER.glob("*.yaml"))
@@ -32,7 +32,7 @@ def value(node: Node) -> int | list:
 
 @pytest.mark.parametrize("spec", CASES)
 def test_expectations_hold(spec: str) -> None:
-    graph = load(spec)
+    graph = shared(spec)
     totals = Costs(graph).totals
     shapes = [list(map(int, tensor.shape)) for tensor in graph.outputs.values()]
     actual = {key: getattr(totals, key, None) for key in EXPECTATIONS}

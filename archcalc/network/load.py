@@ -98,16 +98,17 @@ class Networks:
         if self._first is not None:
             batch = batch or self._first.document.batch(variant)
             return graph_at(self._first.document, self._first.steps, variant, {}, batch)
-        batch = batch or self._read().batch(variant)
+        batch = batch or self.document().batch(variant)
         check_batch(batch)
-        self._first = document_graph(self._read(), variant, {}, batch, self._findings.copy())
+        self._first = document_graph(self.document(), variant, {}, batch, self._findings.copy())
         return self._first
 
     def may_have(self, variant: str | None) -> bool:
         """Whether the spec has a variant, as far as it can be read. Raises `SpecError` if it cannot be read at all."""
-        return variant is None or variant in self._read().variants or bool(self._findings)
+        return variant is None or variant in self.document().variants or bool(self._findings)
 
-    def _read(self) -> Document:
+    def document(self) -> Document:
+        """The spec, as far as it can be read. Raises `SpecError` if it cannot be read at all."""
         if self._document is None:
             self._document = parsed(self.source, self._findings)
         return self._document

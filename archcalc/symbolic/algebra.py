@@ -65,9 +65,13 @@ class Algebra:
         self._fixed = fixed or {}
         self._known: dict[int, tuple[int, Any]] = {}
         for decision in decisions:
-            found = remainder(decision)
-            if found is not None:
-                self.assume(self.of(found[0]), self.of(found[1]))
+            self.learn(decision)
+
+    def learn(self, decision: Decision) -> None:
+        """Take in what a decision says about divisions."""
+        found = remainder(decision)
+        if found is not None:
+            self.assume(self.of(found[0]), self.of(found[1]))
 
     def assume(self, dividend: Any, divisor: Any) -> None:
         """From now on `divisor` divides `dividend`."""

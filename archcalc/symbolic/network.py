@@ -25,7 +25,7 @@ from archcalc.symbolic.conditions import written
 from archcalc.symbolic.domain import Domain, PinnedError, sides
 from archcalc.symbolic.memory import Bytes, cache, kept
 from archcalc.symbolic.traced import InexactError, Trace, Traced
-from archcalc.symbolic.writing import Writer, label
+from archcalc.symbolic.writing import Labels, Writer
 
 BATCH = "batch"
 # Stands for the batch and all dims.
@@ -191,7 +191,7 @@ def closed_form(
         names = [*names, BATCH, *plain.settings.dims]
     chosen = [name for name in names if name != ALL]
     values = _values(document, plain.settings.values, chosen, batch)
-    trace = Trace(label)
+    trace = Trace(Labels())
     symbols = {name: trace.name(name, value) for name, value in values.items()}
     findings = Findings()
     try:

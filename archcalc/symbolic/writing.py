@@ -205,9 +205,20 @@ class Writer:
         return text[0] if text[1] >= at_least else f"({text[0]})"
 
 
-def label(value: Traced) -> str:
-    """The expression of one traced number, for a label."""
-    return Writer().write(Algebra(value.trace.decisions).of(value))
+class Labels:
+    """Writes the expressions of one trace's numbers for labels, given the decisions made so far."""
+
+    def __init__(self) -> None:
+        self._writer, self._algebra = Writer(), Algebra()
+        self._learnt = 0
+
+    def __call__(self, value: Traced) -> str:
+        """The expression of a number."""
+        decisions = value.trace.decisions
+        for decision in decisions[self._learnt :]:
+            self._algebra.learn(decision)
+        self._learnt = len(decisions)
+        return self._writer.write(self._algebra.of(value))
 
 
 def _terms(expression: Any) -> list[Term]:

@@ -10,8 +10,8 @@ import pytest
 
 from archcalc.cost import Costs
 from archcalc.layers import REGISTRY
-from archcalc.network.load import load_graph
 from archcalc.reports.explanation.groups import explain_group, explain_network
+from tests.cases import shared
 from tests.conftest import ROOT, SPECS
 from tests.program import inside
 
@@ -152,7 +152,7 @@ def test_an_unknown_name_is_told_the_nearest():
 
 @pytest.mark.parametrize("spec", SPECS, ids=lambda path: path.stem)
 def test_groups_add_up_to_what_shapes_counts(spec):
-    costs = Costs(load_graph(str(spec), batch=2))
+    costs = Costs(shared(spec.stem, 2))
     whole = explain_network(costs).data
     assert {key: whole[key] for key in TOTALS} == {key: getattr(costs.totals, key) for key in TOTALS}
     for node in costs.graph.nodes:

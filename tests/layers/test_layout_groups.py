@@ -19,7 +19,7 @@ from archcalc.layers.layout import ASKS, CHANNELS_FIRST, ENDS, FEATURES_LAST, KE
 from archcalc.layers.tensor import Tensor
 from archcalc.network.graph import Node, walk
 from archcalc.network.load import Graph, build_graph
-from tests.test_specs import CASES, load
+from tests.cases import CASES, shared
 
 WORDS = (CHANNELS_FIRST, FEATURES_LAST, KEEPS, ASKS, ENDS)
 
@@ -193,7 +193,7 @@ def test_the_order_of_readers_changes_nothing(seed: int) -> None:
 
 @pytest.mark.parametrize("spec", CASES)
 def test_ranks_are_foreseen(spec: str) -> None:
-    for node, _, _ in walk(load(spec).nodes):
+    for node, _, _ in walk(shared(spec).nodes):
         if node.layer is None:
             continue
         count = sum(isinstance(value, Tensor) for value in node.layer.__dict__.values())

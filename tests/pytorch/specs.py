@@ -7,7 +7,7 @@ from functools import cache
 from archcalc.cost import Costs
 from archcalc.network.graph import walk
 from archcalc.network.load import Graph, load_graph
-from tests.cases import CASES
+from tests.cases import CASES, shared
 from tests.conftest import ROOT
 
 
@@ -37,13 +37,13 @@ def short(case: str, batch: int = 1) -> Graph:
 @cache
 def is_small(case: str) -> bool:
     """Whether a step of training takes no more than a moment on a CPU."""
-    totals = Costs(load(case)).totals
+    totals = Costs(shared(case)).totals
     return totals.params < 3_000_000 and totals.macs < 300_000_000 and totals.activation_bytes < 100_000_000
 
 
-SMALL = [case for case in CASES if is_small(case)]
-# A variant in a larger size has the layers of its spec.
-DISTINCT = [case for case in CASES if case in SMALL or "@" not in case]
+def distinct(spec: str) -> list[str]:
+    """A spec and its small variants: one in a larger size has the same layers."""
+    return [case for case in CASES if case == spec or (case.startswith(f"{spec}@") and is_small(case))]
 
 
 # Specs that are large as they stand, in a size that runs in a moment.

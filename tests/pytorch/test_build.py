@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -19,8 +20,10 @@ from archcalc.network.graph import Graph, layers_of
 from archcalc.network.load import build_graph
 from archcalc.pytorch.instance import example_inputs, instantiate
 from archcalc.pytorch.source import module_source
+from tests.cases import CASES, shared
+from tests.conftest import SPECS
 from tests.program import here
-from tests.pytorch.specs import CASES, DISTINCT, SHRUNK, SMALL, load, path, short, shrunk
+from tests.pytorch.specs import SHRUNK, distinct, is_small, load, path, short, shrunk
 
 RUFF = shutil.which("ruff") or shutil.which("ruff", path=str(Path(sys.executable).parent))
 
@@ -33,12 +36,17 @@ def shapes(outputs: object) -> list[list[int]]:
 # -- the text -------------------------------------------------------------------------------
 
 
+@cache
+def source_of(case: str) -> str:
+    return module_source(shared(case))
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The sources of all cases as files."""
     made = tmp_path_factory.mktemp("sources")
     for case in CASES:
-        (made / f"{case.replace('@', '_').replace('-', '_')}.py").write_text(module_source(load(case)), "utf-8")
+        (made / f"{case.replace('@', '_').replace('-', '_')}.py").write_text(source_of(case), "utf-8")
     return made
 
 
@@ -60,8 +68,8 @@ def test_has_no_finding_of_ruff(folder: Path) -> None:
 
 @pytest.mark.parametrize("case", CASES)
 def test_stands_alone_and_says_what_it_is(case: str) -> None:
-    graph = load(case)
-    source = module_source(graph)
+    graph = shared(case)
+    source = source_of(case)
     assert set(re.findall(r"^(?:import|from) (\w+)", source, re.M)) <= {"math", "torch"}
     assert "archcalc" not in re.sub(r'""".*?"""', "", source, flags=re.S)
     network = Network(graph)
@@ -97,13 +105,13 @@ class Net(nn.Module):
 
 @pytest.mark.parametrize("case", ["resnet152", "vgg19", "vgg16@bn", "googlenet", "siamese", "swin", "unet"])
 def test_a_block_is_one_class(case: str) -> None:
-    described = re.findall(r'"""The block `(\w+)`', module_source(load(case)))
+    described = re.findall(r'"""The block `(\w+)`', source_of(case))
     assert described
     assert sorted(described) == sorted(set(described))
 
 
 def test_arguments_and_their_defaults_are_those_of_the_spec() -> None:
-    source = module_source(load("resnet152"))
+    source = source_of("resnet152")
     assert "def __init__(self, in_channels, width, blocks, stride=2)" in source
     assert "self.layer1 = BottleneckStage(64, 64, blocks=3, stride=1)" in source
     assert "self.layer2 = BottleneckStage(256, 128, blocks=8)" in source
@@ -111,7 +119,7 @@ def test_arguments_and_their_defaults_are_those_of_the_spec() -> None:
 
 
 def test_a_first_copy_of_its_own_does_not_unroll_the_loop() -> None:
-    source = module_source(load("vgg19"))
+    source = source_of("vgg19")
     assert source.count("RepeatLayer(in_channels, channels),") == 1
     assert "*(RepeatLayer(channels, channels) for _ in range(convs - 1))," in source
     text = "{model: m, input: [3], layers: [{repeat: 1000, layers: [linear 4, relu]}, linear 5 repeat=1000]}"
@@ -119,17 +127,17 @@ def test_a_first_copy_of_its_own_does_not_unroll_the_loop() -> None:
 
 
 def test_a_tower_called_twice_is_made_once() -> None:
-    source = module_source(load("siamese"))
+    source = source_of("siamese")
     assert "a = self.a(left)\n        b = self.a(right)\n" in source
     assert "tie_weights" not in source
 
 
 def test_variables_are_named_as_in_the_spec() -> None:
-    source = module_source(load("t5"))
+    source = source_of("t5")
     assert "x = layer(x, before, memory)" in source
     assert "def forward(self, x, before, memory):" in source
-    assert "return torch.cat([x, self.new_channels(x)], dim=1)" in module_source(load("densenet121"))
-    assert "_, rnn_state = self.rnn(x)" in module_source(load("many-to-one"))
+    assert "return torch.cat([x, self.new_channels(x)], dim=1)" in source_of("densenet121")
+    assert "_, rnn_state = self.rnn(x)" in source_of("many-to-one")
 
 
 def test_says_what_was_chosen() -> None:
@@ -145,7 +153,7 @@ def test_is_deterministic() -> None:
 
 @pytest.mark.parametrize("case", CASES)
 def test_state_dict_is_the_named_parameters(case: str) -> None:
-    graph = load(case)
+    graph = shared(case)
     module = instantiate(graph, "meta")
     ours = dict(Network(graph).named_parameters())
     theirs = {name: tuple(tensor.shape) for name, tensor in module.named_parameters()}
@@ -154,10 +162,15 @@ def test_state_dict_is_the_named_parameters(case: str) -> None:
     assert set(ours) <= set(module.state_dict())
 
 
-@pytest.mark.parametrize("case", DISTINCT)
-def test_trains_one_step(case: str) -> None:
+@pytest.mark.parametrize("spec", SPECS, ids=lambda path: path.stem)
+def test_trains_one_step(spec: Path) -> None:
+    for case in distinct(spec.stem):
+        trains_one_step(case)
+
+
+def trains_one_step(case: str) -> None:
     """On the CPU where that takes a moment, else on the meta device, where all is computed but the numbers."""
-    device = "cpu" if case in SMALL else "meta"
+    device = "cpu" if is_small(case) else "meta"
     graph = short(case, batch=2)
     torch.default_generator.manual_seed(0)
     module = instantiate(graph, device)
@@ -229,7 +242,7 @@ def test_compiles(case: str) -> None:
 
 @pytest.mark.parametrize("case", ["lenet", "mlp", "one-to-many", "unet"])
 def test_a_state_dict_loads_into_a_fresh_copy(case: str) -> None:
-    graph = load(case)
+    graph = shared(case)
     module = instantiate(graph, "meta")
     assert module.load_state_dict(instantiate(graph, "meta").state_dict(), assign=True)
 

@@ -30,6 +30,7 @@ from archcalc.pytorch.calibration.sample import NAMES, Sample, sample_of
 from archcalc.reports.calibration import as_json
 from archcalc.reports.calibration.report import Report
 from archcalc.reports.profile.report import Times
+from tests.cases import shared
 from tests.conftest import SPECS
 
 HAS_CUDA = torch.cuda.is_available()
@@ -41,7 +42,7 @@ DEVICES = ["cpu", pytest.param("cuda", marks=[pytest.mark.cuda, pytest.mark.skip
 
 @pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
 def test_a_layer_alone_costs_what_it_costs_in_its_network(path):
-    graph = load_graph(str(path))
+    graph = shared(path.stem)
     for node in Costs(graph).layers():
         sample = sample_of(node, 1)
         if sample is None:

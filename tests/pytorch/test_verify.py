@@ -13,8 +13,9 @@ from archcalc.layers.code import module
 from archcalc.layers.tensor import Tensor
 from archcalc.network.load import Graph, build_graph
 from archcalc.pytorch.verify import verify
+from tests.conftest import SPECS
 from tests.program import here
-from tests.pytorch.specs import DISTINCT, load, path, short
+from tests.pytorch.specs import distinct, load, path, short
 
 
 def build(text: str, batch: int = 1) -> Graph:
@@ -25,9 +26,10 @@ def found(graph: Graph) -> list[str]:
     return [str(difference) for difference in verify(graph).differences]
 
 
-@pytest.mark.parametrize("case", DISTINCT)
-def test_holds_for_every_spec(case: str) -> None:
-    assert verify(short(case)).differences == []
+@pytest.mark.parametrize("spec", SPECS, ids=lambda path: path.stem)
+def test_holds_for_every_spec(spec: Path) -> None:
+    for case in distinct(spec.stem):
+        assert verify(short(case)).differences == [], case
 
 
 def test_seventy_billion_parameters_need_no_memory() -> None:

@@ -9,10 +9,10 @@ import pytest
 
 from archcalc.devices import find
 from archcalc.diagnostics import Source
-from archcalc.network.load import build_graph, load_graph
+from archcalc.network.load import build_graph
 from archcalc.rules.check import Selection, load_rules
 from archcalc.rules.model import Model
-from tests.conftest import SPECS
+from tests.cases import CASES, shared
 from tests.rules.architectures import ARCHITECTURES
 from tests.rules.linting import findings
 
@@ -76,18 +76,15 @@ ALLOWED = {
 @functools.cache
 def networks() -> dict[str, Model]:
     """Every spec and variant."""
-    found = [str(path) for path in SPECS]
-    found += [f"{path}@{variant}" for path in SPECS for variant in load_graph(str(path)).document.variants]
-    return {spec: Model(load_graph(spec)) for spec in found}
+    return {case: Model(shared(case)) for case in CASES}
 
 
 def test_the_zoo() -> None:
     seen = set()
-    for spec, model in networks().items():
+    for case, model in networks().items():
         for rule in load_rules().values():
             if rule.on:
-                name = spec.rpartition("/")[2].replace(".yaml", "")
-                seen |= {(name, finding.code, finding.place.line) for finding in rule.check(model)}
+                seen |= {(case, finding.code, finding.place.line) for finding in rule.check(model)}
     assert seen == set(ZOO)
 
 

@@ -71,6 +71,9 @@ def compare(form: ClosedForm, source: Source, variant: str | None, batch: int = 
     """Every formula, as people and as machines read it, against builds; how many there were."""
     document = machine.data(form, list(flat(form.costs)))
     sums = totals(form)
+    own = [row.own for row in flat(form.costs)]
+    parts = [part for one in own for part in (one.params, one.macs, one.other_flops)]
+    formulas = {(form.formula(part), form.code(part)) for part in parts}
     done = 0
     for values in draws(form.domain, seed=1):
         texts = {name: str(value) for name, value in values.items() if name != "batch"}
@@ -87,9 +90,8 @@ def compare(form: ClosedForm, source: Source, variant: str | None, batch: int = 
             assert [code(size, values) for size in row["output"]] == numbers["output"]
             for key in ("count", "params", "buffers", "macs", "other_flops", "activation_bytes"):
                 assert code(row[key], values) == numbers[key], (row["id"], key, values)
-        for row in flat(form.costs):
-            for part in (row.own.params, row.own.macs, row.own.other_flops):
-                assert number(form.formula(part), values) == code(form.code(part), values)
+        for people, machines in formulas:
+            assert number(people, values) == code(machines, values), (people, machines, values)
         assert all(eval(condition, {}, dict(values)) for condition in document["conditions"])
         done += 1
     return done
