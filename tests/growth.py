@@ -16,14 +16,17 @@ def instructions(call: Callable[[], object]) -> int:
     """How many instructions of Python bytecode a call executes; what runs inside one, written in C, is not seen."""
     count = 0
 
-    def trace(frame: FrameType, event: str, argument: object) -> Any:
-        nonlocal count
+    def enter(frame: FrameType, event: str, argument: object) -> Any:
         frame.f_trace_lines, frame.f_trace_opcodes = False, True
+        return step(frame, event, argument)
+
+    def step(frame: FrameType, event: str, argument: object) -> Any:
+        nonlocal count
         count += 1
-        return trace
+        return step
 
     before = sys.gettrace()
-    sys.settrace(trace)
+    sys.settrace(enter)
     try:
         call()
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from typing import Any
@@ -12,6 +13,8 @@ from archcalc.network.load import Graph, build_graph
 from archcalc.network.paths import depth, fields
 
 SEED = 20240607
+# How many times as many examples are drawn as CI has time for.
+TIMES = int(os.environ.get("ARCHCALC_EXAMPLES", "1"))
 # What `build` refuses with its reason, as PyTorch's modules or this writer cannot say it.
 NOT_BUILT = (
     "cannot be written yet",

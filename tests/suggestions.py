@@ -96,6 +96,7 @@ def _status(command: str) -> int:
     return CliRunner().invoke(group, command.split()[1:]).exit_code
 
 
+@cache
 def is_read(words: str) -> bool:
     """Whether an example is an entry of `layers:`, a key of a layer or at the top, an input or a block."""
     head, entry = "model: m\n", "layers:\n  - identity name=a\n  - identity name=NAME\n  - "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,12 +16,11 @@ from archcalc.cost import Costs
 from archcalc.diagnostics import Source, SpecError
 from archcalc.network.graph import Node, walk
 from archcalc.network.load import Graph, build_graph
+from tests.outcome import TIMES
 
 from .values import difference
 
 BATCH = 2
-# How many times as many examples are drawn as CI has time for.
-TIMES = int(os.environ.get("ARCHCALC_EXAMPLES", "1"))
 DRAWN = settings(max_examples=100 * TIMES, derandomize=True, database=None)
 # For layers with little to go wrong.
 FEW = settings(DRAWN, max_examples=25 * TIMES)
