@@ -224,6 +224,7 @@ EXPECTED = {
     "82-reparam-misspelt": (
         4, 30, 41, "SPC005", "`reparam` must be one of weightnorm, spectralnorm, standardized, not `weight_norm`", "did you mean `weightnorm`?",
     ),
+    "83-none-as-operand": (6, 19, 23, "SPC008", "`skip` is none here, not a layer", "pass the name of a layer"),
     "77-filters-with-a-bias": (5, 51, 55, "SPC004", "filters from `weight=` come without a bias", "write `bias=false`"),
     "78-index-outside": (
         6, 18, 20, "SHP108", "`index` [3] goes up to 2, and axis 0 of [2, 4] has 2 positions", "its numbers may go from 0 to 1",

@@ -52,7 +52,7 @@ def test_says_what_it_is_and_where_it_is_from(path: Path) -> None:
     assert len(source) > 5
 
 
-# Counts of torchvision 0.28 and transformers 5.23: numel() of the parameters, FlopCounterMode with dense attention.
+# Counts of torchvision 0.28, timm 1.0.31 and transformers 5.23: numel() of the parameters, FlopCounterMode with dense attention.
 # Mixtral's MACs are derived by hand: attention, router, and the three matrices of 2 of the 8 experts.
 TRUTH = [
     ("alexnet", {}, 61_100_840, 714_188_480),
@@ -67,6 +67,9 @@ TRUTH = [
     ("resnet50", {}, 25_557_032, 4_089_184_256),
     ("resnet101", {}, 44_549_160, 7_801_405_440),
     ("resnet152", {}, 60_192_808, 11_513_626_624),
+    ("swin", {"h": "256", "w": "320"}, 28_288_354, 8_484_919_296),
+    ("maxvit-t", {"h": "256", "w": "320", "rows": "8", "columns": "10"}, 29_076_800, 8_456_007_680),
+    ("pvt-v2-b0", {"h": "256", "w": "320"}, 3_666_760, 963_389_440),
     ("squeezenet1_0", {}, 1_248_424, 818_924_576),
     ("vgg11", {}, 132_863_336, 7_609_090_048),
     ("vgg13", {}, 133_047_848, 11_308_466_176),

@@ -17,7 +17,7 @@ from archcalc.source import Scalar
 
 Number = Union[int, float]
 
-RESERVED = ("round8", "round", "ceil", "floor", "min", "max", "cin", "prev", "true", "false")
+RESERVED = ("round8", "round", "ceil", "floor", "min", "max", "cin", "prev", "true", "false", "none")
 
 # Compiled on demand, as everywhere here: many specs have no expression.
 _TOKEN = (

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from archcalc.advice import meant, suggest
-from archcalc.diagnostics import Findings, RequestError, Source, SpecError
+from archcalc.diagnostics import Findings, RequestError, Source, SpecError, fail
 from archcalc.language.document import Document
 from archcalc.language.expressions import Expression, describe
-from archcalc.language.values import SizeExpression, Value, evaluate, parse_value
+from archcalc.language.values import NONE, SizeExpression, Value, evaluate, parse_value
 from archcalc.quantity import Quantity
 from archcalc.source import Scalar
 
@@ -107,6 +107,8 @@ def _evaluate(scalar: Scalar, values: Mapping[str, Any], findings: Findings) -> 
                     help = meant(place, name, list(values), "a value may use the hparams above it")
                     findings.error("SPC008", f"no earlier hparam is named `{name}`", place, help)
                     return 1
+        if value is NONE:
+            raise fail("SPC005", "an hparam is a number, a size, true or false", scalar, "an argument may be `none`")
         return evaluate(value, values, scalar)
     except SpecError as error:
         findings.take(error)

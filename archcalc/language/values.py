@@ -1,6 +1,6 @@
 """Values of open type: hparams and block arguments.
 
-They may be a number or an expression, true or false, or a size (`3x5`).
+They may be a number or an expression, true or false, or a size (`3x5`); an argument also `none`.
 """
 
 from __future__ import annotations
@@ -41,7 +41,16 @@ class SizeExpression:
         return tuple(part.evaluate(values) for part in self.parts)
 
 
-Value = Union[bool, int, float, tuple[int, ...], Expression, SizeExpression]
+class Nothing:
+    """An argument that is not there: a key that it is given to is as if it were not written."""
+
+    def __str__(self) -> str:
+        return "none"
+
+
+NONE = Nothing()
+
+Value = Union[bool, int, float, tuple[int, ...], Expression, SizeExpression, Nothing]
 
 
 def parse_size(scalar: Scalar) -> tuple[Any, ...] | SizeExpression | None:
@@ -68,6 +77,8 @@ def parse_value(scalar: Scalar) -> Value:
     text = scalar.text
     if text in ("true", "false"):
         return text == "true"
+    if text == str(NONE):
+        return NONE
     number = parse_number(text)
     if number is not None:
         return number

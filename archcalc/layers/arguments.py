@@ -78,7 +78,7 @@ class Argument:
             raise fail("SPC005", f"`{self.name}` {problem}", place, problem.advice(place) or self.about) from None
 
     def expression(self, scalar: Scalar, known: Collection[str]) -> Any:
-        if not scalar.text or scalar.text in ("true", "false"):
+        if not scalar.text or scalar.text in ("true", "false", "none"):
             raise fail("SPC005", f"`{self.name}` must be {self.kind}, not `{scalar.text}`", scalar, self.about)
         expression = parse_expression(scalar)
         check_names(expression, known, self.about, self.words)

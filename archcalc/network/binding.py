@@ -10,7 +10,7 @@ from archcalc.diagnostics import Advice, Findings, Span, SpecError
 from archcalc.language.expressions import Expression
 from archcalc.language.items import COMMON, Item, parse_items
 from archcalc.language.signature import check_name
-from archcalc.language.values import SizeExpression, Value, parse_value
+from archcalc.language.values import NONE, SizeExpression, Value, parse_value
 from archcalc.layers.arguments import Argument, check_names
 from archcalc.layers.base import Layer
 from archcalc.layers.operands import Body, Operands, Reference
@@ -118,6 +118,8 @@ class Binder:
     def _bind(self, step: Step, name: str, argument: Argument, node: Node, names: Names) -> None:
         if isinstance(node, Scalar):
             step.places[name] = node
+            if node.text == str(NONE) and not argument.required:
+                return
         if isinstance(argument, Reference):
             step.references[name] = names.reference(argument.scalar(node))
         elif isinstance(argument, Body):

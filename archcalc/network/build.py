@@ -359,7 +359,8 @@ class Builder(Scanning):
 
 def _referred(step: Step, cls: type[Layer], values: dict[str, Any]) -> tuple[Tensor, ...]:
     """The tensors that a layer's arguments refer to, of those it computes with."""
-    return tuple(values[name] for name in cls.arguments if name in step.references and cls.reads(name))
+    given = [name for name in step.references if values[name] is not None]
+    return tuple(values[name] for name in cls.arguments if name in given and cls.reads(name))
 
 
 def _given(size: int, step: Step, node: Node) -> Span:

@@ -277,7 +277,8 @@ class Expander(Evaluator):
         layer = cls.__new__(cls)
         values = layer.__dict__ = dict(step.constants)
         for name, ref in step.references.items():
-            values[name] = self._single(ref, scope, x)
+            if name not in values or not scope.lacks(ref):
+                values[name] = self._single(ref, scope, x)
         for name, argument, value in step.deferred:
             values[name] = self.evaluate(value, scope, x, step.places[name], argument, cls)
         return layer

@@ -10,7 +10,7 @@ from archcalc.advice import meant, written
 from archcalc.diagnostics import Advice, Findings, Fix, Note, Span, SpecError
 from archcalc.language.expressions import Expression, describe
 from archcalc.language.sizes import TensorSize
-from archcalc.language.values import SizeExpression, Value, evaluate
+from archcalc.language.values import NONE, SizeExpression, Value, evaluate
 from archcalc.layers.arguments import Argument
 from archcalc.layers.base import Layer
 from archcalc.layers.layout import LAYOUTS, UNDECIDED, DisagreementError, Layout, axis_of
@@ -41,6 +41,10 @@ class Scope:
         self.input = input
         self.parent = parent
         self.layers: dict[str, tuple[Tensor, Node | None]] = {}
+
+    def lacks(self, ref: Ref) -> bool:
+        """Whether a reference is to an argument that is none."""
+        return self.values.get(ref.name) is NONE and self.find(ref.name) is None
 
     def find(self, name: str) -> tuple[Tensor, Node | None] | None:
         """The layer of this name, here or around: its output and its node."""
@@ -154,6 +158,8 @@ class Evaluator:
             result = evaluate(value, names, place)
             if isinstance(result, Tensor) and argument is not None:
                 raise ValueProblem(f"must be {argument.kind}, not the layer `{place.text}`")
+            if result is NONE and argument is not None and not argument.required:
+                return argument.default
             if argument is not None:
                 result = argument.coerce(result)
         except SpecError as error:

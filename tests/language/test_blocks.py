@@ -3,6 +3,7 @@
 import pytest
 
 from archcalc.diagnostics import Source
+from archcalc.network.graph import walk
 from archcalc.network.load import build_graph
 
 from .writing import at, graph, marked, params, refused, shape, spec, wrong
@@ -207,3 +208,25 @@ def test_a_kind_of_layer_is_no_argument():
     assert "write a block for each kind of layer" in body.help
     assert (call.message, at(call)) == ("no layer, hparam or argument is named `relu`", (5, 12))
     assert "a number, a size or the name of an earlier layer" in call.help
+
+
+def test_a_key_that_is_given_none_is_left_out():
+    top = "blocks:\n  look(heads, mask=none, window=none):\n    - attention heads mask=mask window=window\n"
+    top += "  twice(mask=none): [look 2 mask=mask, look 2]\n"
+    layers = ["constant 5x5 name=m", "look 2 mask=m from=input", "look 2 window=3 mask=none", "twice", "twice mask=m"]
+    built = graph(*layers, "attention 2 window=none", top=top, input="[5, 8]")
+    found = [
+        (node.layer.mask is not None, node.layer.window, len(node.inputs))
+        for node, *_ in walk(built.nodes)
+        if node.op == "attention"
+    ]
+    alone, masked = (False, None, 1), (True, None, 2)
+    assert found == [masked, (False, 3, 1), alone, alone, masked, alone, alone]
+
+
+def test_none_is_nothing_that_a_key_needs():
+    assert wrong("conv none kernel=3").message == "`channels` must be a whole number, not `none`"
+    top = "blocks:\n  f(n=none): [conv n kernel=3]\n  g(n=none): [conv 2*n kernel=3]\n"
+    assert wrong("f", top=top).message == "`channels` must be a whole number, not none"
+    assert "none is not a number" in wrong("g", top=top).message
+    assert wrong("relu", top="hparams: {n: none}\n").message == "an hparam is a number, a size, true or false"

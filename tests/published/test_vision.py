@@ -12,7 +12,7 @@ from archcalc.cost import Costs
 from archcalc.network.load import load_graph
 
 from .copied import SPECS, built, copy, randomised
-from .vision import BlurredResNet, EfficientDet, MaskRCNNHeads, SegNet, StyleGAN2
+from .vision import BlurredResNet, EfficientDet, MaskRCNNHeads, SegNet, StyleGAN2, Swin
 
 # Networks as their papers have them, in plain PyTorch.
 WHOLE: dict[str, Callable[[], nn.Module]] = {
@@ -65,6 +65,12 @@ def test_blurred_resnet() -> None:
         "resnetblur50", (" repeat=5", ""), (", same 512 repeat=2", ""), (" repeat=3", ""), (" repeat=2", "")
     )
     equal(shallow, BlurredResNet((2, 2, 2, 1)), torch.randn(2, 3, 64, 64))
+
+
+def test_swin() -> None:
+    """Windows that are not whole, and a last stage of one window along an axis."""
+    small = built("swin", width="8", heads="2", pairs="1", h="72", w="260")
+    equal(small, Swin(8, 2), torch.randn(2, 3, 72, 260))
 
 
 def test_stylegan() -> None:

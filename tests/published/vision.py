@@ -301,3 +301,70 @@ class MaskRCNNHeads(nn.Module):
         features = [self.box(one) for one in proposals]  # those of one image at a time
         found = [torch.stack([head(one) for one in features]) for head in (self.scores, self.boxes)]
         return *found, torch.stack([self.mask(one) for one in detections])
+
+
+class Windows(nn.Module):
+    """Attention inside windows of 7×7, moved by `shift` along axes that have several; figure 4 hides what came round."""
+
+    def __init__(self, width: int, heads: int, shift: int) -> None:
+        super().__init__()
+        self.norm, self.shift = nn.LayerNorm(width), shift
+        self.table = nn.ParameterList([torch.zeros(13 * 13, heads)])
+        self.attention = nn.MultiheadAttention(width, heads, batch_first=True)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.norm(x)
+        n, h, w, _ = y.shape
+        y = F.pad(y, (0, 0, 0, -w % 7, 0, -h % 7))
+        sizes = y.shape[1:3]
+        moved = [self.shift if size > 7 else 0 for size in sizes]
+        parts = torch.zeros(1, *sizes, 1)
+        parts[:, sizes[0] - moved[0] :] += 1
+        parts[:, :, sizes[1] - moved[1] :] += 2
+        y = cut(y.roll([-one for one in moved], (1, 2)))
+        part = cut(parts)[..., 0]
+        places = torch.cartesian_prod(torch.arange(7), torch.arange(7))
+        apart = places[:, None] - places + 6
+        scores = self.table[0][apart[..., 0] * 13 + apart[..., 1]].permute(2, 0, 1)
+        scores = scores + torch.where(part[:, None, :, None] == part[:, None, None], 0.0, -torch.inf)
+        y = self.attention(y, y, y, attn_mask=scores.repeat(n, 1, 1, 1).flatten(0, 1), need_weights=False)[0]
+        y = y.reshape(n, sizes[0] // 7, sizes[1] // 7, 7, 7, -1).transpose(2, 3).reshape(n, *sizes, -1)
+        return x + y.roll(moved, (1, 2))[:, :h, :w]
+
+
+def cut(x: torch.Tensor) -> torch.Tensor:
+    """[n, h, w, c] as the windows of every image, one after another: [windows, 49, c]."""
+    n, h, w, c = x.shape
+    return x.reshape(n, h // 7, 7, w // 7, 7, c).transpose(2, 3).reshape(-1, 49, c)
+
+
+class Swin(nn.Module):
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.embed, self.first = nn.Conv2d(3, width, 4, 4), nn.LayerNorm(width)
+        self.stages = nn.ModuleList()
+        for stage in range(4):
+            wide, many = width * 2**stage, heads * 2**stage
+            layers: list[nn.Module] = []
+            for shift in (0, 3):
+                deep = nn.Sequential(
+                    nn.LayerNorm(wide), nn.Linear(wide, 4 * wide), nn.GELU(), nn.Linear(4 * wide, wide)
+                )
+                layers += [Windows(wide, many, shift), deep]
+            if stage < 3:
+                layers += [nn.LayerNorm(4 * wide), nn.Linear(4 * wide, 2 * wide, bias=False)]
+            self.stages.append(nn.ModuleList(layers))
+        self.norm, self.head = nn.LayerNorm(8 * width), nn.Linear(8 * width, 1000)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.first(self.embed(x).permute(0, 2, 3, 1))
+        for one, deep, two, deeper, *merge in self.stages:  # type: ignore[misc]
+            x = one(x)
+            x = x + deep(x)
+            x = two(x)
+            x = x + deeper(x)
+            if merge:
+                x = F.pad(x, (0, 0, 0, x.shape[2] % 2, 0, x.shape[1] % 2))
+                four = [x[:, i::2, j::2] for j in (0, 1) for i in (0, 1)]
+                x = merge[1](merge[0](torch.cat(four, -1)))
+        return self.head(self.norm(x).mean((1, 2)))

@@ -44,7 +44,7 @@ ZOO = {
     ("clip", "PRM303", 8): _KEYS,
     **{(f"gpt2{v}", "PRM303", 20): _KEYS for v in ("", "@medium", "@large", "@xl")},
     **{(f"transformer{v}", "PRM303", line): _KEYS for v in ("", "@big") for line in (14, 18, 20)},
-    **{(f"swin{v}", "PRM303", 17): _KEYS for v in ("", "@s", "@b")},
+    **{(f"swin{v}", "PRM303", 27): _KEYS for v in ("", "@s", "@b")},
     ("dit", "PRM303", 12): _KEYS,
     **{("segformer", "PRM303", line): _KEYS for line in (18, 23)},
     ("wav2vec2", "PRM303", 20): _KEYS,
@@ -62,6 +62,8 @@ ZOO = {
     ("deeplabv3", "NRM501", 33): "the pooled branch has one number a channel; torchvision trains it in larger batches",
     ("deformable-detr", "PRM303", 106): "transformers has the bias, softmax cancels it",
     **{(f"dinov2{v}", "PRM303", 13): "the original has the bias, softmax cancels it" for v in ("", "@base", "@large")},
+    ("maxvit-t", "PRM303", 17): "timm has the bias, softmax cancels it",
+    **{("pvt-v2-b0", "PRM303", line): "timm has the bias, softmax cancels it" for line in (19, 23)},
     ("mobilevit-s", "PRM303", 16): "timm has the bias, softmax cancels it",
     **{(f"vit{v}", "PRM303", 22): _KEYS for v in ("", "@ti16", "@s16", "@b32", "@l16", "@h14")},
 }
