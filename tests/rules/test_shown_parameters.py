@@ -160,6 +160,12 @@ def test_an_input_that_nothing_reads() -> None:
     assert (found.place.line, found.place.column, found.data["values"]) == (2, 17, 4)
 
 
+def test_a_constant_that_nothing_reads() -> None:
+    found = one(spec("4", "constant 3x3 kind=triangle name=mask", "linear 2 from=input"), "GRF701")
+    assert found.message == "the constant `mask` is read by nothing"
+    assert (found.place.line, found.place.column) == (4, 5)
+
+
 def test_unused_parameters_have_no_gradient() -> None:
     text = example("GRF701")
     without = [gradient for gradient in gradients(text).values() if gradient is None]
