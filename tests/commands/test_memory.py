@@ -71,6 +71,7 @@ GENERATE = (
     "gemma2",
     "gemma3",
     "olmo2",
+    "smollm3",
     "deepseek-v2-lite",
     "whisper",
     "t5",

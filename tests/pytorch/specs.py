@@ -23,7 +23,7 @@ def load(case: str, batch: int = 1, **given: str) -> Graph:
 
 
 # Copies and steps that each do what the one before does, and how many of them are enough to see it.
-_ALIKE = {"depth": 4, "steps": 8, "words": 8, "frames": 100, "chars": 8}
+_ALIKE = {"depth": 4, "steps": 8, "words": 8, "frames": 100, "chars": 8, "third": 2, "quarters": 1}
 
 
 def short(case: str, batch: int = 1) -> Graph:
