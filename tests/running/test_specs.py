@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import jsonschema
 import pytest
 import yaml
@@ -54,4 +56,9 @@ def test_what_is_wrong_stands_at_its_place(text: str, message: str, place: tuple
 
 
 def _schema_allows(text: str) -> bool:
-    return jsonschema.Draft202012Validator(schema()).is_valid(yaml.safe_load(text))
+    return _validator().is_valid(yaml.safe_load(text))
+
+
+@cache
+def _validator() -> jsonschema.Draft202012Validator:
+    return jsonschema.Draft202012Validator(schema())
