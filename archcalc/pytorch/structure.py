@@ -95,7 +95,8 @@ class Structure:
                 everywhere.update(bundles)
         for group in [node for nodes in self.instances.values() for node in nodes]:
             bundle = id(group.exit.outputs)
-            if everywhere[bundle] > self._reads[id(group)][bundle]:
+            # What only passes through a group is known outside of it.
+            if everywhere[bundle] > self._reads[id(group)][bundle] and producer(group) is not None:
                 self.exports.add(self.signature(group))
 
     def _prepare(self, nodes: list[Node]) -> None:

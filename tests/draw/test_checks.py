@@ -13,6 +13,7 @@ import pytest
 
 from archcalc.layers import REGISTRY
 from tests.draw import kept
+from tests.draw.case import Case
 from tests.draw.checks import CHECKS, Skipped
 from tests.draw.draw import case
 from tests.draw.layers import single_layers
@@ -95,3 +96,27 @@ def test_a_wrong_count_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     assert failure.wrong.kind == "FLOPs"
     assert "linear" in failure.case.text
     assert failure.case.text.count("\n") <= 5
+
+
+def test_a_gradient_that_rounding_decides_is_seen() -> None:
+    from archcalc.pytorch.instance import example_inputs, instantiate
+    from tests.draw.checks.build import flat, gradients, rounding_decides
+    from tests.draw.interpreter import Interpreter
+
+    text = """
+model: drawn
+input: [4]
+layers:
+  - {add: [prev, prev, prev, prev, prev, prev, prev], name: sevenfold}
+  - linear 4 from=input name=beside
+  - scale 7 from=input
+  - {sub: [prev, sevenfold]} # 0, but for rounding
+  - [square, scale -1, log]  # not a number, and 1/x behind it
+  - {add: [prev, beside]}
+"""
+    graph = Case(text).graph()
+    module = instantiate(graph).double()
+    inputs = [x.double().requires_grad_() for x in example_inputs(graph)]
+    found = gradients(flat(Interpreter(graph, module).run(*inputs)), module, inputs)
+    assert rounding_decides(graph, module, inputs, found, "input 0")
+    assert not rounding_decides(graph, module, inputs, found, "beside.weight")

@@ -40,21 +40,36 @@ def wrong(case: Case) -> Wrong | None:
     mine, other = gradients(ours, module, inputs), gradients(theirs, module, inputs)
     for name in mine:
         if not close(mine[name], other[name]):
+            if rounding_decides(graph, module, inputs, other, name):
+                raise Skipped("rounding decides what a gradient is")
             return Wrong("gradients", f"the gradient of {name} differs by {gap(mine[name], other[name])}")
     return None
 
 
-def rounding_decides(graph: Graph, module: nn.Module, inputs: list[torch.Tensor], outputs: list[torch.Tensor]) -> bool:
-    """Whether numbers that are the same but for rounding give other outputs, as the sign of what should be 0."""
+def rounding_decides(
+    graph: Graph, module: nn.Module, inputs: list[torch.Tensor], found: list[torch.Tensor] | Named, name: str = ""
+) -> bool:
+    """Whether numbers that are the same but for rounding give other outputs, as the sign of what should be 0.
+
+    With `name` whether they give it another gradient, as behind a norm of equal numbers; `found` are all gradients.
+    """
     torch.default_generator.manual_seed(2)
     with torch.no_grad():
         for parameter in module.parameters():
             parameter *= 1 + 1e-13 * torch.randn_like(parameter)
-        for _ in range(8):
-            near = [x * (1 + 1e-13 * torch.randn_like(x)) if x.is_floating_point() else x for x in inputs]
-            if not all(map(close, outputs, flat(Interpreter(graph, module).run(*near)))):
+    for _ in range(8):
+        near = [_nearly(x) if x.is_floating_point() else x for x in inputs]
+        outputs = flat(Interpreter(graph, module).run(*near))
+        if isinstance(found, dict):
+            if not close(found[name], gradients(outputs, module, near)[name]):
                 return True
+        elif not all(map(close, found, outputs)):
+            return True
     return False
+
+
+def _nearly(x: torch.Tensor) -> torch.Tensor:
+    return (x * (1 + 1e-13 * torch.randn_like(x))).detach().requires_grad_()
 
 
 def flat(outputs: object) -> list[torch.Tensor]:

@@ -69,7 +69,7 @@ def told(found: Difference) -> str:
 
 def _wrong(base: Graph, source: str, head: Graph, mutation: Mutation) -> Wrong | None:
     found = compare(base, head)
-    differs: bool | None = source != module_source(head)
+    differs: bool | None = source != module_source(head) or _declared(base) != _declared(head)
     if differs and _reads_alike(base, head):
         differs = None if _has_copies(base) or _has_copies(head) else False
     ends = any(setting.key in ("input", "output") for setting in found.settings)
@@ -86,6 +86,11 @@ def _wrong(base: Graph, source: str, head: Graph, mutation: Mutation) -> Wrong |
     if not built <= entries <= given:
         return Wrong(f"{mutation.kind}: another place", f"{mutation.what}: {sorted(entries)}, not {sorted(built)}")
     return None
+
+
+def _declared(graph: Graph) -> list[object]:
+    """What a spec says of layers that another program computes; not all of it is written into a module."""
+    return [_values(node) for node, _, _ in walk(graph.nodes) if node.layer is not None and node.layer.declared]
 
 
 def _reads_alike(base: Graph, head: Graph) -> bool:

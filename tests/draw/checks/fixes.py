@@ -69,6 +69,8 @@ def wrong(case: Case) -> Wrong | None:
         option = "--unsafe-fixes" if unsafe else "--fix"
         if fixed.refused:
             return Wrong(f"{option} refuses", "; ".join(fixed.refused))
+        if fixed.text == case.text and not fixed.applied:
+            continue  # a second time is the first again
         after = replace(case, text=fixed.text)
         what = _static_difference(case, after, not unsafe) or (not unsafe and _other_values(case, after))
         if what:
@@ -97,10 +99,34 @@ def _other_values(before: Case, after: Case) -> str:
     if before.text == after.text:
         return ""
     try:
-        old = _outputs(before, before)
+        whole = _module(before)
+    except BuildError:
+        return ""
+    try:
+        net = _module(after)
+    except BuildError as error:
+        return f"no longer built, {error}"
+    torch.default_generator.manual_seed(before.seed)
+    for parameter in whole.parameters():
+        torch.nn.init.normal_(parameter, std=0.5)
+    weights = whole.state_dict()
+    # Without a layer of its kind beside it a layer has no number in its name. Buffers of equal layers are equal.
+    buffers = {_unnumbered(name): buffer for name, buffer in whole.named_buffers()}
+    net.load_state_dict(
+        {name: weights[name] if name in weights else buffers[_unnumbered(name)] for name in net.state_dict()}
+    )
+    samples = max(2, before.batch)  # batchnorm trains on more than one value
+    inputs = [
+        torch.randint(0, 2, (samples, *tensor.shape))
+        if tensor.integer
+        else torch.randn(samples, *tensor.shape, dtype=torch.double)
+        for tensor in before.graph().inputs.values()
+    ]
+    try:
+        old = _outputs(whole, inputs, before.seed)
     except IndexError:  # positions that lie in one tensor are drawn for another
         raise Skipped("it cannot run") from None
-    pairs = zip(old, _outputs(after, before), strict=True)
+    pairs = zip(old, _outputs(net, inputs, before.seed), strict=True)
     # Numbers that a fix leaves nobody to take for positions are whole no more.
     equal = (torch.allclose(x.double(), y.double(), rtol=1e-5, atol=1e-8, equal_nan=True) for x, y in pairs)
     return "" if all(equal) else "other values"
@@ -119,32 +145,12 @@ def _unnumbered(name: str) -> str:
     return ".".join(part.rstrip("0123456789") or part for part in name.split("."))
 
 
-def _outputs(case: Case, source: Case) -> list[torch.Tensor]:
-    """What the network of `case` gives with the weights of that of `source`, those it does not have left out."""
+def _module(case: Case) -> torch.nn.Module:
     torch.default_generator.manual_seed(case.seed)  # for the vectors of spectral norm, which are drawn as it is built
-    try:
-        whole, net = (
-            archcalc.loads(one.text, variant=case.variant, batch=case.batch).to_torch().double().train()
-            for one in (source, case)
-        )
-    except BuildError:
-        return []
-    torch.default_generator.manual_seed(case.seed)
-    for parameter in whole.parameters():
-        torch.nn.init.normal_(parameter, std=0.5)
-    weights = whole.state_dict()
-    # Without a layer of its kind beside it a layer has no number in its name. Buffers of equal layers are equal.
-    buffers = {_unnumbered(name): buffer for name, buffer in whole.named_buffers()}
-    net.load_state_dict(
-        {name: weights[name] if name in weights else buffers[_unnumbered(name)] for name in net.state_dict()}
-    )
-    samples = max(2, case.batch)  # batchnorm trains on more than one value
-    inputs = [
-        torch.randint(0, 2, (samples, *tensor.shape))
-        if tensor.integer
-        else torch.randn(samples, *tensor.shape, dtype=torch.double)
-        for tensor in source.graph().inputs.values()
-    ]
-    torch.default_generator.manual_seed(case.seed)  # for dropout
-    given = net(*inputs)
+    return archcalc.loads(case.text, variant=case.variant, batch=case.batch).to_torch().double().train()
+
+
+def _outputs(module: torch.nn.Module, inputs: list[torch.Tensor], seed: int) -> list[torch.Tensor]:
+    torch.default_generator.manual_seed(seed)  # for dropout
+    given = module(*inputs)
     return flat(list(given.values()) if isinstance(given, dict) else given)
