@@ -22,11 +22,15 @@ from archcalc.reports import forms
 from archcalc.reports.difference.report import Report
 from archcalc.revision import Place, checked_out
 from archcalc.running import Running
+from archcalc.running.declaration import GENERATE, INFERENCE
+from archcalc.running.refusals import OF
 from archcalc.terminal import complain
 from archcalc.workers import each, processes
 
 # Starting a process takes as long as comparing this many pairs of files.
 _WORTH = 40
+# How a network is run decides only its peak memory, but for what decides costs as well.
+_COSTS = ("batch", "freeze", "lora", "lora_on")
 
 
 @click.command(name="diff")
@@ -44,7 +48,12 @@ _WORTH = 40
     + ", ".join([*MEASURES, *BUDGETED])
     + ".",
 )
-@options.look("--memory", is_flag=True, help="Include the peak memory of training; json, csv and markdown always do.")
+@options.look(
+    "--memory",
+    is_flag=True,
+    help="Include the peak memory of training, or of --mode inference, as any option that only memory depends on does; "
+    "json, csv and markdown always do.",
+)
 @options.form("difference")
 @options.color
 @options.guarded
@@ -66,7 +75,8 @@ def command(
     limits = _limits(max_growth)
     values = options.parse_settings(set)
     needs = forms.module("difference", format).NEEDS
-    wanted = tuple(dict.fromkeys([*needs.measures, *limits, *PEAKS[:memory]]))
+    peaks = _peaks(said, memory)
+    wanted = tuple(dict.fromkeys([*needs.measures, *limits, *peaks]))
     with checked_out(base) as old, checked_out(head) as new:
         folders = os.path.isdir(new.path)
         if os.path.isdir(old.path) != folders:
@@ -80,13 +90,23 @@ def command(
     found = [one for outcome in outcomes for one in outcome.differences]
     if folders or status == 0:
         same = sum(outcome.equal for outcome in outcomes)
-        emit("difference", format, Report(found, folders, same, memory), color)
+        if peaks and any(side.saved for one in found for side in (one.base, one.head)):
+            raise RequestError("saved JSON holds no peak memory: compare specs")
+        emit("difference", format, Report(found, folders, same, peaks), color)
     sentences = [sentence for one in found for sentence in over_limit(one, limits)]
     if limits and any(outcome.base_invalid for outcome in outcomes):
         sentences.append("growth is unknown because the base is invalid")
     for sentence in sentences:
         complain(f"archcalc: {sentence}", color)
     return 1 if sentences else status
+
+
+def _peaks(said: Running, memory: bool) -> tuple[str, ...]:
+    """The peak that is asked for, by --memory or by what only it depends on. Raises `RequestError` for generation's."""
+    if said.mode == GENERATE or any(OF.get(name) == GENERATE for name in said.said):
+        raise RequestError("diff compares the memory of training and inference: use --mode train or --mode inference")
+    asked = memory or said.said.keys() - {*_COSTS}
+    return (PEAKS[said.mode == INFERENCE],) if asked else ()
 
 
 def _complain(outcomes: Iterable[Outcome], places: Sequence[Place], folders: bool, color: str) -> int:

@@ -78,7 +78,8 @@ def command(asked: _Asked) -> int:
         for name, one in (known or {"": None}).items():
             with reading.telling(RequestError):  # another device may support it
                 made = answer(graph, asked.said.also(device=name or None), one)
-                for warning in made.warnings:
+                # One prediction for people starts with them.
+                for warning in made.warnings if several or asked.format != "text" else ():
                     complain(f"warning: {warning}", asked.color)
                 yield made
 

@@ -88,6 +88,11 @@ class Document:
         self.said: Running | None = None
         self.runs: dict[str, Running] = {}
 
+    @property
+    def trained_on(self) -> str:
+        """The name of its loss; mse where the spec names none."""
+        return self.loss.text if self.loss else "mse"
+
     def batch(self, variant: str | None) -> int:
         """The batch in `run:`; 1 by default."""
         return (self.run(variant).batch if self.runs else 0) or 1

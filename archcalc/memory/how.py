@@ -21,15 +21,18 @@ from archcalc.running.refusals import OF
 def how(graph: Graph, said: Running, mode: str, chip: Device | None = None) -> Running:
     """How the network is run in a mode, with all defaults; the batch is the graph's.
 
+    The loss of a spec that names none is among what is assumed, as `mse_loss`.
+
     Raises:
         RequestError: an unknown device, or contradictory settings.
     """
     found = settled(said, mode, chip, [graph.document.run(graph.variant)])
     attention = _attention(graph, found) if found.attention == AUTO else found.attention
+    loss = [f"{graph.document.trained_on}_loss"] if mode == TRAIN and graph.document.loss is None else []
     batch_is_said = "batch" not in found.assumed or graph.batch != 1
     return found.also(batch=graph.batch, attention=attention).assuming(
         name
-        for name in dict.fromkeys((*found.assumed, *(["attention"] if found.attention == AUTO else [])))
+        for name in dict.fromkeys((*found.assumed, *(["attention"] if found.attention == AUTO else []), *loss))
         if (name != "batch" or not batch_is_said) and (name != "attention" or attention)
     )
 

@@ -78,7 +78,7 @@ def kept_for_backward(graph: Graph, running: Running) -> int:
 
 
 def _loss(graph: Graph) -> Loss:
-    return LOSSES[graph.document.loss.text if graph.document.loss else "mse"]
+    return LOSSES[graph.document.trained_on]
 
 
 def _targets(graph: Graph, y: Tensor, width: int) -> int:

@@ -209,7 +209,7 @@ def _loss(estimator: Estimator, graph: Graph) -> Estimate:
 
 def loss_work(graph: Graph, stored: str) -> Work:
     """One pass of the loss over the output, at least in fp32; its gradient takes another."""
-    kind = graph.document.loss.text if graph.document.loss else "mse"
+    kind = graph.document.trained_on
     elements = sum(y.numel * y.samples(graph.batch) for y in graph.outputs.values())
     size = elements * max(4, DTYPE_BYTES[stored])
     read = size * (2 if kind in _PAIRWISE else 1)

@@ -119,7 +119,7 @@ class Session:
         """Random targets for the spec's loss, one for each output."""
         with torch.no_grad():
             outputs = self.module(*self.inputs)
-        kind = self.graph.document.loss.text if self.graph.document.loss else "mse"
+        kind = self.graph.document.trained_on
         targets = []
         for output in outputs if isinstance(outputs, tuple) else (outputs,):
             if kind in ("crossentropy", "nll"):
@@ -155,7 +155,7 @@ class Session:
 
     def loss(self, outputs: Any) -> torch.Tensor:
         """The spec's loss, over all outputs; mean squares if it names none."""
-        kind = self.graph.document.loss.text if self.graph.document.loss else "mse"
+        kind = self.graph.document.trained_on
         total = torch.zeros((), device=self.device)
         for output, target in zip(outputs if isinstance(outputs, tuple) else (outputs,), self.targets):
             total = total + _LOSSES[kind](output.float(), target if target.dtype == torch.long else target.float())

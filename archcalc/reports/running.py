@@ -9,7 +9,7 @@ from archcalc.running import Running
 
 
 def facts(running: Running) -> dict[str, Any]:
-    """The fields that are set, the same as one line, and those left at their defaults."""
+    """The fields that are set, the same as one line, and what was assumed: fields left at their defaults, and a loss."""
     return {"line": str(running), "fields": running.numbers(), "assumed": list(running.assumed)}
 
 
@@ -17,7 +17,9 @@ def common(runs: Sequence[Running]) -> Running:
     """What all runs have in common."""
     first, *others = runs
     same = {name: value for name, value in first.said.items() if all(one.said.get(name) == value for one in others)}
-    return Running(**same).assuming(name for name in first.assumed if name in same)
+    return Running(**same).assuming(
+        name for name in first.assumed if name in same or all(name in one.assumed for one in others)
+    )
 
 
 def lines(runs: Iterable[Running]) -> Iterator[str]:

@@ -147,4 +147,4 @@ def _common(lines: list[tuple[str, tuple[str, ...]]]) -> tuple[Running, tuple[st
     runs = [(Running.parse(line), assumed) for line, assumed in dict.fromkeys(lines)]
     (first, assumed), *others = runs
     same = {name: value for name, value in first.said.items() if all(one.said.get(name) == value for one, _ in others)}
-    return Running(**same), tuple(name for name in assumed if name in same)
+    return Running(**same), tuple(name for name in assumed if name in same or all(name in other for _, other in others))

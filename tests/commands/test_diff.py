@@ -216,6 +216,24 @@ def test_memory(specs):
     assert (done.returncode, "training_memory_bytes grew by" in done.stderr) == (1, True)
 
 
+def test_options_of_memory_show_it(specs):
+    pair = [str(specs / "a.yaml"), str(specs / "b.yaml")]
+    for options, shown in {
+        (): None,
+        ("--batch", "2"): None,
+        ("--device", "h100"): "training memory",
+        ("--mode", "train"): "training memory",
+        ("--mode", "inference"): "inference memory",
+        ("--mode", "inference", "--format", "markdown"): "inference memory",
+    }.items():
+        text = run("diff", *pair, *options).stdout
+        assert {word for word in ("training memory", "inference memory") if word in text} == (
+            {shown} if shown else set()
+        )
+    for refused in (("--mode", "generate"), ("--length", "5")):
+        assert "use --mode train or --mode inference" in run("diff", *pair, *refused).stderr
+
+
 @pytest.mark.parametrize(
     ("budget", "cell"),
     [("", None), ("{params: 200}", "✗ params 200"), ("{params: 400, macs: 1K}", "✓"), ("{memory: 1K, depth: 1}", "✗ memory 1K, ✗ depth 1")],
@@ -241,7 +259,8 @@ def test_saved_json_holds_no_memory(specs):
     saved.write_text(run("shapes", str(specs / "a.yaml"), "--format", "json").stdout, encoding="utf-8")
     assert "memory" not in run("diff", str(saved), str(specs / "b.yaml")).stdout
     assert "| – |" in run("diff", str(saved), str(specs / "b.yaml"), "--format", "markdown").stdout
-    assert run("diff", str(saved), str(specs / "b.yaml"), "--max-growth", "memory=5%").returncode == 2
+    for option in (("--max-growth", "memory=5%"), ("--memory",), ("--device", "h100")):
+        assert run("diff", str(saved), str(specs / "b.yaml"), *option).returncode == 2
 
 
 @pytest.mark.parametrize("amount", ["nan", "inf", "-5%", "", "five"])

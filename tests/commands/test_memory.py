@@ -344,6 +344,9 @@ def test_what_was_assumed_is_said():
         shown = inside("memory", "specs/gpt2.yaml", *options, env={"COLUMNS": "80"}).stdout
         assert max(map(len, shown.splitlines())) <= 80
         assert all(line in shown for line in lines)
+    for spec, is_assumed in (("specs/lenet.yaml", False), ("specs/dinov2.yaml", True)):
+        found = answered(spec, "--mode", "train")["training"]["run"]["assumed"]
+        assert ("mse_loss" in found) == is_assumed
     page = inside("memory", "--definitions").stdout
     assert all(" ".join(assumption.split()) in " ".join(page.split()) for assumption in ASSUMPTIONS)
 

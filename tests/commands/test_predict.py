@@ -97,8 +97,10 @@ def test_what_does_not_fit_is_said():
     found = answer(*asked)
     assert (found["fits"], found["memory_bytes"]) == (False, taken["nvidia_smi_bytes"])
     assert found["run"] == {**taken["run"], "assumed": ["mode", *taken["run"]["assumed"]]}
+    needed = f"it needs {taken['nvidia_smi_bytes'] / 1e9:.1f} GB of"
     done = run("predict", *asked)
-    assert f"it needs {taken['nvidia_smi_bytes'] / 1e9:.1f} GB of" in done.stderr
+    assert (done.stdout.count(needed), done.stderr) == (1, "")
+    assert run("predict", *asked, "--format", "csv").stderr.count(needed) == 1
 
 
 # -- several specs and devices --------------------------------------------------------------

@@ -9,7 +9,7 @@ from archcalc.difference.compare import Difference
 from archcalc.difference.side import COSTS, PEAKS
 from archcalc.quoting import markdown, markdown_links, visible
 from archcalc.reports import numbers
-from archcalc.reports.difference.headline import NAMES, headline, percent, signed
+from archcalc.reports.difference.headline import headline, percent, signed, words
 from archcalc.reports.difference.lines import plain
 from archcalc.reports.difference.report import Needs, Report
 
@@ -21,12 +21,14 @@ def render(report: Report) -> str:
     changed = report.changed
     if not changed:
         return "No network changed.\n"
-    lines = [f"**archcalc: {markdown(headline(changed[0])) if len(changed) == 1 else _several(report)}**", ""]
+    peaks = report.peaks or PEAKS[:1]
+    lines = [f"**archcalc: {markdown(headline(changed[0], peaks)) if len(changed) == 1 else _several(report)}**", ""]
     budgets = any(found.head.over_budget() is not None for found in changed)
-    titles = [*NAMES.values(), *(["budget"] if budgets else [])]
-    lines += [f"| model | {' | '.join(titles)} |", f"| --- |{' ---: |' * len(NAMES)}{' --- |' * budgets}"]
+    named = words(peaks)
+    titles = [*named.values(), *(["budget"] if budgets else [])]
+    lines += [f"| model | {' | '.join(titles)} |", f"| --- |{' ---: |' * len(named)}{' --- |' * budgets}"]
     for found in changed:
-        cells = [_cell(found, measure) for measure in NAMES]
+        cells = [_cell(found, measure) for measure in named]
         cells += [_budget(found)] if budgets else []
         lines.append(f"| {markdown(report.title(found))} | " + " | ".join(cells) + " |")
     for found in changed:
@@ -34,7 +36,12 @@ def render(report: Report) -> str:
         if not body:
             continue
         fence = "`" * max(3, 1 + max(map(len, re.findall("`+", "\n".join(body))), default=0))
-        lines += ["", f"<details><summary>{_html(f'{report.title(found)}: {headline(found)}')}</summary>", "", fence]
+        lines += [
+            "",
+            f"<details><summary>{_html(f'{report.title(found)}: {headline(found, peaks)}')}</summary>",
+            "",
+            fence,
+        ]
         lines += [*body, fence, "", "</details>"]
     return "\n".join(lines) + "\n"
 

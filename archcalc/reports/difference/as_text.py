@@ -32,7 +32,7 @@ def _text(report: Report, width: int | None, color: bool) -> str:
             told = list(body(found, lines, width, color))
         before.setdefault((found.file, model), kinds)
         sentence = (
-            headline(found, report.memory).replace(" ", NO_BREAK).replace(f"{NO_BREAK}·{NO_BREAK}", f"{NO_BREAK}· ")
+            headline(found, report.peaks).replace(" ", NO_BREAK).replace(f"{NO_BREAK}·{NO_BREAK}", f"{NO_BREAK}· ")
         )
         if width is not None and columns_of(f"{title}: {sentence.partition(' ')[0]}") > width:
             above = [styled(line, "1", color) for line in filled(f"{title}:", width, others="    ")]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from archcalc.difference.compare import Difference
 from archcalc.difference.side import PEAKS
 from archcalc.reports import numbers
@@ -13,7 +15,13 @@ NAMES = {
     "macs": "MACs",
     "activation_bytes": "activations",
     "training_memory_bytes": "training memory",
+    "inference_memory_bytes": "inference memory",
 }
+
+
+def words(peaks: Collection[str]) -> dict[str, str]:
+    """The measures that are shown, with their names."""
+    return {measure: word for measure, word in NAMES.items() if measure not in PEAKS or measure in peaks}
 
 
 def name(found: Difference) -> str:
@@ -22,15 +30,15 @@ def name(found: Difference) -> str:
     return after or before or "" if before == after or not before or not after else f"{before} → {after}"
 
 
-def headline(found: Difference, memory: bool = True) -> str:
+def headline(found: Difference, peaks: Collection[str] = PEAKS[:1]) -> str:
     """One sentence: `parameters +1.18 M (+10.1 %) · MACs unchanged · activations −3.0 %`.
 
-    With `memory`, the training peak as well, which takes longest to compute. What saved JSON lacks is left out.
+    With those of the `peaks`, which take longest to compute. What saved JSON lacks is left out.
     """
     only = "new" if found.base.model is None else "removed" if found.head.model is None else ""
     parts = [only] if only else []
-    for measure, word in NAMES.items():
-        if measure not in found.measures or (measure in PEAKS and not memory):
+    for measure, word in words(peaks).items():
+        if measure not in found.measures:
             continue
         before, after = found.totals(measure)
         if measure == TRAINABLE and (before, after) == found.totals("params"):

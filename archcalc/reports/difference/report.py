@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cached_property
 
 from archcalc.difference.compare import Difference
@@ -30,7 +30,7 @@ class Report:
         differences: one for each pair of networks.
         folders: whether these are from two folders.
         same: how many files have identical text, and no difference here.
-        memory: whether to show peak memory, which takes time to compute.
+        peaks: which peaks of memory to show; they take time to compute.
     """
 
     def __init__(
@@ -38,12 +38,12 @@ class Report:
         differences: Sequence[Difference],
         folders: bool = False,
         same: int = 0,
-        memory: bool = False,
+        peaks: Collection[str] = (),
     ) -> None:
         self.differences = differences
         self.folders = folders
         self.same = same
-        self.memory = memory
+        self.peaks = peaks
 
     def title(self, found: Difference) -> str:
         """The model's name, with its file if that was renamed or another file has a model of this name."""

@@ -62,6 +62,5 @@ def _apart(answer: Answer) -> Iterator[TimedRow]:
     """What a training step does outside its layers."""
     one = answer.prediction
     if one.running.trains:
-        loss = one.graph.document.loss
-        yield TimedRow(None, f"loss {loss.text if loss else 'mse'}", Estimate(), one.loss, Estimate())
+        yield TimedRow(None, f"loss {one.graph.document.trained_on}", Estimate(), one.loss, Estimate())
         yield TimedRow(None, f"step of {one.running.optimizer}", Estimate(), one.step, Estimate())
