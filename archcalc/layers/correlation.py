@@ -96,6 +96,10 @@ class Convolution(Layer):
             words += f" dilation={sizes_text(self.dilation)}"
         return words
 
+    def mixes(self, x: Tensor) -> tuple[int, ...]:
+        """The channels, unless they are in groups."""
+        return (0,) if self.groups == 1 else ()
+
     def check_groups(self, x: Tensor) -> None:
         """Raises `ShapeError` unless the groups divide the channels of input and output."""
         for name, channels in (("input", x.shape[0]), ("output", self.channels)):

@@ -102,6 +102,10 @@ class Linear(Reparametrized):
         """Those of the reparametrisation."""
         return self.vectors((self.features, x.shape[-1]))
 
+    def mixes(self, x: Tensor) -> tuple[int, ...]:
+        """The features."""
+        return (x.rank - 1,)
+
     def projections(self, y: Tensor, *inputs: Tensor) -> tuple[Projection, ...]:
         """The only one."""
         x = inputs[0]

@@ -67,6 +67,10 @@ class Heads(Scored):
             return "x" if self.kv is None else "kv"
         return "kv" if self.k is self.v else letter.lower()
 
+    def mixes(self, x: Tensor) -> tuple[int, ...]:
+        """The features and, without a window, the positions."""
+        return (x.rank - 1,) if self.window is not None else (x.rank - 2, x.rank - 1)
+
     def field(self, y: Tensor, x: Tensor) -> list[Field] | None:
         """All keys of its own sequence, or those in the window."""
         keys, _ = self.keys_and_values(x)

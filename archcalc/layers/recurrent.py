@@ -123,8 +123,8 @@ class Recurrent(Layer):
         return Tensor((x.shape[0], width), outputs=outputs, state=self.signature)
 
     def mixes(self, x: Tensor) -> tuple[int, ...]:
-        """Later steps see earlier ones, and in both directions all see all."""
-        return (0,)
+        """Later steps see earlier ones, and in both directions all see all; of each all features."""
+        return (0, 1)
 
     def further_rank(self, name: str, rank: int) -> int:
         """States have an axis of layers; the last one has features only."""

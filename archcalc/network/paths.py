@@ -265,17 +265,22 @@ def _rows(seen: Value, x: Tensor, sizes: list[int] | None) -> Along | None:
 
 
 def _of_scattered(node: Node) -> Value:
-    """What is seen of a tensor without places: everything after a layer that mixes all positions or makes it a vector."""
+    """What is seen of a tensor without places: everything by channels that are made of all positions, or by a vector."""
     assert node.layer is not None
-    if node.exit.rank == 1:
-        return EVERYTHING
+    x, y = node.inputs[0], node.exit
+    if node.layer.computes_nothing and (y.parts or y.numel < x.numel):
+        return None  # the elements that are left need not see everything
+    if y.rank == 1:
+        return Along([-1])
     windows = node.layer.field(node.exit, node.inputs[0]) if not isinstance(node.layer, End) else None
     if windows is None:
         return _SCATTERED if node.layer.reorders else None
     if windows and all(window.is_constant for window in windows):
-        return EVERYTHING
-    sizes = [int(node.inputs[0].shape[axis]) for axis in node.inputs[0].positions]
-    return _SCATTERED if _spans(tuple(windows), node.exit, sizes) else None
+        if {*range(x.rank)} <= {*x.positions, *node.layer.mixes(x)}:
+            return EVERYTHING
+        return Along(axis - y.rank for axis in range(y.rank) if axis not in y.positions)  # each channel sees its own
+    sizes = [int(x.shape[axis]) for axis in x.positions]
+    return _SCATTERED if _spans(tuple(windows), y, sizes) else None
 
 
 def _spans(seen: tuple[Field, ...], x: Tensor, sizes: list[int] | None) -> bool:
