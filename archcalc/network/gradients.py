@@ -160,7 +160,12 @@ def _forward_once(node: Node, flows: Flows) -> None:
 def _later_steps(node: Node, flows: Flows) -> None:
     """Go on until no state of a scan depends on more than in the step before."""
     new = _arriving(node, flows)
+    inside = {*_made(node.children), *map(id, node.states.values())} if new else set()
     while new:
+        for start in _starts(
+            node.children, inside
+        ):  # of copies and scans further in, which start from other values now
+            flows.pop(start, None)
         flows.update(dict.fromkeys(new, True))
         _forward(node.children, flows)
         new = _arriving(node, flows)
@@ -294,7 +299,7 @@ def _first_steps(node: Node, flows: Flows, inside: set[int]) -> list[Flows]:
     """Which tensors depend on a parameter in each of the steps at the start, where states may not do so yet."""
     begun: list[Flows] = []
     for _ in range(1 + lag(node)):
-        one = _Over(flows, set(inside))
+        one = _Over(flows, {*inside, *_starts(node.children, inside)})
         enter_copies(node, one)
         if begun:
             one.update({id(state): begun[-1].get(id(node.further[name]), False) for name, state in node.states.items()})

@@ -129,6 +129,8 @@ CASES = """
 [6] | linear 5 name=x, linear 4 name=h, linear 4 name=c, lstmcell 4 h=h c=c from=x name=r, {mul: [prev, r.c]}
 [6] | linear 4 name=h, linear 4 name=c, lstmcell 4 h=h c=c name=r, linear 3 from=r.c
 [4,6] | linear 5, {scan: prev, state: {h: [3], c: [3]}, next: {h: r, c: r.c}, layers: [lstmcell 3 h=h c=c name=r], name: l}, linear 2 from=l.c
+[4,8] | {scan: prev, layers: [{mul: [prev, s], name: m}, {repeat: 2, layers: [{mul: [prev, t], name: u}, linear 8 name=v], name: g, state: {t: prev}, next: {t: v}}, linear 8 name=w], state: {s: [8]}, next: {s: w}}
+[4,8] | {scan: prev, layers: [{mul: [prev, s], name: m}, {repeat: 2, layers: [tanh]}, linear 8 name=w, {repeat: 2, layers: [sin from=s, square]}], state: {s: [8], z: [8]}, next: {z: s, s: w}}
 [8,4] | linear 4, attention 2, attention 2 causal=true, attention 2 window=2 bias=false
 [8,4] | linear 4, attention 2 dropout=0.1 causal=true, attention 1
 [8,4] | linear 4, attention 2 head_dim=4 rope=100 rope_dim=2, rope 100 dim=2, linear 3
