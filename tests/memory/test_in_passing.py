@@ -33,14 +33,14 @@ LAYERS = (
 )  # fmt: skip
 
 
-def apart(text: str, mode: str, batch: int = 1) -> tuple[int, int]:
+def apart(text: str, mode: str, batch: int = 1, **more: str) -> tuple[int, int]:
     """What is said, and what is measured."""
     graph = build_graph(Source("t.yaml", text), batch=batch)
-    session = Session(graph, Setup(Running(mode=mode, optimizer="sgd" if mode == "train" else None)), CPU)
+    session = Session(graph, Setup(Running(mode=mode, optimizer="sgd" if mode == "train" else None, **more)), CPU)
     session.run()
     measured = peak_bytes(session.run, CPU, session.held())
     assert measured is not None
-    said = run_of(mode, threads=torch.get_num_threads(), **({"optimizer": "sgd"} if mode == "train" else {}))
+    said = run_of(mode, threads=torch.get_num_threads(), **({"optimizer": "sgd"} if mode == "train" else {}), **more)
     return simulate(graph, said).peak, measured
 
 
@@ -63,3 +63,11 @@ def test_experts_run_one_after_the_other(mode: str) -> None:
     layers = f"linear 32, {{moe: {{experts: 6, top_k: 6, layers: [{expert}]}}}}, linear 8"
     found, measured = apart(f"{{model: m, input: [64, 16], layers: [{layers}]}}", mode, 4)
     assert found == pytest.approx(measured, rel=0.005)
+
+
+def test_norms_of_queries_in_16_bits() -> None:
+    for norm in ("true", "unscaled", "width"):
+        layers = f"linear 256, attention 4 qknorm={norm}, linear 2"
+        text = f"{{model: m, input: [64, 4], layers: [{layers}]}}"
+        found, measured = apart(text, "inference", precision="bf16")
+        assert found == pytest.approx(measured, rel=0.005)

@@ -8,7 +8,7 @@ from operator import eq
 
 from archcalc.layers.heads import Heads
 from archcalc.layers.kernels.eager import Eager
-from archcalc.layers.kernels.narrow import mapping, room
+from archcalc.layers.kernels.narrow import mapping, norming, room
 from archcalc.layers.kernels.scores import (
     added_to_scores,
     copies,
@@ -343,8 +343,8 @@ class Attending:
         if not how.keeps:
             running = max(kept["sums of the scores"] + room - given, kept.get("output by position", 0))
             mask = kept.get("mask", 0)
-            built = self._building(queries * keys) - given  # before the output of the scores exists
-            return projected + max(mask + output + max(0, running), built), 0
+            built = max(self._building(queries * keys), norming(how, self.layer.qknorm, sizes, projected))
+            return projected + max(mask + output + max(0, running), built - given), 0
         by_position = kept.get("output by position", 0)  # which the output projection has used by then
         backward = output - given + projected - by_position + backward_room - counted
         together = output + read * (not any(self.layer.places)) - given - sum(kept.values())

@@ -15,6 +15,8 @@ from archcalc.quantity import product
 _FEW = 16 * 16 * 16
 # What its workspace has in addition to the blocks, plus more if the first matrix is transposed, and for each thread.
 _ROOM, _TURNED, _OF_THREAD = 384, 128, 640
+# Bytes of a number in fp32.
+_WIDE = 4
 
 
 def is_narrow(how: Saving) -> bool:
@@ -59,3 +61,23 @@ def mapping(how: Saving, x: Strides, depth: int, columns: int) -> int:
         return 0
     copies = (sequences * positions * depth + sequences * depth * columns) * how.width
     return copies + room(how, positions, depth, columns)
+
+
+def norming(how: Saving, kind: bool | str, sizes: tuple[int, int, int, int], projected: int) -> int:
+    """Bytes besides those projected while the CPU norms 16-bit queries or keys: three tensors in fp32.
+
+    They are what is normed, what that is divided to, and what that is scaled to, or in the order of the axes. With
+    `kind` "width", keys are not made when queries are normed, nor are values when keys are.
+
+    Args:
+        sizes: heads of all samples, queries, keys and features of a head.
+        projected: bytes of queries, keys and values.
+    """
+    if not kind or how.gpu or how.width >= _WIDE:
+        return 0
+    heads, queries, _, head = sizes
+    asked = heads * queries * head * how.width
+    known, times = (projected - asked) // 2, 3 * _WIDE // how.width
+    if kind == "width":
+        return max(times * asked - 2 * known, (times - 1) * known)
+    return times * max(asked, known)
