@@ -157,8 +157,12 @@ def _quantities(node: Node) -> tuple[Layer, tuple[Tensor, ...]]:
             layer.__dict__[name] = _per_axis(name, value, node)
     count = sum(isinstance(value, Tensor) and layer.reads(name) for name, value in node.layer.__dict__.items())
     given = node.inputs[: len(node.inputs) - count]
-    several = len(given) > 1
-    inputs = tuple(_named(x, f"in{index}_" if several else "in_") for index, x in enumerate(given, 1))
+    prefixes = ["in_"]
+    if len(given) > 1:
+        prefixes = [f"{name.partition('(')[0]}_" for name in layer.inputs_read] or [
+            f"in{at + 1}_" for at in range(len(given))
+        ]
+    inputs = tuple(_named(x, prefix) for x, prefix in zip(given, prefixes))
     if layer.takes_input and inputs:
         layer.accept(inputs[0])
     return layer, inputs

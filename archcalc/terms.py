@@ -52,8 +52,13 @@ class Work(NamedTuple):
 
 
 def called(value: int, name: str, beside: int) -> int:
-    """`value` under the `name` of what it counts, in a derivation; `beside` is a size that is a quantity there."""
-    return Quantity.named(name, int(value), counts=True) if isinstance(beside, Quantity) else value
+    """`value` under the `name` of what it counts, in a derivation; `beside` is a size that is a quantity there.
+
+    Of none there is nothing to say: they are a plain 0.
+    """
+    if not isinstance(beside, Quantity):
+        return value
+    return Quantity.named(name, int(value), counts=True) if int(value) else 0
 
 
 def repeated(value: int, count: int, name: str) -> int:

@@ -354,8 +354,8 @@ class Softplus(Activation):
 
     autocast = WIDE
     bare = True
-    notation = "y = ln(1 + e^(β·x)) / β"
-    symbols = {"β": "beta"}
+    notation = "y = ln(1 + e^(β·x)) / β for β·x ≤ threshold, x above"
+    symbols = {"β": "beta", "threshold": "threshold"}
     span = (0.0, inf)
     rises = True
     operations = (("product", 1), ("exponential", 1), ("addition", 1), ("logarithm", 1), ("division", 1))

@@ -191,6 +191,7 @@ class MoE(Layer):
         "y = Σ p[e] · expert_e(x) / Σ p[e]        over the k experts e with the largest p"
     )
     symbols = {"k": "top_k"}
+    inputs_read = ("x", "expert(x)")
 
     layout = FEATURES_LAST
     broadcasts = True

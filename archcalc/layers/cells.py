@@ -13,7 +13,7 @@ from archcalc.layers.layout import FEATURES_LAST
 from archcalc.layers.lstm import LSTM
 from archcalc.layers.memory import LOW
 from archcalc.layers.operands import Reference
-from archcalc.layers.recurrent import RNN
+from archcalc.layers.recurrent import RNN, sums_work
 from archcalc.layers.saved import Saved, Saving
 from archcalc.layers.tensor import Shape, Tensor
 from archcalc.quantity import plain, product
@@ -86,8 +86,7 @@ class Cell(Layer):
         return work(
             self.hidden,
             "hidden unit",
-            ("both products added, one sum for each pair", self.products),
-            ("two biases for each product", 2 * self.products if self.bias else 0),
+            *sums_work(self.gates, 2 * bool(self.bias)),
             *self.unit_work,
         )
 

@@ -17,6 +17,11 @@ from archcalc.source import Node, Scalar, Sequence
 _MOST = 64
 # The minimum and maximum number of axes of a kind.
 _RANKS = {"eye": (2, 2), "triangle": (2, 8), "binomial": (3, 5)}
+# What the kinds hold, in an equation.
+_RULES = {
+    "zeros": "0 everywhere", "ones": "1 everywhere", "eye": "1 on the diagonal, 0 elsewhere", "arange": "0, 1, 2, … along the last axis",
+    "triangle": "1 up to the diagonal, 0 above", "binomial": "the binomial coefficients along each axis, with the sum 1",
+}  # fmt: skip
 # Taps of a binomial filter along an axis: the sums of more are no whole numbers in double precision.
 _TAPS = 54
 
@@ -82,6 +87,14 @@ class Constant(Layer):
     one_pass = True
     bare = True
     notation = "y = W        stored, not learned"
+
+    @property
+    def computes(self) -> str:
+        """What its numbers are, if they follow a rule."""
+        rule = _RULES.get(self.kind) if self.values is None else None
+        if self.value is not None:
+            rule = f"{self.value:g} everywhere".replace("-", "−")
+        return f"y = {rule or 'W'}        stored, not learned"
 
     layout = ENDS
     takes_input = False

@@ -64,7 +64,14 @@ class Linear(Reparametrized):
     @property
     def computes(self) -> str:
         """After the equation of its weight."""
-        return "y = x W + b" if self.transposed else self.computed_by(self.notation, "W")
+        if self.transposed:
+            return "y = x W + b"
+        told = self.notation
+        if isinstance(self.bias, str):
+            told += (
+                f"        W of q, k and v one below the other; b learned for {' and '.join(self.bias)}, 0 for the rest"
+            )
+        return self.computed_by(told, "W")
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """The leading axes stay as they are. Raises `ShapeError` for biases of parts that the features do not have."""

@@ -158,7 +158,7 @@ class Sign(Function):
     """-1, 0 or 1; its gradient is zero. Source: torch.sign."""
 
     word = "comparison with 0"
-    notation = "y = −1, 0 or 1"
+    notation = "y = 1 for x > 0, 0 for x = 0, −1 for x < 0"
     span = (-1.0, 1.0)
     rises = True
 

@@ -36,6 +36,7 @@ class Entries(End):
     """Every entry of the first axis as a sample of its own."""
 
     op = "entries"
+    notation = "y = x[i]        one run of the layers for each entry i of the first axis"
     loop = EACH
     apart = True  # nothing passes between entries
     one_pass = True
@@ -102,6 +103,7 @@ class Stacked(End):
     """Samples that were entries as entries again, along a new first axis."""
 
     op = "stacked"
+    notation = "y[i] = x of entry i        side by side along a new first axis"
     one_pass = True
     bare = True
     count: int

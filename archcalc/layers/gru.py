@@ -30,7 +30,7 @@ class GRU(Recurrent):
     gates = 2
     unit_work = (
         ("σ of two gates, 4 each", 8),
-        ("r ⊙ (U h + b′)", 1),
+        ("product with r", 1),
         ("tanh of the candidate", 1),
         ("h = (1 − z) ⊙ n + z ⊙ h", 4),
     )

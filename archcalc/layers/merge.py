@@ -5,19 +5,16 @@ from __future__ import annotations
 from functools import reduce
 from typing import Any, ClassVar
 
-from archcalc.layers.arguments import Whole, arg
+from archcalc.layers.arguments import arg
 from archcalc.layers.base import Layer, ShapeError, decided, layer
 from archcalc.layers.change import Change
 from archcalc.layers.code import Code, expression
 from archcalc.layers.content import numbers_only
 from archcalc.layers.facts import ANY
-from archcalc.layers.feature_axis import FeatureAxis
-from archcalc.layers.field import Field
 from archcalc.layers.layout import FEATURES_LAST, KEEPS, told
-from archcalc.layers.operands import Body, Operands
+from archcalc.layers.operands import FEW, Body, Operands
 from archcalc.layers.saved import Saved, Saving
-from archcalc.layers.shape import beside
-from archcalc.layers.strides import Strides, concatenated, iterated
+from archcalc.layers.strides import Strides, iterated
 from archcalc.layers.tensor import Tensor, Want
 from archcalc.quantity import plain, product
 from archcalc.terms import work
@@ -81,6 +78,7 @@ class Arithmetic(Layer):
     """Operands combined element by element, by an operation with the name `word`."""
 
     word: ClassVar[str] = "comparison"
+    count: int = 2  # of its operands, once they are known
 
     one_pass = True
     reads_stretched = True
@@ -128,6 +126,7 @@ class Arithmetic(Layer):
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """Raises `ShapeError` if two operands do not match."""
         numbers_only(self.op, (x, *others))
+        self.count = 1 + len(others)
         return Tensor(_broadcast(self.op, (x, *others)))
 
     def blind_to_order(self, y: Tensor, *inputs: Tensor) -> bool:
@@ -146,12 +145,23 @@ class Arithmetic(Layer):
         return 0, back(how, places, self.sums_samples(), y, inputs)
 
 
+def _of_operands(count: int, operator: str) -> str:
+    """The equation of a few operands, a letter each; of many the first two."""
+    letters = [*"abcd"[:count]] if count <= FEW else ["a", "b", f"…        {count} operands"]
+    return f"y = {operator.join(letters)}"
+
+
 @layer("add", first="operands", aliases=("plus", "eltwise", "elementwiseadd", "elementwisesum"))
 class Add(Arithmetic):
     """Sum of its operands, element by element; an operand may occur twice. Source: torch.add."""
 
     word = "addition"
     notation = "y = a + b + …"
+
+    @property
+    def computes(self) -> str:
+        """With each operand."""
+        return _of_operands(self.count, " + ")
 
     hands_on = True
     keeps_nothing = True
@@ -172,6 +182,11 @@ class Mul(Arithmetic):
 
     word = "product"
     notation = "y = a ⊙ b ⊙ …"
+
+    @property
+    def computes(self) -> str:
+        """With each operand."""
+        return _of_operands(self.count, " ⊙ ")
 
     operands: tuple[Tensor, ...] = arg(Operands, "what is multiplied")
 
@@ -268,56 +283,6 @@ class Minimum(_Extreme):
     notation = "y = min(a, b)"
 
 
-@layer("concat", first="operands", aliases=("cat", "concatenate"))
-class Concat(FeatureAxis):
-    """Operands side by side, by default along channels or features. Source: torch.cat."""
-
-    computes_nothing = True
-    selects = True
-    bare = True
-    notation = "y = [a, b, …] along the axis"
-
-    does = "joins"
-    any_order = True
-    hands_on = True
-    keeps_nothing = True
-    takes_input = False
-    numeric = False
-
-    operands: tuple[Tensor, ...] = arg(Operands, "what is joined")
-    axis: int | None = arg(Whole, "axis; default: channels or features", default=None, min=-8, aliases=("dim",))
-
-    def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """Raises `ShapeError` if two operands differ in another axis."""
-        tensors = (x, *others)
-        numbers_only(self.op, tensors)
-        axis = self.along(x)
-        for index, tensor in enumerate(others, 1):
-            if tensor.rank != x.rank or any(a != b for i, (a, b) in enumerate(zip(x.shape, tensor.shape)) if i != axis):
-                help = "all other axes must be equal" if tensor.rank == x.rank else "operands need equal rank"
-                message = f"concat along axis {axis}: {x} and {tensor} do not match"
-                raise ShapeError("SHP107", message, operand=index, help=help)
-        joined = sum(tensor.shape[axis] for tensor in tensors)
-        return Tensor((*x.shape[:axis], joined, *x.shape[axis + 1 :]))
-
-    def field(self, y: Tensor, x: Tensor) -> list[Field] | None:
-        """Itself, unless positions are joined."""
-        return beside(x, (self.along(x),))
-
-    def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
-        """Channels last if all operands are channels last."""
-        return concatenated(how.strides, (how.batch, *y.shape))
-
-    def passes_shift(self, read: Tensor, y: Tensor, *inputs: Tensor) -> bool:
-        """Side by side along the channels."""
-        return self.axis is None or read.axis(self.axis) == read.feature_axis
-
-    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
-        """The same in PyTorch."""
-        axis = self.along(x)
-        return expression("torch.cat([{inputs}], dim={axis})", axis=axis + 1)
-
-
 @layer("residual", first="layers", aliases=("skip", "shortcut", "skipconnection"))
 class Residual(Layer):
     """x + f(x), or shortcut(x) + f(x). [...] -> the same shape as f. Source: He et al. 2016."""
@@ -326,11 +291,13 @@ class Residual(Layer):
     span = ANY
     bare = True
     notation = "y = x + f(x), or shortcut(x) + f(x)"
+    inputs_read = ("x", "f(x)", "shortcut(x)")
+    goes_around: bool = False  # through layers, once that is known
 
     @property
     def computes(self) -> str:
         """One of the two."""
-        return "y = x + f(x)" if not isinstance(self.__dict__.get("shortcut"), tuple) else "y = shortcut(x) + f(x)"
+        return "y = shortcut(x) + f(x)" if self.goes_around else "y = x + f(x)"
 
     layout = KEEPS
     hands_on = True
@@ -343,7 +310,8 @@ class Residual(Layer):
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """Raises `ShapeError` if both paths do not end in the same shape."""
         result = others[0]
-        around = others[1] if len(others) > 1 else x
+        self.goes_around = len(others) > 1
+        around = others[1] if self.goes_around else x
         if result.shape != around.shape:
             raise ShapeError(
                 "SHP107",

@@ -68,6 +68,13 @@ class _TrackingNorm(ChannelNorm):
         Flag, "keep running statistics and use them at inference; else those of the batch", default=True
     )
 
+    @property
+    def computes(self) -> str:
+        """With what it normalises by at inference."""
+        normalises, _, of = self.notation.partition("μ, σ²: ")
+        at_inference = f"running ones at inference        in training those {of}"
+        return f"{normalises}μ, σ²: {at_inference if self.track_running_stats else of}"
+
     def buffers(self, x: Tensor) -> dict[str, Shape]:
         """The running statistics, and the number of batches seen."""
         if not self.track_running_stats:
@@ -82,7 +89,10 @@ class _TrackingNorm(ChannelNorm):
         """At inference, running mean and variance, scale and shift fold into one product and one sum per channel."""
         if not self.track_running_stats:
             return super().other_flops(y, *inputs)
-        return work(y.elements, "element", ("product with γ/√(σ² + ε)", 1), ("addition of β − μ·γ/√(σ² + ε)", 1))
+        parameters = self.params(inputs[0])
+        scale, shift = "γ" if "weight" in parameters else "1", "β " if "bias" in parameters else ""
+        factor = f"{scale}/√(σ² + ε)"
+        return work(y.elements, "element", (f"product with {factor}", 1), (f"addition of {shift}− μ·{factor}", 1))
 
 
 @layer("batchnorm", aliases=("bn", "syncbatchnorm", "batch_norm", "batchnormalization"))
@@ -94,10 +104,7 @@ class BatchNorm(_TrackingNorm):
 
     traffic = "channel statistics"
     example = ("batchnorm", "8x32x32")
-    notation = (
-        "y = (x − μ) / √(σ² + ε) · γ + β\n"
-        "μ, σ²: running ones at inference        in training those of a channel over batch and space"
-    )
+    notation = "y = (x − μ) / √(σ² + ε) · γ + β\nμ, σ²: of a channel over batch and space"
     symbols = {"ε": "eps"}
 
     ranks = (1, 4)
@@ -281,6 +288,12 @@ class LayerNorm(Layer):
     eps: float = arg(Number, "added to the variance", default=1e-5, min=0)
     affine: bool = arg(Flag, "learn a scale for each feature", default=True, aliases=("elementwise_affine",))
     bias: bool = arg(Flag, "learn a shift beside the scale", default=True)
+
+    @property
+    def computes(self) -> str:
+        """With the axes of a vector, if there are several."""
+        several = f"the elements of a sample along its last {len(self.axes)} axes"
+        return self.notation if len(self.axes) == 1 else self.notation.replace("one vector of features", several)
 
     def vector(self, x: Tensor) -> Shape:
         """The sizes of the axes normalised together."""

@@ -6,6 +6,9 @@ from typing import Any
 
 from archcalc.layers.arguments import REQUIRED, Argument
 
+# An equation has a letter for each of so many operands.
+FEW = 4
+
 
 class Reference(Argument):
     """The name of an earlier layer, or of one of its outputs (`encoder.h`)."""

@@ -30,9 +30,12 @@ ONE_BIAS = "one"
 NO_PROJECTION = "only `lstm` has a projection in PyTorch: put `linear` after it"
 
 
-def biases_work(biases: int, products: int) -> tuple[str, int]:
-    """The additions of biases for one hidden unit in one step, as `unit_work` has others."""
-    return ("one bias for each product" if biases == 1 else "two biases for each product"), biases * products
+def sums_work(gates: int, biases: int) -> Pieces:
+    """The additions for one hidden unit in one step, as `unit_work` has the rest."""
+    each = gates + 1
+    of = f" of {gates} gates and the candidate" if gates else ""
+    bias = ("b" if biases == 1 else "b and b′") + (" of each" if gates else "")
+    return (f"W x + U {'h' if gates else 'z'}{of}", each), (bias, biases * each)
 
 
 class Recurrent(Layer):
@@ -235,8 +238,7 @@ class Recurrent(Layer):
         return work(
             units,
             "hidden unit and step",
-            ("both products added, one sum for each pair", self.products),
-            biases_work(self.biases, self.products),
+            *sums_work(self.gates, self.biases),
             *self.unit_work,
         )
 

@@ -9,6 +9,7 @@ from archcalc.layers.code import Code
 from archcalc.layers.saved import Saved, Saving
 from archcalc.layers.tensor import Shape
 from archcalc.quantity import plain, product
+from archcalc.terms import called
 
 WEIGHTNORM, SPECTRALNORM, STANDARDIZED = "weightnorm", "spectralnorm", "standardized"
 # What precedes the equation of the layer, whose weights are W or h.
@@ -61,7 +62,8 @@ class Reparametrized(Layer):
         if self.reparam != WEIGHTNORM:
             return {**others, at: weight}
         axis = self.reparam_axis or 0
-        lengths = tuple(size if index == axis else 1 for index, size in enumerate(weight))
+        one = called(1, "length", weight[axis])
+        lengths = tuple(size if index == axis else one for index, size in enumerate(weight))
         return {**others, f"{at}0": lengths, f"{at}1": weight}
 
     def vectors(self, weight: Shape, axis: int = 0) -> dict[str, Shape]:

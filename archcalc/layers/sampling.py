@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from archcalc.layers.arguments import Flag, Word, arg
 from archcalc.layers.base import Layer, ShapeError, layer
 from archcalc.layers.change import Change
@@ -121,12 +123,18 @@ class DeformConv(Correlation):
         """A moved window of the input for each element of the output."""
         out, taps, read = indices(axes)
         return (
-            f"y[c, {out}] = b[c] + Σ h[c, k, {taps}] · m[{taps}; {out}] · x[k] at ({read}) + Δ[{taps}; {out}]"
+            f"y[c, {out}] = b[c] + Σ h[c, k, {taps}] · m[{taps}; {out}] · x[k, ({read}) + Δ[{taps}; {out}]]"
             f"        over {channels} and taps {taps}\n"
-            "i = s·stride + τ·dilation − padding        j alike, from t and γ; m = 1 without `mask`"
+            "i = s·stride + τ·dilation − padding        j alike, from t and γ; x between the elements there; m: `mask`"
         )
 
     notation = equation_over(2, "input channels k")
+
+    @property
+    def computes(self) -> str:
+        """With the weights of the taps, if there are any."""
+        told = super().computes
+        return told if self.mask is not None else re.sub(r" · m\[[^\]]*\]|; m: `mask`", "", told)
 
     def wanted(self, *inputs: Tensor) -> tuple[Want, ...]:
         """All have channels first."""

@@ -167,7 +167,7 @@ class TakeAlongDim(Layer):
     one_pass = True
     bare = True
     nonnegative = True
-    notation = "y[i, j] = x[i, index[i, j]]        along the last axis; along another one alike"
+    notation = "y[…, i] = x[…, index[…, i]] along the axis"
 
     layout = ENDS
     numeric = False

@@ -15,6 +15,7 @@ class Zeros(Layer):
 
     computes_nothing = True
     op = "zeros"
+    notation = "y = 0        for every sample"
     one_pass = True
     bare = True
     keeps_nothing = True

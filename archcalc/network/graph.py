@@ -188,10 +188,14 @@ class Node:
 
     @property
     def titled_inputs(self) -> list[tuple[str, Tensor]]:
-        """Its inputs with their titles: `input`, `input 2`, or `input weight` after the key that names it."""
-        own = self.layer.tensors if self.layer is not None else []
+        """Its inputs with their titles: `input`, `input 2` or `input f(x)`, or `input weight` after the key that names it."""
+        own, said = (self.layer.tensors, self.layer.inputs_read) if self.layer is not None else ([], ())
         plain = len(self.inputs) - len(own)
-        titles = ["input" if plain == 1 else f"input {index + 1}" for index in range(plain)]
+        titles = (
+            [f"input {said[index] if said else index + 1}" for index in range(plain)]
+            if plain > 1
+            else ["input"][:plain]
+        )
         titles += [f"input {name}" for name in own]
         return [(title, x) for title, x in zip(titles, self.inputs) if x.rank]
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from archcalc.layers.algebra import MatMul
 from archcalc.layers.base import Layer
-from archcalc.layers.merge import Add, Concat, Div, Maximum, Minimum, Mul, Sub
+from archcalc.layers.joining import Concat
+from archcalc.layers.merge import Add, Div, Maximum, Minimum, Mul, Sub
 from archcalc.network.graph import Node
 from archcalc.worked.example import (
     Array,

@@ -224,8 +224,34 @@ def test_equations_have_the_axes_and_channels_that_are_there():
         ("pad 1 mode=reflect", "3x8x8", "inside, mirrored outside"),
         ("pad 1 value=2", "3x8x8", "inside, 2 outside"),
         ("rnn 2", "3x4", "g(W x(t) + b + U z(t−1) + b′)"),
+        ("rnn 2 layers=3 nonlinearity=relu", "3x4", "z(0) = 0, g = relu\n"),
+        ("dropout 0.1", "4", "0 otherwise   p = 0.1\n"),
+        ("layernorm affine=false", "3x4", "√(σ² + ε)   ε = 1e-05\n"),
+        ("layernorm axes=0x1", "3x4", "along its last 2 axes"),
+        ("instancenorm", "3x4x4", "√(σ² + ε)   ε = 1e-05\n"),
+        ("batchnorm bias=false", "3x4x4", "addition of − μ·γ/√(σ² + ε)"),
+        ("batchnorm affine=false track_running_stats=false", "3x4x4", "μ, σ²: of a channel"),
+        ("softplus 2 threshold=5", "4", "for β·x ≤ threshold, x above   β = 2, threshold = 5\n"),
+        ("add: [input, input]", "4", "y = a + b\n"),
+        ("mul: [input, input, input, input, input]", "4", "a ⊙ b ⊙ …   5 operands"),
+        ("constant 2x3 value=-1", "4", "y = −1 everywhere"),
+        ("linear 6 bias=qv", "4", "b learned for q and v"),
+        ("attention heads=2 bias_kv=true zero_attn=true", "3x4", "a row learned (bias_k, bias_v) and one of zeros"),
+        ("adaptiveavgpool 2", "3x4x4", "3·4·4 "),
+        ("{each: input, layers: [linear 8]}", "5x8", "8·8 · 5 entries"),
+        ("residual: {layers: [linear 4], shortcut: [linear 4 bias=false]}", "8", "input shortcut(x)"),
+        ("residual: {layers: [linear 4], shortcut: [linear 4 bias=false]}", "8", "y = shortcut(x) + f(x)"),
     ):
         assert equation in inside("explain", line, "--input", sizes, env={"COLUMNS": "160"}).stdout
+
+
+def test_every_layer_says_what_it_computes():
+    for line in (
+        "{each: input, layers: [linear 8]}",
+        "{scan: input, state: {h: [8]}, layers: [{add: [prev, h]}], next: {h: prev}}",
+    ):
+        out = inside("explain", line, "--input", "5x8").stdout
+        assert not re.search(r"computes *\n", out)
 
 
 def test_no_border_is_told_where_there_is_none():

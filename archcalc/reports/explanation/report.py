@@ -13,7 +13,7 @@ from archcalc.layers import Layer
 from archcalc.layers.tensor import Shape, Tensor
 from archcalc.network.graph import Graph, Node
 from archcalc.network.paths import EVERYTHING, NOTHING, UNKNOWN
-from archcalc.quantity import Quantity, product
+from archcalc.quantity import Quantity, plain, product
 from archcalc.records import NamedTuple
 from archcalc.reports.explanation import facts
 from archcalc.reports.explanation.facts import Line
@@ -49,13 +49,22 @@ def equation(layer: Layer) -> str:
     text = layer.computes
     if getattr(layer, "bias", None) is False:
         text = re.sub("W, U, b and b′", "W and U", _BIAS.sub("", text))
+    if getattr(layer, "affine", None) is False:
+        text = text.replace(" · γ + β", "").replace(" · γ", "")
     axes = _axes(layer, text)
-    said = [*axes, *_values(layer)]
-    if not said:
-        return text
-    *before, last = text.replace(" along the axis", "" if axes else " along the axis").split("\n")
-    apart = ", " if _GAP in last else _GAP
-    return "\n".join([*before, f"{last}{apart}{', '.join(said)}"])
+    lines = text.replace(" along the axis", "" if axes else " along the axis").split("\n")
+    for said in axes:
+        lines[-1] = _noted(lines[-1], said)
+    for letter, said in _values(layer).items():
+        occurs = re.compile(rf"(?<!\w){letter}(?!\w)")
+        at = next((at for at, line in enumerate(lines) if occurs.search(line)), len(lines) - 1)
+        lines[at] = _noted(lines[at], said)
+    return "\n".join(lines)
+
+
+def _noted(line: str, said: str) -> str:
+    """A line with a further note."""
+    return f"{line}{', ' if _GAP in line else _GAP}{said}"
 
 
 def _axes(layer: Layer, text: str) -> list[str]:
@@ -67,12 +76,11 @@ def _axes(layer: Layer, text: str) -> list[str]:
     return [f"along {'axis' if len(places) == 1 else 'axes'} {' and '.join(places)}"]
 
 
-def _values(layer: Layer) -> Iterator[str]:
+def _values(layer: Layer) -> dict[str, str]:
     """`α = 1`, for each letter of the notation that denotes a numeric argument."""
-    for letter, name in layer.symbols.items():
-        value = getattr(layer, name)
-        numbers = [written(one) for one in (value if isinstance(value, tuple) else (value,))]
-        yield f"{letter} = {', '.join(numbers)}"
+    given = {letter: getattr(layer, name) for letter, name in layer.symbols.items()}
+    listed = {letter: value if isinstance(value, tuple) else (value,) for letter, value in given.items()}
+    return {letter: f"{letter} = {', '.join(map(written, each))}" for letter, each in listed.items()}
 
 
 def written(value: float | str) -> str:
@@ -85,7 +93,6 @@ def written(value: float | str) -> str:
 def explain(node: Node, costs: Costs, seen: Any) -> Explanation:
     """Explain a layer of a graph; `seen` is its receptive field, from `archcalc.network.paths.fields`."""
     derivation = derive(node)
-    batch = node.exit.samples(costs.graph.batch)
     result = Explanation(f"{node.id}   {node.label}")
     lines = result.lines
     lines += [Line(title, spaced(x)) for title, x in node.titled_inputs]
@@ -100,7 +107,7 @@ def explain(node: Node, costs: Costs, seen: Any) -> Explanation:
         lines.append(Line("computes" if index == 0 else "", text, note=note))
     lines.append(None)
     lines += _parameters(node, derivation)
-    runs = Quantity.named("batch", batch, counts=True) if batch > 1 else 1
+    runs = _runs(node, costs.graph.batch)
     if derivation.macs:
         lines += facts.lines("MACs", derivation.macs, runs=runs)
     if derivation.other_flops:
@@ -111,7 +118,8 @@ def explain(node: Node, costs: Costs, seen: Any) -> Explanation:
             "activations", derivation.elements * Quantity.named("bytes", width), f"bytes, {width} each", runs
         )
     else:
-        lines.append(Line("activations", "", "0", "a view of its input"))
+        held = "a view of its input" if node.inputs else "what is stored, not a copy"
+        lines.append(Line("activations", "", "0", held))
     if any(x.rank > 1 for x in costs.graph.inputs.values()) or seen in _WORDS:
         lines.append(Line("receptive field", *_field(seen, costs)))
     if not node.exit.batched:
@@ -119,8 +127,15 @@ def explain(node: Node, costs: Costs, seen: Any) -> Explanation:
     count = facts.copies(node, costs)
     if count > 1:
         lines.append(facts.of_copies(node, count, costs))
-    result.data = {**_data(node, derivation, batch, DTYPE_BYTES[costs.dtype], seen), "copies": count}
+    result.data = {**_data(node, derivation, costs.graph.batch, DTYPE_BYTES[costs.dtype], seen), "copies": count}
     return result
+
+
+def _runs(node: Node, batch: int) -> int:
+    """How often it is computed, of a whole batch: for each sample, and each entry of an `each`."""
+    entries = plain(node.exit.entries) if node.exit.batched else 1
+    runs: int = Quantity.named("entries", entries, counts=True) if entries > 1 else 1
+    return Quantity.named("batch", batch, counts=True) * runs if batch > 1 and node.exit.batched else runs
 
 
 def spaced(x: Tensor) -> str:
@@ -185,7 +200,7 @@ def _field(seen: Any, costs: Costs) -> tuple[str, str, str]:
 
 
 def _data(node: Node, derivation: Derivation, batch: int, width: int, seen: Any) -> dict[str, Any]:
-    runs = Quantity.named("batch", batch) if batch > 1 else 1
+    runs = _runs(node, batch)
     return {
         "id": node.id,
         "op": node.op,
