@@ -73,6 +73,13 @@ def used(costs: Costs) -> list[Used]:
     return found
 
 
+class Met(NamedTuple):
+    """What a spec expects of itself and holds, by name, and how much of its budgets is used."""
+
+    expected: list[str]
+    used: list[Used]
+
+
 def used_memory(graph: Graph, peaks: Mapping[str, int]) -> list[Used]:
     """How much of the memory budgets these peaks use; peaks are in bytes, by mode."""
     budgets = [(key, value) for key, value in graph.document.budget if key.text in _MEMORY]

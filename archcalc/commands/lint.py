@@ -131,7 +131,8 @@ def command(asked: _Asked) -> int:
     checked = [outcome.spec if outcome.spec != "-" else "<stdin>" for outcome in outcomes if outcome.error is None]
     if outcomes and not checked:  # nothing was looked at, so that there is nothing to report
         return 2
-    report = Report(by_severity(_told(outcomes, tables, set(named))), checked, asked.fail_on)
+    met = [one for outcome in outcomes for one in outcome.met]
+    report = Report(by_severity(_told(outcomes, tables, set(named))), checked, asked.fail_on, met)
     if asked.diff:
         if report.findings:
             complain(f"not fixed: {report.summary()}", asked.color)

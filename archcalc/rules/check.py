@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from copy import copy
 
 from archcalc.diagnostics import Diagnostic, Note, SpecError
+from archcalc.expectations import Met, confirmed, used
 from archcalc.network.load import Graph, Networks
 from archcalc.opening import read
 from archcalc.rules.base import RULES, SEVERITIES, Finding, Rule, joined
@@ -45,12 +46,13 @@ def check(
     budget: Budget | None = None,
     base: Before | None = None,
     batch: int | None = None,
+    met: list[Met] | None = None,
 ) -> list[Finding]:
     """All findings in a spec or a variant of it.
 
     The findings of an invalid spec are its errors, which no selection hides. Several findings of one rule at
-    one place, as in a block, are joined. `base` is the earlier version of the spec. Raises `RequestError` for
-    a variant that the spec does not have.
+    one place, as in a block, are joined. `base` is the earlier version of the spec. Without findings, `met` gets what the
+    spec expects of itself. Raises `RequestError` for a variant that the spec does not have.
     """
     selection.check()
     try:
@@ -59,7 +61,10 @@ def check(
         return _told([_named(diagnostic) for diagnostic in error.diagnostics])
     added = _add_budget(graph, budget) if budget else []
     model = Model(graph, selection.device, base, selection.said)
-    return _told(check_graph(model, selection.rules_about(model), selection, added, budget))
+    findings = _told(check_graph(model, selection.rules_about(model), selection, added, budget))
+    if met is not None and not findings:
+        met.append(Met(confirmed(model.costs), used(model.costs)))
+    return findings
 
 
 def _told(findings: list[Finding]) -> list[Finding]:

@@ -7,6 +7,7 @@ from functools import partial
 from itertools import chain, groupby
 
 from archcalc.diagnostics import RequestError
+from archcalc.expectations import Met
 from archcalc.network.load import Networks, split_variant
 from archcalc.rules.base import Finding
 from archcalc.rules.before import Before
@@ -31,12 +32,13 @@ class Task:
 
 
 class Outcome:
-    """The result of a task: its findings, or why it could not run."""
+    """The result of a task: its findings, or why it could not run; without findings, what the spec expects of itself."""
 
-    def __init__(self, spec: str, findings: list[Finding], error: str | None = None) -> None:
+    def __init__(self, spec: str, findings: list[Finding], error: str | None = None, met: Sequence[Met] = ()) -> None:
         self.spec = spec
         self.findings = findings
         self.error = error
+        self.met = met
 
 
 def run(tasks: Sequence[Task], selection: Selection, jobs: int = 0) -> Iterator[Outcome]:
@@ -49,23 +51,25 @@ def run(tasks: Sequence[Task], selection: Selection, jobs: int = 0) -> Iterator[
     files = [list(group) for _, group in groupby(tasks, lambda task: split_variant(task.spec)[0])]
     most = max(_WORTH, -(-len(tasks) // max(1, count)))  # many variants are shared among the processes
     pieces = [file[start : start + most] for file in files for start in range(0, len(file), most)]
-    return chain.from_iterable(each(partial(_of_file, selection=selection), pieces, count))
+    return chain.from_iterable(each(partial(_of_file, selection=selection, alone=len(tasks) == 1), pieces, count))
 
 
-def _of_file(tasks: Sequence[Task], selection: Selection) -> list[Outcome]:
+def _of_file(tasks: Sequence[Task], selection: Selection, alone: bool) -> list[Outcome]:
     """The outcomes of a spec and its variants."""
     try:
         found = opened(split_variant(tasks[0].spec)[0])
     except RequestError as error:
         return [Outcome(task.spec, [], str(error)) for task in tasks]
-    return [_outcome(task, found, selection) for task in tasks]
+    return [_outcome(task, found, selection, alone) for task in tasks]
 
 
-def _outcome(task: Task, found: Networks | list[Finding], selection: Selection) -> Outcome:
+def _outcome(task: Task, found: Networks | list[Finding], selection: Selection, alone: bool) -> Outcome:
     if isinstance(found, list):
         return Outcome(task.spec, found)
+    met: list[Met] | None = [] if alone else None
     try:
         variant = split_variant(task.spec)[1]
-        return Outcome(task.spec, check(found, selection, variant, task.budget, task.base, task.batch))
+        findings = check(found, selection, variant, task.budget, task.base, task.batch, met)
+        return Outcome(task.spec, findings, met=met or ())
     except RequestError as error:
         return Outcome(task.spec, [], str(error))

@@ -25,6 +25,13 @@ def test_a_clean_spec_says_so_in_a_line(lint, write):
     assert (done.status, done.out, done.err) == (0, "no findings in 1 spec\n", "")
 
 
+def test_a_clean_spec_is_told_what_holds_and_how_much_of_its_budgets_is_used(lint, write):
+    text = "model: m\ninput: [64]\nlayers: [linear 64]\nexpect: {params: 4160, output: [64]}\nbudget: {macs: 5k}\n"
+    path, told = write("m.yaml", text), "as it expects: params, output; budget used: macs 81.9 % of 5k"
+    assert lint(path).out == f"no findings in 1 spec; {told}\n"
+    assert lint(path, write("n.yaml", text)).out == "no findings in 2 specs\n"
+
+
 @pytest.mark.parametrize(("fail_on", "status"), [("error", 0), ("warning", 1), ("info", 1), ("never", 0)])
 def test_fail_on(lint, write, fail_on, status):
     assert lint(write("a.yaml", BIASED), *ONLY, "--fail-on", fail_on).status == status

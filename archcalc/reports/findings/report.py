@@ -8,8 +8,10 @@ from typing import Any
 
 from archcalc import __version__
 from archcalc.diagnostics import Fix, Span
+from archcalc.expectations import Met
 from archcalc.project import working_folder
 from archcalc.quoting import visible
+from archcalc.reports.numbers import budgets
 from archcalc.rules.base import RULES, SEVERITIES, Finding
 from archcalc.rules.codes import LANGUAGE, WARNINGS
 
@@ -23,12 +25,20 @@ class Report:
         findings: the most severe first.
         specs: the files that were checked, in order.
         fail_on: the lowest severity that fails the run, or `never`.
+        met: of a single spec without findings, what it expects of itself.
     """
 
-    def __init__(self, findings: Sequence[Finding], specs: Sequence[str] = (), fail_on: str = "error") -> None:
+    def __init__(
+        self,
+        findings: Sequence[Finding],
+        specs: Sequence[str] = (),
+        fail_on: str = "error",
+        met: Sequence[Met] = (),
+    ) -> None:
         self.findings = findings
         self.specs = specs
         self.fail_on = fail_on
+        self.met = met
 
     def count(self, severity: str) -> int:
         """How many findings are of this severity."""
@@ -74,16 +84,21 @@ class Report:
         return prints
 
     def summary(self) -> str:
-        """`2 errors, 1 warning; 1 can be fixed with --fix`, or `no findings in 3 specs`."""
+        """`2 errors, 1 warning; 1 can be fixed with --fix`, or `no findings in 3 specs`; of one, what holds."""
         parts = [plural(self.count(severity), severity) for severity in SEVERITIES if self.count(severity)]
         text = ", ".join(parts) or f"no findings in {plural(len(self.specs), 'spec')}"
         hints = []
+        for one in self.met:
+            if one.expected:
+                hints.append(f"as it expects: {', '.join(one.expected)}")
+            if one.used:
+                hints.append(f"budget used: {budgets(one.used)}")
         if self.fixable:
             hints.append(f"{self.fixable} can be fixed with --fix")
         if self.unsafely_fixable:
             more = "more " if self.fixable else ""
             hints.append(f"{self.unsafely_fixable} {more}with --unsafe-fixes")
-        return f"{text}; {', '.join(hints)}" if hints else text
+        return f"{text}; {('; ' if self.met else ', ').join(hints)}" if hints else text
 
 
 def plural(count: int, noun: str) -> str:

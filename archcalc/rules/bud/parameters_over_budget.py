@@ -20,13 +20,13 @@ class ParametersOverBudget(Rule):
         model: example
         input: [784]
         layers: [linear 512, relu, linear 10]
-        budget: {params: 100K}
+        budget: {params: 100k}
 
     Use instead:
         model: example
         input: [784]
         layers: [linear 100, relu, linear 10]
-        budget: {params: 100K}
+        budget: {params: 100k}
 
     Reference:
         The budget of the spec.

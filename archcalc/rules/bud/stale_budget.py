@@ -9,7 +9,7 @@ from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.measures import MEASURES, NAMES
 from archcalc.rules.model import Model
 
-_UNITS = ((12, "T"), (9, "G"), (6, "M"), (3, "K"))
+_UNITS = ((12, "T"), (9, "G"), (6, "M"), (3, "k"))
 
 
 @rule("BUD906", "stale-budget")
@@ -29,7 +29,7 @@ class StaleBudget(Rule):
         model: example
         input: [784]
         layers: [linear 10]
-        budget: {params: 10K}
+        budget: {params: 10k}
 
     Reference:
         The budget of the spec.
@@ -62,7 +62,7 @@ class StaleBudget(Rule):
 
 
 def _round_up(number: int) -> str:
-    """The number rounded up to two significant figures, as in a budget: 7,850 as 7.9K."""
+    """The number rounded up to two significant figures, as in a budget: 7,850 as 7.9k."""
     step = int(10 ** max(0, len(str(number)) - 2))
     rounded = -(-number // step) * step
     scale, unit = next(((10**power, unit) for power, unit in _UNITS if rounded >= 10**power), (1, ""))
