@@ -52,6 +52,9 @@ def located(path: str) -> str:
     from archcalc import shipped  # most specs are files
 
     found = shipped.path_of(path)
+    name = os.path.basename(path).removesuffix(shipped.ENDING)
+    if found is None and name != path and shipped.path_of(name) is not None:
+        raise RequestError(f"cannot read {path!r}: no such file; the spec that comes along is `{name}`")
     if found is None and (near := shipped.nearest(path)):
         raise RequestError(f"cannot read {path!r}: no such file, and no spec that comes along: did you mean `{near}`?")
     if found is None and (near := _beside(path)):

@@ -139,7 +139,8 @@ def _check(spec: str, layer: str | None, sizes: str | None) -> None:
     # A name can be both a layer and a spec, e.g. lstm: without an input it is the spec.
     is_line = (" " in spec or spec in REGISTRY) and not os.path.exists(path) and path_of(path) is None
     if sizes is None and layer is None and is_line and not path.endswith((".yaml", ".yml")):
-        raise RequestError("a layer needs an input: use --input, e.g. --input 3x32x32")
+        like = getattr(REGISTRY.get(spec.split(" ")[0]), "example", None)
+        raise RequestError(f"a layer needs an input: use --input, e.g. --input {like[1] if like else '3x32x32'}")
     if sizes is not None and layer is not None and not spec.lstrip().startswith("["):
         raise RequestError("--input is for a layer line (quote it); a spec has its own input")
 

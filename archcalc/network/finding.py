@@ -38,8 +38,23 @@ def find(graph: Graph, wanted: str) -> Found:
     if alike:
         return Found(alike[:1], _first(alike, wanted))
     near = suggest(wanted, [node.id for node in nodes]) or suggest(wanted, [node.name for node in nodes if node.name])
+    near = near or _of_kind(nodes, wanted)
     help = f"did you mean `{near}`?" if near else f"expected one of {', '.join(node.id for node in nodes[:8])}, ..."
     raise RequestError(f"no layer is named `{wanted}`: {help}")
+
+
+def _of_kind(nodes: list[Node], wanted: str) -> str | None:
+    """The first layer of the kind that `wanted` misspells or shortens, as `attn` does `attention`."""
+    kinds = {node.op: node.id for node in reversed(nodes)}
+    short = (op for op in kinds if op[:1] == wanted[:1] and len(wanted) > 2 and _is_within(wanted, op))
+    kind = suggest(wanted, [*kinds]) or next(short, None)
+    return None if kind is None else kinds[kind]
+
+
+def _is_within(letters: str, word: str) -> bool:
+    """Whether a word has these letters in this order."""
+    rest = iter(word)
+    return all(letter in rest for letter in letters)
 
 
 def _several(nodes: list[Node], wanted: str) -> Found:

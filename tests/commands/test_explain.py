@@ -245,6 +245,23 @@ def test_equations_have_the_axes_and_channels_that_are_there():
         assert equation in inside("explain", line, "--input", sizes, env={"COLUMNS": "160"}).stdout
 
 
+def test_a_name_that_is_none_leads_to_the_nearest():
+    for spec, wanted, told in (
+        ("gpt2", "attn", "did you mean `h.0.attention`?"),
+        ("gpt2", "atention", "did you mean `h.0.attention`?"),
+        ("alexnet", "conv9", "did you mean `conv1`?"),
+    ):
+        assert told in inside("explain", spec, wanted).stderr
+    assert "`alexnet`" in inside("explain", "elsewhere/alexnet.yaml").stderr
+    assert "--input 20x64" in inside("explain", "lstm 3").stderr
+
+
+def test_a_pipe_has_the_whole_labels_of_parts():
+    out = inside("explain", "self-attention").stdout
+    assert out.count("linear 512 bias=false  (query) ") == 2
+    assert "linear 512 …  (query)" in inside("explain", "self-attention", env={"COLUMNS": "60"}).stdout
+
+
 def test_every_layer_says_what_it_computes():
     for line in (
         "{each: input, layers: [linear 8]}",

@@ -22,6 +22,7 @@ class Line:
         level: 1 for a part of the fact above it.
         total: whether it is the sum of the parts above it.
         whole: whether the formula must stay on one line, like a command.
+        short: the title where there is no room for all of it, if it may be shorter.
     """
 
     title: str
@@ -32,6 +33,7 @@ class Line:
     level: int = 0
     total: bool = False
     whole: bool = False
+    short: str = ""
 
 
 def lines(title: str, value: int, unit: str = "", runs: int = 1) -> Iterator[Line]:

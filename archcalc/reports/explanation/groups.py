@@ -6,11 +6,13 @@ import os
 import shlex
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from archcalc.cost import DTYPE_BYTES, Costs
 from archcalc.derivation import derive
 from archcalc.network.graph import Node
 from archcalc.quantity import Quantity, plain, product, spoken
+from archcalc.reports.blocks import UNBOUNDED
 from archcalc.reports.explanation import facts
 from archcalc.reports.explanation.facts import Line
 from archcalc.reports.explanation.report import Explanation, spaced
@@ -175,10 +177,10 @@ def _lines(measure: _Measure, node: Node, level: int) -> Iterator[Line]:
     total, often = measure.total(node), measure.often(node)
     if not total:
         return
-    name = fitted(node.label, node.name, often, _NAME - 2 * level)
+    name, short = (fitted(node.label, node.name, often, width) for width in (UNBOUNDED, _NAME - 2 * level))
     inner = [child for child in node.children if measure.total(child)]
     if inner and not node.block:
-        yield Line(name, level=level)
+        yield Line(name, level=level, short=short)
         if measure.number(node):
             yield _line(measure, node, "itself", level + 1, 1, own=True)
         for child in inner:
@@ -186,7 +188,7 @@ def _lines(measure: _Measure, node: Node, level: int) -> Iterator[Line]:
         if often > 1:
             yield Line(f"×{often:,}", f"{_often(node, often)} · {total:,}", exact(often * total), level=level + 1)
         return
-    yield _line(measure, node, name, level, often)
+    yield replace(_line(measure, node, name, level, often), short=short)
 
 
 def _often(node: Node, often: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from archcalc.reports.blocks import BOLD, DIM, NEWLINE, UNBOUNDED, Page, Piece, columns_of
 from archcalc.reports.explanation.facts import Line
@@ -13,6 +14,8 @@ from archcalc.reports.paragraphs import NO_BREAK, broken
 
 # Between a letter and its value, where no line may end.
 _VALUE = re.compile(r"(?<=\w) = (?=[\w−.-]+(?:,|$))")
+# The factors of a product of a matrix and a vector, as in `W x`.
+_PRODUCT = re.compile(r"(?<!\w)([A-Z]) (?=[a-z]\b)")
 # Longer formulas take several lines on a page of any width.
 _WIDEST_FORMULA = 64
 # Blanks after a title.
@@ -32,9 +35,13 @@ class Drawn:
 
     def pieces(self, page: Page) -> Iterator[Piece]:
         """The title, then line by line."""
-        shown = [line for line in self.lines if line is not None]
-        ends = [2 + 2 * line.level + columns_of(line.title) + _GAP for line in shown]
         most = page.width if page.width == UNBOUNDED else max(24, page.width * 2 // 5)
+        fitting = [
+            line and (replace(line, title=line.short) if line.short and _end(line) > most else line)
+            for line in self.lines
+        ]
+        shown = [line for line in fitting if line is not None]
+        ends = [_end(line) for line in shown]
         indent = max((end for end in ends if end <= most), default=most)  # a longer title has a line of its own
         value = max((len(line.value) for line in shown), default=0)
         room = max(20, page.width - indent)
@@ -52,11 +59,21 @@ class Drawn:
         yield NEWLINE
         columns = _Columns(indent, max(last, default=0), value, room, page.width)
         drawn = iter(formulas)
-        for line in self.lines:
+        for line in fitting:
             if line is None:
                 yield NEWLINE
             else:
                 yield from columns.line(line, next(drawn))
+
+
+def _together(text: str) -> str:
+    """With no blank where a line must not end."""
+    return _PRODUCT.sub(rf"\1{NO_BREAK}", _VALUE.sub(f"{NO_BREAK}={NO_BREAK}", text))
+
+
+def _end(line: Line) -> int:
+    """The column behind a title."""
+    return 2 + 2 * line.level + columns_of(line.title) + _GAP
 
 
 class _Columns:
@@ -104,6 +121,6 @@ class _Columns:
             below.insert(0, line.note)
         yield NEWLINE
         for text in below:
-            for index, one in enumerate(broken(_VALUE.sub(f"{NO_BREAK}={NO_BREAK}", text), self.room - 2)):
+            for index, one in enumerate(broken(_together(text), self.room - 2)):
                 yield " " * self.indent + "  " * (index > 0) + one.replace(NO_BREAK, " "), DIM
                 yield NEWLINE
