@@ -76,8 +76,6 @@ class Layer(LayerMemory):
     bare: ClassVar[bool] = False
     # What it computes, in the field's notation, one line per step.
     notation: ClassVar[str] = ""
-    # What the notation calls the tensors before those that keys name, if not by letters: `x`, `f(x)`.
-    inputs_read: ClassVar[tuple[str, ...]] = ()
     # Its numeric arguments that occur in the notation, by their symbols.
     symbols: ClassVar[Mapping[str, str]] = {}
     # The argument that collects all undeclared keys, for layers that name sizes freely.

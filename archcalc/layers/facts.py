@@ -14,6 +14,8 @@ class LayerFacts:
 
     # True: it moves or holds numbers; any other layer says with `macs` or `other_flops` what it computes.
     computes_nothing: ClassVar[bool] = False
+    # What the notation calls the tensors before those that keys name, if not by letters: `x`, `f(x)`.
+    inputs_read: ClassVar[tuple[str, ...]] = ()
     # True: each output element depends only on the input element at its place.
     elementwise: ClassVar[bool] = False
     # True: an output position may depend on positions of its own sequence that come after it.
