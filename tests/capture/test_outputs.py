@@ -40,6 +40,17 @@ class TiedHead(nn.Module):
         return self.head(self.middle(self.table(x)))
 
 
+def written(m, x):
+    """Writes into views, which are part of the tensor afterwards, and a bias of which a part is zeros."""
+    y, bias = m.a(x), m.b.clone()
+    bias[2:4].zero_()
+    y[:, 1:3] += 1
+    last = y[:, 3:]
+    last.tanh_()
+    y.view(-1).relu_()
+    return y + bias
+
+
 NETWORKS = {
     "blocks and repeats": (nn.Sequential(*(Mlp(8) for _ in range(3)), nn.Linear(8, 16), Mlp(16), Mlp(16)), (5, 8)),
     "attention": (nn.Sequential(*(Attention(way=way) for way in ("fused", "three", "chunks", "mixed"))), (12, 16)),
@@ -49,6 +60,7 @@ NETWORKS = {
     "multihead": (nn.TransformerEncoderLayer(16, 4, 32, batch_first=True), (12, 16)),
     "steps first": (Of(lambda m, x: m.a(x.transpose(0, 1)), a=nn.GRU(8, 5, 2)), (6, 8)),
     "a vector": (Of(lambda m, x: ((y := m.a(x).tanh()) @ m.w).softmax(1)[..., None] * y, a=nn.Linear(8, 6), w=parameter(6)), (5, 8)),
+    "written": (Of(written, a=nn.Linear(8, 8), b=parameter(8)), (5, 8)),
     "bags": (Of(lambda m, x: m.a(x) + m.b(x), a=nn.EmbeddingBag(20, 6), b=nn.EmbeddingBag(20, 6, mode="sum")), Example("x", (5,), torch.long)),
     "cells": (Of(lambda m, x: m.b(m.a(x[:, 0]), m.b(m.a(x[:, 1])))[0], a=nn.GRUCell(8, 5), b=nn.LSTMCell(5, 4)), (6, 8)),
     "slopes and distances": (Of(lambda m, x: F.pairwise_distance(y := m.a(x), m.b(y)) + F.cosine_similarity(x, y), a=nn.LeakyReLU(0.2), b=nn.Linear(8, 8)), (8,)),
@@ -117,6 +129,15 @@ def test_a_batch_that_is_not_the_first_axis():
     comparison = checked(module, _parsed("5xbatch:int", 0))
     assert comparison.checked.startswith("outputs equal")
     assert comparison.outputs[0] == [[5, 8], [5, 8]]
+
+
+def test_what_is_written_into_a_view_is_never_lost():
+    def forward(m, x):
+        y = m.a(x)
+        y.transpose(1, 2).mul_(2)
+        return y.sum(1)
+
+    assert [what for _, what in checked(Of(forward, a=nn.Linear(8, 8)), (5, 8)).declared] == ["write into a view"]
 
 
 def test_distributions_do_not_look_at_numbers():

@@ -14,6 +14,7 @@ import torch
 from torch.utils.weak import WeakIdKeyDictionary
 
 from archcalc.records import NamedTuple
+from archcalc.tracing.calls import Number
 
 # Larger ones are not made: code that asks for so many numbers is not deciding shapes by them.
 _MOST = 2**22
@@ -122,3 +123,12 @@ def tensors(item: Any) -> Iterator[torch.Tensor]:
     elif isinstance(item, dict):
         for one in item.values():
             yield from tensors(one)
+
+
+def number_of(tensor: torch.Tensor) -> Number | None:
+    """The number that all elements of a tensor are."""
+    if tensor.dtype.is_complex or not tensor.numel():
+        return None
+    first = tensor.flatten()[0]
+    number: Number | None = first.item() if bool((tensor == first).all()) else None
+    return number

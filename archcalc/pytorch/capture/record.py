@@ -24,10 +24,11 @@ from torch.utils.weak import WeakIdKeyDictionary
 
 from archcalc.pytorch.capture.bound import CALLS
 from archcalc.pytorch.capture.building import Endless, unchecked_distributions
-from archcalc.pytorch.capture.constants import Constants, check_channels, check_rows, tensors
+from archcalc.pytorch.capture.constants import Constants, check_channels, check_rows, number_of, tensors
 from archcalc.pytorch.capture.functions import asks_cpu, asks_gradients, name_of
 from archcalc.pytorch.capture.packing import Packing
 from archcalc.pytorch.capture.shapes import RECURRENT, lengthened, normed, shortened, steps_of
+from archcalc.pytorch.capture.writes import source_of, through
 from archcalc.tracing.calls import (
     CONSTANT,
     DRAWING,
@@ -49,9 +50,10 @@ _ONE_CALL = (nn.MultiheadAttention, nn.LSTM, nn.GRU, nn.RNN)
 # Calls that use a tensor only for its shape or type.
 _FRESH = frozenset(
     ("zeros_like", "ones_like", "empty_like", "full_like", "rand_like", "randn_like", "new_zeros", "new_ones", "new_empty",
-     "new_full", "new_tensor")
+     "new_full", "new_tensor", "zero")
 )  # fmt: skip
-# Calls that ask a tensor for its numbers.
+# Calls that write into what they were given besides, and calls that ask a tensor for its numbers.
+_OWN = frozenset(("batch_norm", "instance_norm"))
 _ASKING = frozenset(("bool", "int", "float", "index", "item", "tolist", "nonzero"))
 _HERE = (__file__.rpartition("/")[0], torch.__path__[0])
 
@@ -61,20 +63,12 @@ def _value(source: str, tensor: torch.Tensor, name: str = "", call: Call | None 
     return Value(source, tensor.shape, kind, name, call)
 
 
-def _number(tensor: torch.Tensor) -> Number | None:
-    """The number that all elements of a tensor are."""
-    if tensor.dtype.is_complex or not tensor.numel():
-        return None
-    first = tensor.flatten()[0]
-    number: Number | None = first.item() if bool((tensor == first).all()) else None
-    return number
-
-
 class Recorder(TorchFunctionMode):
     """Notes every call of PyTorch's functions while it is entered.
 
     Attributes:
         fixed: the tensors on the CPU that depend on no data, such as constants and computed weights.
+        views: which tensors these are views of.
         twins: what stands on the meta device for tensors on the CPU that something was written into.
     """
 
@@ -84,6 +78,7 @@ class Recorder(TorchFunctionMode):
         self.names = {id(module): name for name, module in model.named_modules()}
         self.known: MutableMapping[torch.Tensor, Value] = WeakIdKeyDictionary()
         self.fixed: dict[Value, torch.Tensor] = {}
+        self.views: MutableMapping[torch.Tensor, torch.Tensor] = WeakIdKeyDictionary()
         self.twins: MutableMapping[torch.Tensor, torch.Tensor] = WeakIdKeyDictionary()
         self.constants = Constants()
         self.scopes: list[Scope] = []
@@ -111,7 +106,7 @@ class Recorder(TorchFunctionMode):
         if value is None:
             value = _value(CONSTANT, tensor)
             if tensor.device.type == "cpu":
-                value.look, value.table = partial(_number, tensor), tensor.tolist
+                value.look, value.table = partial(number_of, tensor), tensor.tolist
             self._remember(tensor, value)
         return value
 
@@ -135,7 +130,7 @@ class Recorder(TorchFunctionMode):
             value.of_data or value.of_parameters for value in map(self.value, read)
         ):
             return func(*args, **kwargs)  # such as the calls of PyTorch's counter while torch.vmap makes a mask
-        versions = [one._version for one in read]
+        versions, before = [one._version for one in read], {id(one): self.known.get(one) for one in read}
         name = name_of(func)
         packed = self.packing.called(name, args)
         if packed is not None:
@@ -153,21 +148,21 @@ class Recorder(TorchFunctionMode):
                 out = func(*args, **kwargs)
         finally:
             self.inside -= 1
-        changed = [one for one, version in zip(read, versions) if one._version != version]
+        changed = [one for one, version in zip(read, versions) if one._version != version and name not in _OWN]
         for one in changed:
             self.twins.update((old, one) for old, new in zip(asked, read) if new is one is not old)
         given = list(tensors(out))
-        if changed and name in ("batch_norm", "instance_norm"):
-            changed = []
-        if not given and not changed:
-            return out
-        same = {id(one) for one in read} - {id(one) for one in changed}
-        if given and not changed and all(id(one) in same for one in given):
-            return out  # the tensor as it is
+        same = {id(one) for one in read}
+        if not changed and all(id(one) in same for one in given):
+            return out  # nothing, or the tensor as it is
         outs = changed[:1] if not given or name in ("setitem", "copy") else given
         if name in ("getitem", "setitem") and type(args[1]) is list:  # the places along one axis
             args = (args[0], (args[1],), *args[2:])
         self._note(name, args, kwargs, outs)
+        if changed:
+            self._write_through(changed[0], before[id(changed[0])])
+        else:
+            self.views.update((one, source) for one in outs if (source := source_of(one, read)) is not None)
         if len(outs) == 1 and outs[0].is_meta and (made := self.value(outs[0])).source == CONSTANT:
             if DRAWING & set(name.split("_")) or "empty" in name:
                 return out
@@ -177,6 +172,11 @@ class Recorder(TorchFunctionMode):
             made.table = partial(self._table, outs[0], version)
             made.look = partial(self._same, outs[0], version)
         return out
+
+    def _write_through(self, view: torch.Tensor, before: Value | None) -> None:
+        while (base := self.views.get(view)) is not None and (call := through(self.known, base, view, before)):
+            view, before = base, self.known[base]
+            self._note(*call, {}, [base])
 
     def _recurrent(self, func: Any, args: Any, steps: int) -> Any:
         """What a recurrent layer gives, and its count, over so many steps: all steps cost the same."""
@@ -201,7 +201,7 @@ class Recorder(TorchFunctionMode):
     def _same(self, tensor: torch.Tensor, version: int) -> Number | None:
         """The number that all elements of a constant on the meta device are."""
         filled = self.constants.at(tensor, version)
-        return None if filled is None else _number(filled)
+        return None if filled is None else number_of(filled)
 
     def _on_meta(self, item: Any) -> Any:
         if isinstance(item, torch.Tensor) and item in self.twins:
@@ -243,7 +243,7 @@ class Recorder(TorchFunctionMode):
             if not value.of_data and not value.of_parameters:
                 value.source = CONSTANT
                 if tensor.device.type == "cpu":
-                    value.look, value.table = partial(_number, tensor), tensor.tolist
+                    value.look, value.table = partial(number_of, tensor), tensor.tolist
             self._remember(tensor, value)
             call.outs.append(value)
         self.run.calls.append(call)
