@@ -14,6 +14,17 @@ def outside(index: Tensor, least: int, most: int) -> int | None:
     return high if high > most else low if low < least else None
 
 
+def hold_alike(y: Tensor, inputs: tuple[Tensor, ...]) -> None:
+    """Note that the whole numbers in `y`, which are some of the inputs', are no smaller and no larger than those."""
+    ends = [one.bounds for one in inputs if one.bounds is not None]
+    if len(ends) < len(inputs):
+        return
+    bounds = ends[0] if len(ends) == 1 else (min(low for low, _ in ends), max(high for _, high in ends))
+    for made in (y, *((y.outputs or {}).values() if y.parts else ())):
+        if made.bounds is None:
+            made.bounds = bounds
+
+
 def towards(number: int) -> str:
     """How a message says that whole numbers reach `number`, which is too far: places may, a constant does."""
     return f"up to {number}" if number >= 0 else f"down to {number}"

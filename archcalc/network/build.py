@@ -14,6 +14,7 @@ from archcalc.diagnostics import Advice, Findings, Note, Span
 from archcalc.language.inputs import stating
 from archcalc.layers.base import Layer, ShapeError, decided
 from archcalc.layers.change import Change
+from archcalc.layers.content import hold_alike
 from archcalc.layers.feature_axis import FeatureAxis
 from archcalc.layers.layout import ASKS, UNDECIDED, DisagreementError, Layout, axis_of
 from archcalc.layers.tensor import Alias, Tensor, Want
@@ -201,6 +202,8 @@ class Builder(Scanning):
                 layer.admit(first.samples(self.samples), first)
                 if first.table is not None and y.table is None and all(one.table is first.table for one in inputs):
                     y.table = first.table
+                if layer.selects:
+                    hold_alike(y, inputs)
             node = Node(
                 cls.op,
                 step.op,

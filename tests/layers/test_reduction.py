@@ -73,7 +73,12 @@ def test_a_place_may_be_looked_up():
 
 @pytest.mark.parametrize(
     ("lines", "said"),
-    [(["argmax -1", "embedding 5 dim=3"], "goes up to 7, which is not one of the 5 tokens"),
+    [(["topk 2 axis=1 name=t", "rearrange 'a b -> b a' from=t.indices", "slice end=1 axis=1", "flatten name=i", "parameter 3x4", "gather index=i"],
+      "goes up to 7, and axis 0 of .* 3 positions"),
+     (["topk 2 axis=1 name=t", "split 2 axis=1 from=t.indices name=s", "flatten from=s.1 name=i", "parameter 3x4", "gather index=i"],
+      "goes up to 7, and axis 0 of .* 3 positions"),
+     (["constant 4 kind=arange name=t", "flip 0 name=i", "parameter 3x4", "gather index=i"], "goes up to 3, and axis 0 of .* 3 positions"),
+     (["argmax -1", "embedding 5 dim=3"], "goes up to 7, which is not one of the 5 tokens"),
      (["argmin -1 keepdim=true", "embedding 5 dim=3"], "goes up to 7, which is not one of the 5 tokens"),
      (["topk 2 axis=1 name=t", "parameter 3x4", "gather index=t.indices"], "goes up to 7, and axis 0 of .* 3 positions")],
 )  # fmt: skip
