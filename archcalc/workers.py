@@ -80,11 +80,14 @@ def _started(function: Callable[[Any], Any], others: list[Connection]) -> _Worke
 def _work(function: Callable[[Any], Any], pipe: Connection, inherited: list[Connection]) -> None:
     """The loop of a worker: answers each row of pieces until there are no more."""
     import signal
+    import threading
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then ends it
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     for one in inherited:
         one.close()
+    with suppress(RuntimeError):  # no thread is to be had: it ends after its row of pieces
+        threading.Thread(target=_follow, daemon=True).start()
     with suppress(EOFError, OSError):  # whoever asked is gone
         while True:
             pieces = pipe.recv()
@@ -96,6 +99,16 @@ def _work(function: Callable[[Any], Any], pipe: Connection, inherited: list[Conn
                 pipe.send(answer)
             except RecursionError:  # it is nested too deeply to be sent: the parent computes it
                 pipe.send(None)
+
+
+def _follow() -> None:
+    """End in the middle of a piece when the parent has ended without a chance to say so, as after SIGKILL or SIGHUP."""
+    import multiprocessing
+
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 def _stop(number: int, frame: object) -> None:

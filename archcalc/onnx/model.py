@@ -61,6 +61,21 @@ class Tensor:
         self.shape = checked(shape, self.name)
         if self.type in (14, 15, 8):
             raise BrokenError(f"the tensor {self.name[:80]!r} holds strings or complex numbers")
+        self._check_length()
+
+    def _check_length(self) -> None:
+        """Raises `BrokenError` if the file has data of the tensor, and another amount than its sizes take."""
+        _, size, code = _TYPES.get(self.type, (FLOAT, 0, ""))
+        for number, each in (
+            (9, size if code else 0),
+            (4, 4 if self.type == 1 else 0),
+            (10, 8 if self.type == 11 else 0),
+        ):
+            parts = [field for field in self._data.get(number, ()) if not isinstance(field, int)]
+            there, wanted = sum(map(len, parts)), prod(self.shape) * each
+            if each and there and there != wanted and not self.outside:
+                what = f"the tensor {self.name[:80]!r} has {there:,} bytes of data"
+                raise BrokenError(f"{what}, and its sizes {self.shape} take {wanted:,}")
 
     @property
     def kind(self) -> str:

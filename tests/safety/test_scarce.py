@@ -175,6 +175,36 @@ def test_a_process_that_is_ended_is_told() -> None:
         list(each(ended, range(1000), 2))
 
 
+_ABANDONED = """\
+import multiprocessing, time
+from archcalc.workers import each
+rest = each(time.sleep, [60] * 3, 2)
+print(*(one.pid for one in multiprocessing.active_children()), flush=True)
+next(rest)
+"""
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGHUP])
+def test_workers_end_with_a_process_that_cannot_tell_them(how: signal.Signals) -> None:
+    with subprocess.Popen([sys.executable, "-c", _ABANDONED], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        workers = [Path("/proc", number) for number in parent.stdout.readline().split()]
+        assert len(workers) == 2
+        assert all(one.exists() for one in workers)
+        parent.send_signal(how)
+    end = time.monotonic() + 30
+    while any(is_running(one) for one in workers):  # far less than the minute that each sleeps
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def is_running(process: Path) -> bool:
+    try:
+        return " Z " not in (process / "stat").read_text()
+    except OSError:
+        return False
+
+
 def deep(number: int) -> list[object]:
     found: list[object] = []
     for _ in range(5000 if number == 5 else 1):

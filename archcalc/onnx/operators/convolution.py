@@ -134,6 +134,8 @@ def transposed(run: Running, node: Node, x: Traced, weight: Traced, bias: Traced
     sizes = [size - 2 * border for size, border in zip(full, window.before)]
     if x.shape[1] != weight.shape[0] or min(sizes) < 1:
         raise ValueError(f"a weight {list(weight.shape)} over {list(x.shape)}")
+    if bias is not None and list(bias.shape) != [weight.shape[1] * groups]:
+        raise ValueError(f"a bias {list(bias.shape)} for {weight.shape[1] * groups} channels")
     own, shift = run.learned(weight, bias)
     shape = (x.shape[0], weight.shape[1] * groups, *sizes)
     args = [x, own, shift, window.stride, window.before, more, groups, window.dilation]
