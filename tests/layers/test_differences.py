@@ -46,7 +46,10 @@ STRICTER = {
     "sums broadcast equal ranks and vectors only": (
         "add: [a, b]", {"a": (2, 4, 3), "b": (4, 3)}, lambda: lambda a, b: a + b[:, None]
     ),
-    "a vector is as long as the last axis": ("add: [a, b]", {"a": A, "b": (1,)}, lambda: lambda a, b: a + b[:, None]),
+    "a vector goes along features, one of a single number too": (
+        ["parameter 1 name=b", "conv 4 kernel=1 from=input", "add: [prev, b]"], (3, 5),
+        lambda: nn.Sequential(nn.Conv1d(3, 4, 1), nn.Threshold(0, 0)),
+    ),
     "an axis twice in a term is a diagonal": ("einsum: {equation: 'aa->a', operands: [input]}", (3, 3), lambda: (
         lambda x: torch.einsum("zaa->za", x))
     ),
