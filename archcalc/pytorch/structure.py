@@ -245,8 +245,9 @@ class Structure:
             labels.update({id(node): ("module", number) for number, node in enumerate(self.modules(group))})
             from_parts = None if entry is None else bool(entry.parts)  # the parts of a split are not one tensor
             parts: list[Any] = [group.op if group.block else "", from_parts, len(self.free(group)), tuple(group.states)]
+            read = {id(item) for step in steps(group.children) for item in self.inputs(step)} | {id(group.exit)}
             given = [*starts(group), *self.free(group)]
-            parts.append(tuple(is_batched(item) for item in given))
+            parts.append(tuple(is_batched(item) and id(item) in read for item in given))
             for number, step in enumerate(steps(group.children)):
                 parts.append((self._step_signature(step, labels), self.frozen_inside(group, step)))
                 labels[id(step)] = ("step", number)

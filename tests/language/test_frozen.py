@@ -164,7 +164,7 @@ def test_difference() -> None:
         Side.of(Costs(graph("linear 16 name=a" + frozen, "linear 4", input="[16]"))) for frozen in ("", " frozen=true")
     )
     found = difference(before, after)
-    assert headline(found, memory=False) == (
+    assert headline(found, peaks=()) == (
         "parameters unchanged · trainable parameters −272 (−80.0 %) · MACs unchanged · activations unchanged"
     )
     (row,) = rows(found)
