@@ -121,7 +121,7 @@ def _serve() -> None:
     from archcalc.__main__ import main
 
     with suppress(ModuleNotFoundError):  # without PyTorch the rest is served all the same
-        import torch._dynamo  # what `meta` tensors and exports read as they are first used
+        import torch._dynamo  # noqa: F401  # what `meta` tensors and exports read as they are first used
         import torchinfo  # noqa: F401
     for module in pkgutil.walk_packages(archcalc.__path__, "archcalc."):
         with suppress(Exception):  # one that cannot be read fails where it is run, and says why there
@@ -157,6 +157,7 @@ def _become(request: dict[str, Any]) -> None:
     os.environ.clear()
     os.environ.update(request["environment"])
     os.chdir(request["folder"])
+    tempfile.tempdir = None  # found anew, in this environment
     sys.argv = ["archcalc", *request["arguments"]]
 
 

@@ -84,9 +84,9 @@ def everything(folder: Path) -> dict[str, tuple[int, bytes]]:
     ["lint .", "lint . --format github", "lint . --base HEAD", "diff HEAD:. .", "diff HEAD:net.yaml net.yaml",
      "build quotes.yaml", "verify quotes.yaml command.yaml bidi.yaml", "shapes quotes.yaml bidi.yaml"],
 )  # fmt: skip
-def test_nothing_is_written_read_elsewhere_or_run(hostile: Path, run: Run, words: str) -> None:
+def test_nothing_is_written_read_elsewhere_or_run(hostile: Path, fresh: Run, words: str) -> None:
     before = everything(hostile.parent)
-    done = run(*words.split(), DEPLOY_TOKEN="hunter2", PATH=os.pathsep.join([".", os.environ["PATH"]]))
+    done = fresh(*words.split(), DEPLOY_TOKEN="hunter2", PATH=os.pathsep.join([".", os.environ["PATH"]]))
     assert done.returncode in (0, 1), done.stderr
     assert "Traceback" not in done.stderr
     told = done.stdout + done.stderr
@@ -102,8 +102,8 @@ def test_nothing_is_written_read_elsewhere_or_run(hostile: Path, run: Run, words
 @pytest.mark.parametrize(
     "text", ['[lint]\noutput = ["full=../.bashrc"]\n', "[build]\nforce = true\n", '[lint]\ndevice = "/dev/zero"\n']
 )
-def test_its_settings_are_refused(hostile: Path, run: Run, text: str) -> None:
+def test_its_settings_are_refused(hostile: Path, fresh: Run, text: str) -> None:
     (hostile / "archcalc.toml").write_text(text, "utf-8")
     before = everything(hostile.parent)
-    assert run("lint", ".").returncode == 2
+    assert fresh("lint", ".").returncode == 2
     assert everything(hostile.parent) == before

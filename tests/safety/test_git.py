@@ -205,14 +205,14 @@ def test_a_spec_that_is_new_has_no_growth(clone: Path, git: Git, run: Run, way: 
     assert "base is not valid" not in done.stderr
 
 
-def test_standard_input_has_no_path_in_a_base(clone: Path, git: Git, run: Run) -> None:
+def test_standard_input_has_no_path_in_a_base(clone: Path, git: Git, fresh: Run) -> None:
     with (clone / "net.yaml").open(encoding="utf-8") as typed:
-        done = run("lint", "-", "--base", "HEAD", stdin=typed)
+        done = fresh("lint", "-", "--base", "HEAD", stdin=typed)
     assert done.returncode == 1
     assert "growth is not known: `HEAD` cannot be read: standard input has no path in it" in done.stdout
     (clone / "before.txt").write_text(LIMITED, "utf-8")
     with (clone / "net.yaml").open(encoding="utf-8") as typed:
-        assert grown(run("lint", "-", "--base", "before.txt", stdin=typed))
+        assert grown(fresh("lint", "-", "--base", "before.txt", stdin=typed))
 
 
 def test_a_link_of_a_name_that_git_is_not_asked_for(clone: Path, git: Git, run: Run) -> None:

@@ -165,7 +165,7 @@ def test_what_is_appended_comes_after(clone: Path, run: Run) -> None:
 
 
 @pytest.mark.skipif(find_spec("matplotlib") is None, reason="matplotlib is not installed")
-def test_a_drawing_follows_no_settings_of_the_folder(clone: Path, run: Run) -> None:
+def test_a_drawing_follows_no_settings_of_the_folder(clone: Path, fresh: Run) -> None:
     (clone / "net.yaml").write_text(WIDE, "utf-8")
     for name in ("latex", "dvipng"):
         program = clone / "bin" / name
@@ -174,12 +174,12 @@ def test_a_drawing_follows_no_settings_of_the_folder(clone: Path, run: Run) -> N
         program.chmod(0o755)
     (clone / "matplotlibrc").write_text("text.usetex: True\nbackend: module://evil\n", "utf-8")
     (clone / "evil.py").write_text(f"open({str(clone.parent / 'ran')!r}, 'w')\n", "utf-8")
-    done = run(*command("sweep", "out.svg"), PATH=f"{clone / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    done = fresh(*command("sweep", "out.svg"), PATH=f"{clone / 'bin'}{os.pathsep}{os.environ['PATH']}")
     assert done.returncode == 0, done.stderr
     assert not (clone.parent / "ran").exists()
 
 
-def test_nothing_is_imported_from_the_folder(clone: Path, run: Run) -> None:
+def test_nothing_is_imported_from_the_folder(clone: Path, fresh: Run) -> None:
     for name in (
         "yaml",
         "click",
@@ -195,5 +195,5 @@ def test_nothing_is_imported_from_the_folder(clone: Path, run: Run) -> None:
         (clone / f"{name}.py").write_text(f"open({str(clone.parent / 'ran')!r}, 'w')\nraise SystemExit\n", "utf-8")
     (clone / "archcalc.toml").write_text("", "utf-8")
     for words in ("shapes net.yaml", "lint .", "verify net.yaml", "shapes net.yaml --symbolic"):
-        assert run(*words.split()).returncode == 0
+        assert fresh(*words.split()).returncode == 0
     assert not (clone.parent / "ran").exists()

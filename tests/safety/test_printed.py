@@ -277,9 +277,9 @@ def misnamed(clone: Path) -> Path:
 
 @pytest.mark.parametrize("form", forms("findings"))
 @pytest.mark.skipif(os.name == "nt", reason="such names are those of Unix")
-def test_names_of_files(misnamed: Path, run: Run, form: str) -> None:
+def test_names_of_files(misnamed: Path, fresh: Run, form: str) -> None:
     for encoding in ("utf-8", "ascii", "cp1252"):
-        done = run("lint", ".", "--format", form, "--output", "full=out.txt", PYTHONIOENCODING=encoding)
+        done = fresh("lint", ".", "--format", form, "--output", "full=out.txt", PYTHONIOENCODING=encoding)
         assert done.returncode == 1
         assert "Traceback" not in done.stderr
         is_inert(done.stdout, form)
