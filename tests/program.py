@@ -123,6 +123,9 @@ def _serve() -> None:
     with suppress(ModuleNotFoundError):  # without PyTorch the rest is served all the same
         import torch._dynamo  # noqa: F401  # what `meta` tensors and exports read as they are first used
         import torchinfo  # noqa: F401
+    with suppress(ModuleNotFoundError):
+        import matplotlib.backends.backend_svg
+        import matplotlib.figure  # noqa: F401
     for module in pkgutil.walk_packages(archcalc.__path__, "archcalc."):
         with suppress(Exception):  # one that cannot be read fails where it is run, and says why there
             importlib.import_module(module.name)

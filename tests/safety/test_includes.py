@@ -12,24 +12,10 @@ from archcalc.diagnostics import SpecError
 from archcalc.language.includes import MAX_INCLUDES
 from archcalc.network.load import load_graph
 from archcalc.reports.forms import forms
-from tests import program
 
 from .conftest import SPEC, Run
 
 FORMS = forms("findings")
-
-
-@pytest.fixture
-def run(clone: Path) -> Run:
-    """The program in the repository, forked off a process that has read it: what it reads there is no part of a start."""
-
-    def forked(*arguments: str, cwd: Path = clone, **variables: str) -> program.Done:
-        home = {"HOME": str(clone.parent), "XDG_CONFIG_HOME": str(clone.parent / ".config")}
-        return program.run(*arguments, cwd=cwd, env={**home, **variables})
-
-    return forked
-
-
 BLOCKS = "blocks:\n  b{0}(n): [linear n]\n"
 
 
