@@ -6,10 +6,11 @@ import ast
 import gc
 import inspect
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -88,6 +89,17 @@ def computes(test: Callable[..., object]) -> bool:
             return True
         pending += [one.__globals__[name] for name in code.co_names if name in one.__globals__]
     return False
+
+
+@pytest.fixture(scope="module")
+def specs_read_once() -> Iterator[None]:
+    """`archcalc specs` inside this process reads each spec once, however often it lists them."""
+    from archcalc.commands import specs
+
+    read = cache(lambda name: next(reading([name])))
+    reading = specs._read
+    with mock.patch.object(specs, "_read", lambda names: map(read, names)):
+        yield
 
 
 @pytest.fixture

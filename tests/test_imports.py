@@ -59,7 +59,14 @@ def room(path: Path) -> str:
 @cache
 def statements(source: str) -> list[ast.Import | ast.ImportFrom]:
     """The import statements of a file, for types alone too."""
-    return [node for node in ast.walk(ast.parse(source)) if isinstance(node, (ast.Import, ast.ImportFrom))]
+    found, pending = [], [*ast.parse(source).body]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            found.append(node)
+        elif not isinstance(node, ast.expr):  # in which no statement stands
+            pending += ast.iter_child_nodes(node)  # type: ignore[arg-type]
+    return found
 
 
 def imports(source: str) -> list[str]:

@@ -15,15 +15,18 @@ from tests.conftest import ROOT
 
 # The keywords of calls that say what to do; the help is the fourth argument where it has no name.
 HELP = {"help", "changes"}
+_CODE = re.compile(r"(SPC|SHP)\d{3}")
 
 
 def without_help(text: str) -> Iterator[int]:
     """The lines of calls that begin with the code of an error, and give no help."""
+    if not _CODE.search(text):
+        return
     for node in ast.walk(ast.parse(text)):
         if not isinstance(node, ast.Call) or len(node.args) < 2 or ast.unparse(node.func) == "rule":
             continue
         codes = [one.value for one in ast.walk(node.args[0]) if isinstance(one, ast.Constant)]
-        if not any(isinstance(code, str) and re.fullmatch(r"(SPC|SHP)\d{3}", code) for code in codes):
+        if not any(isinstance(code, str) and _CODE.fullmatch(code) for code in codes):
             continue
         given = [*node.args[3:4], *(one.value for one in node.keywords if one.arg in HELP)]
         if not any(not isinstance(one, ast.Constant) or one.value for one in given):

@@ -10,7 +10,7 @@ import pytest
 import archcalc
 from archcalc import shipped
 from tests.conftest import ROOT, SPECS
-from tests.program import run
+from tests.program import inside, run
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -63,19 +63,19 @@ def test_a_name_that_is_not_one(tmp_path):
         )
 
 
-def test_the_list():
-    found = json.loads(run("specs", "--format", "json").stdout)["specs"]
+def test_the_list(specs_read_once):
+    found = json.loads(inside("specs", "--format", "json").stdout)["specs"]
     assert [one["name"] for one in found] == list(shipped.names())
     assert all(one["about"] and one["source"] for one in found), "say at the top of a spec what it is, and its Source:"
     vgg = next(one for one in found if one["name"] == "vgg16")
     assert (vgg["params"], vgg["variants"]) == (138_357_544, ["bn"])
-    assert [one["name"] for one in json.loads(run("specs", "whisper", "--format", "json").stdout)["specs"]] == [
+    assert [one["name"] for one in json.loads(inside("specs", "whisper", "--format", "json").stdout)["specs"]] == [
         "whisper"
     ]
-    assert "did you mean `resnet50`" in run("specs", "resnt50").stderr
-    narrow = run("specs", env={"COLUMNS": "80"}).stdout
+    assert "did you mean `resnet50`" in inside("specs", "resnt50").stderr
+    narrow = inside("specs", env={"COLUMNS": "80"}).stdout
     assert all(len(line) <= 80 for line in narrow.splitlines())
-    assert "He, Zhang, Ren and Sun 2015, arXiv" in run("specs").stdout
+    assert "He, Zhang, Ren and Sun 2015, arXiv" in inside("specs").stdout
 
 
 def test_in_a_network_agrees_with_its_items():

@@ -17,6 +17,7 @@ from archcalc.reports.columns import Column, Columns
 from tests.conftest import ROOT
 from tests.program import inside
 
+pytestmark = pytest.mark.usefixtures("specs_read_once")
 WIDTHS = (60, 80, 100, 160)
 SCREENS = (
     "shapes specs/gpt2.yaml", "shapes specs/googlenet.yaml", "shapes specs/resnet50.yaml --sort params -n 5",
