@@ -35,19 +35,21 @@ def run(
     """Exit status, stdout and stderr of `archcalc` with these arguments.
 
     Variables of `env` come on top of those there are, but for the width of the terminal. Those that
-    Python itself reads as it starts are for `start`.
+    Python itself reads as it starts are for `start`, but for the encoding of the streams.
     """
     with tempfile.TemporaryDirectory() as folder:
         files = [Path(folder, name) for name in _STREAMS]
+        environment = _environment(env)
+        encoding, _ = _encoding(environment)
         for file, text in zip(files, (stdin, "", "")):
-            file.write_text(text, encoding="utf-8")
+            file.write_text(text, encoding=encoding)
         server = _server()
         request = {
-            "arguments": arguments, "files": [*map(str, files)], "environment": _environment(env), "folder": str(cwd)
+            "arguments": arguments, "files": [*map(str, files)], "environment": environment, "folder": str(cwd)
         }  # fmt: skip
         print(json.dumps(request), file=server.stdin, flush=True)
         status = int(server.stdout.readline())
-        out, err = (file.read_text(encoding="utf-8") for file in files[1:])
+        out, err = (file.read_text(encoding=encoding) for file in files[1:])
     assert "Traceback" not in err, err
     return subprocess.CompletedProcess(["archcalc", *arguments], status, out, err)
 
@@ -101,6 +103,12 @@ def _environment(further: Mapping[str, str] | None) -> dict[str, str]:
     )
 
 
+def _encoding(environment: Mapping[str, str]) -> tuple[str, str]:
+    """The encoding of the streams, and what is done with a sign that it lacks, as Python reads them from a variable."""
+    encoding, _, errors = environment.get("PYTHONIOENCODING", "").partition(":")
+    return encoding or "utf-8", errors or "strict"
+
+
 @functools.cache
 def _server() -> Any:
     """The process that others are forked off; it ends with this one."""
@@ -152,10 +160,12 @@ def _serve() -> None:
 
 def _become(request: dict[str, Any]) -> None:
     """Make this process the one that was asked for."""
+    encoding, errors = _encoding(request["environment"])
     for number, (name, path) in enumerate(zip(_STREAMS, request["files"])):
-        stream = open(path, encoding="utf-8", mode="w" if number else "r")  # noqa: SIM115
+        stream = open(path, encoding=encoding, mode="w" if number else "r")  # noqa: SIM115
         os.dup2(stream.fileno(), number)
-        setattr(sys, name, open(number, stream.mode, encoding="utf-8", closefd=False))  # noqa: SIM115
+        wrong = "backslashreplace" if name == "stderr" else errors
+        setattr(sys, name, open(number, stream.mode, encoding=encoding, errors=wrong, closefd=False))  # noqa: SIM115
         stream.close()
     os.environ.clear()
     os.environ.update(request["environment"])

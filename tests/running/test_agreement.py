@@ -23,6 +23,7 @@ from archcalc.sweep.evaluate import evaluate, outcome
 from archcalc.sweep.fit import fit
 from archcalc.sweep.grid import Point, grid
 from archcalc.sweep.measures import MEASURES
+from tests.outcome import TIMES
 
 TEXTS = (
     "{model: m, input: [3, 16, 16], layers: [conv 8 kernel=3, batchnorm, relu, conv 8 kernel=3, flatten, linear 4], loss: crossentropy}",
@@ -53,7 +54,7 @@ MEASURED = {"train": "memory", "inference": "inference_memory"}
 
 
 @given(st.sampled_from(TEXTS), st.fixed_dictionaries({}, optional=FIELDS))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15 * TIMES, deadline=None)
 def test_agrees_to_the_byte(text: str, said: dict[str, object]) -> None:
     run = Running(**said)
     try:

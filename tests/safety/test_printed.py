@@ -21,6 +21,7 @@ from archcalc.cli import group
 from archcalc.quoting import csv_cell, markdown, markdown_message, terminal_text, visible
 from archcalc.reports.forms import forms
 from tests import hostile
+from tests.outcome import TIMES
 
 from .conftest import Run
 
@@ -143,7 +144,7 @@ def is_plain(text: str) -> None:
 
 
 @settings(
-    max_examples=int(os.environ.get("ARCHCALC_HOSTILE_NAMES", "3")),
+    max_examples=int(os.environ.get("ARCHCALC_HOSTILE_NAMES", str(2 * TIMES))),
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(
@@ -277,9 +278,9 @@ def misnamed(clone: Path) -> Path:
 
 @pytest.mark.parametrize("form", forms("findings"))
 @pytest.mark.skipif(os.name == "nt", reason="such names are those of Unix")
-def test_names_of_files(misnamed: Path, fresh: Run, form: str) -> None:
+def test_names_of_files(misnamed: Path, run: Run, form: str) -> None:
     for encoding in ("utf-8", "ascii", "cp1252"):
-        done = fresh("lint", ".", "--format", form, "--output", "full=out.txt", PYTHONIOENCODING=encoding)
+        done = run("lint", ".", "--format", form, "--output", "full=out.txt", PYTHONIOENCODING=encoding)
         assert done.returncode == 1
         assert "Traceback" not in done.stderr
         is_inert(done.stdout, form)
