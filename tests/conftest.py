@@ -68,9 +68,9 @@ def needs_torch(path: Path) -> bool:
     )
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the quick ones."""
-    for item in items:
+def pytest_collection_modifyitems(items: list[pytest.Item], config: pytest.Config) -> None:
+    """Mark the quick ones, where marks are asked for."""
+    for item in items if config.getoption("markexpr") else ():
         if is_quick(item.path) and not (isinstance(item, pytest.Function) and computes(item.function)):
             item.add_marker("quick")
 

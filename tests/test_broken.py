@@ -10,6 +10,7 @@ import yaml
 from archcalc.cost import Costs
 from archcalc.diagnostics import SpecError
 from archcalc.network.load import load_graph
+from tests.each import each
 
 FOLDER = Path(__file__).parent / "broken"
 
@@ -254,12 +255,12 @@ def test_every_file_is_expected():
     assert {path.stem for path in FOLDER.glob("*.yaml")} == {*EXPECTED, "25-1e6"}
 
 
-@pytest.mark.parametrize("name", EXPECTED)
+@each(EXPECTED)
 def test_message(name):
     check(name)
 
 
-@pytest.mark.parametrize("name", sorted(set(EXPECTED) - {"12-anchor"}))
+@each(sorted(set(EXPECTED) - {"12-anchor"}))
 def test_nothing_else_is_said(name):
     with pytest.raises(SpecError) as caught:
         load_graph(str(FOLDER / f"{name}.yaml"))

@@ -21,9 +21,9 @@ from tests.outcome import TIMES
 from .values import difference
 
 BATCH = 2
-DRAWN = settings(max_examples=100 * TIMES, derandomize=True, database=None)
+DRAWN = settings(max_examples=25 * TIMES, derandomize=True, database=None)
 # For layers with little to go wrong.
-FEW = settings(DRAWN, max_examples=25 * TIMES)
+FEW = settings(DRAWN, max_examples=10 * TIMES)
 # What PyTorch raises for arguments it does not take.
 REFUSALS = (RuntimeError, ValueError, IndexError, AssertionError, ZeroDivisionError)
 

@@ -206,7 +206,7 @@ def called(module, shapes):
 
 
 @covers("attention")
-@settings(DRAWN, max_examples=60 * TIMES)
+@settings(DRAWN, max_examples=20 * TIMES)
 @given(data=st.data())
 def test_attention_of_pytorch(data):
     draw = Draw(data)
@@ -232,7 +232,7 @@ def test_attention_of_pytorch(data):
 
 
 @covers("attention")
-@settings(DRAWN, max_examples=75 * TIMES)
+@settings(DRAWN, max_examples=25 * TIMES)
 @given(data=st.data())
 def test_attention_beyond_pytorchs(data):
     draw = Draw(data)

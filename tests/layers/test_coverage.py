@@ -7,6 +7,7 @@ import pytest
 from torch import nn
 
 from archcalc.layers import REGISTRY
+from tests.each import each
 
 from .oracle import compare
 
@@ -21,7 +22,7 @@ def test_every_layer_is_compared_with_pytorch():
     assert covered == set(REGISTRY)
 
 
-@pytest.mark.parametrize("op", REGISTRY)
+@each(REGISTRY)
 def test_every_layer_has_a_docstring_with_its_meaning(op):
     cls = REGISTRY[op]
     assert cls.__doc__

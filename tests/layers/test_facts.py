@@ -5,8 +5,6 @@ from __future__ import annotations
 import ast
 from functools import cache
 
-import pytest
-
 from archcalc.layers import REGISTRY, Layer
 from archcalc.layers.activation import Activation
 from archcalc.layers.memory import unsaid
@@ -16,6 +14,7 @@ from archcalc.layers.structures import STRUCTURES
 from archcalc.prediction import estimate, model
 from archcalc.prediction.operations import form_of
 from tests.conftest import ROOT
+from tests.each import each
 
 # What writes lines of specs, in which layers have names, and the worked examples, a function for each layer; all others
 # ask the layers.
@@ -112,9 +111,7 @@ def test_no_list_of_layers():
 IMPORTS = "from archcalc.layers.dense import Linear, Embedding as Table\nfrom archcalc.layers.convolution import Conv\n"
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
+@each([
         'X = ("relu", "conv")', 'y = node.op == "conv"', 'y = node.op in {"lstm"}', 'z = {"lstm": 1, "gru": 2}',
         'X = frozenset(["relu", "conv"])', 'X = "relu conv".split()', "X = (Linear, Table, Conv)", "X = {Linear: 1, Conv: 2}",
         "y = isinstance(layer, Linear | Table | Conv)", 'match name:\n    case "relu" | "conv":\n        pass',
@@ -124,9 +121,7 @@ def test_the_search_finds(text):
     assert named(IMPORTS + text), text
 
 
-@pytest.mark.parametrize(
-    "text", ['X = ("relu", "left")', 'y = unit == "conv"', 'z = {"attention": 1, "batch": 2}', "X = (Linear, Conv)"]
-)
+@each(['X = ("relu", "left")', 'y = unit == "conv"', 'z = {"attention": 1, "batch": 2}', "X = (Linear, Conv)"])
 def test_the_search_passes_over(text):
     assert named(IMPORTS + text) == []
 
@@ -137,7 +132,7 @@ def kinds(layer=Layer):
     return [*computes, *(one for kind in layer.__subclasses__() for one in kinds(kind))]
 
 
-@pytest.mark.parametrize("layer", kinds(), ids=lambda one: one.__name__)
+@each(kinds())
 def test_its_time_is_known(layer):
     assert form_of(layer)
 
@@ -148,21 +143,19 @@ def test_what_runs_step_by_step_or_not_at_all_is_known():
         assert {op for op, layer in REGISTRY.items() if issubclass(layer, kind)} == set(known)
 
 
-@pytest.mark.parametrize("layer", kinds(), ids=lambda one: one.__name__)
+@each(kinds())
 def test_what_autograd_keeps_is_known(layer):
     assert layer.keeps_nothing != (layer.saved is not Layer.saved), unsaid(layer)
 
 
-@pytest.mark.parametrize("layer", kinds(), ids=lambda one: one.__name__)
+@each(kinds())
 def test_what_it_computes_is_known(layer):
     said = layer.macs is not Layer.macs or layer.other_flops is not Layer.other_flops or layer.declared
     advice = "write `macs` or `other_flops`, or `computes_nothing = True` where it only moves or holds numbers"
     assert layer.computes_nothing != said, f"{layer.__name__}: {advice}"
 
 
-@pytest.mark.parametrize(
-    "layer", [one for one in REGISTRY.values() if issubclass(one, Activation)], ids=lambda one: one.op
-)
+@each([one for one in REGISTRY.values() if issubclass(one, Activation)])
 def test_an_activation_says_what_it_gives(layer):
     for fact, asks in (
         ("span", "the least and the largest number that it gives"),

@@ -36,7 +36,7 @@ def convolved(function, inputs, outputs, groups, keys, mode="zeros", border=()):
 
 @covers("conv", "convtranspose")
 @pytest.mark.parametrize("op", ["conv", "convtranspose"])
-@settings(DRAWN, max_examples=25 * TIMES)
+@settings(DRAWN, max_examples=10 * TIMES)
 @given(data=st.data())
 def test_filters_of_each_sample(op, data):
     draw = Draw(data)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 import torch
 
 from archcalc.diagnostics import SpecError
@@ -11,6 +10,7 @@ from archcalc.layers.activation import Activation
 from archcalc.layers.softmax import SoftmaxLike
 from archcalc.network.load import Graph
 from archcalc.pytorch.instance import instantiate
+from tests.each import each
 from tests.layers.test_layout_groups import LINES, network
 
 # Arguments with which a layer does what it is for; those of LINES fit more shapes.
@@ -51,7 +51,7 @@ def outputs(op: str, positive: bool = False):
             yield graph.nodes[0].layer, x, y[0] if isinstance(y, tuple) else y
 
 
-@pytest.mark.parametrize("op", [op for op, layer in REGISTRY.items() if layer.takes_input])
+@each([op for op, layer in REGISTRY.items() if layer.takes_input])
 def test_numbers_that_change_places(op):
     done = [(x, y) for _, x, y in outputs(op) if y.is_floating_point()]
     same = [x.numel() == y.numel() and torch.equal(x.flatten().sort()[0], y.flatten().sort()[0]) for x, y in done]
@@ -62,7 +62,7 @@ def test_numbers_that_change_places(op):
         assert not all(same), f"say `reorders = True` in {REGISTRY[op].__name__}: its numbers only change places"
 
 
-@pytest.mark.parametrize("op", [op for op, layer in REGISTRY.items() if layer.takes_input])
+@each([op for op, layer in REGISTRY.items() if layer.takes_input])
 def test_numbers_that_stay_above_zero(op):
     stays = [bool((y >= 0).all()) for _, _, y in outputs(op, positive=True)]
     if REGISTRY[op].nonnegative:
@@ -71,9 +71,7 @@ def test_numbers_that_stay_above_zero(op):
         assert not all(stays), f"say `nonnegative = True` in {REGISTRY[op].__name__}: it gives no negative number"
 
 
-@pytest.mark.parametrize(
-    "op", [op for op, layer in REGISTRY.items() if issubclass(layer, (Activation, SoftmaxLike)) and op != "log"]
-)
+@each([op for op, layer in REGISTRY.items() if issubclass(layer, (Activation, SoftmaxLike)) and op != "log"])
 def test_numbers_lie_within_the_values(op):
     for layer, x, y in outputs(op, positive=op in ("sqrt", "rsqrt")):
         low, high = layer.span

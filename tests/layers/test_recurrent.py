@@ -53,7 +53,7 @@ def spelled(keys):
 @covers("rnn", "lstm", "gru")
 @pytest.mark.filterwarnings("ignore:dropout option adds dropout after all but last")
 @pytest.mark.parametrize("op", GATES)
-@settings(DRAWN, max_examples=50 * TIMES)
+@settings(DRAWN, max_examples=15 * TIMES)
 @given(data=st.data())
 def test_recurrent(op, data):
     draw = Draw(data)

@@ -11,6 +11,7 @@ from archcalc.layers import REGISTRY
 from archcalc.layers.arguments import REQUIRED
 from archcalc.spelling.names import meaning
 from archcalc.spelling.signatures import LEFT_OUT, TORCH
+from tests.each import each
 
 from .oracle import graph, text
 
@@ -46,14 +47,14 @@ def key_of(layer, name):
 LAYERS = [name for name in CLASSES if layer_of(name)]
 
 
-@pytest.mark.parametrize("name", CLASSES)
+@each(CLASSES)
 def test_every_class_is_a_layer_or_told(name):
     known = meaning(name)
     assert known is not None
     assert known.sentence
 
 
-@pytest.mark.parametrize("name", LAYERS)
+@each(LAYERS)
 def test_every_argument_is_a_key_or_refused(name):
     layer = layer_of(name)
     for argument in arguments(name):
@@ -61,7 +62,7 @@ def test_every_argument_is_a_key_or_refused(name):
         assert sum(places) == 1 or places == [True, False, True], argument
 
 
-@pytest.mark.parametrize("name", [name for name in LAYERS if not name.startswith("Lazy")])
+@each([name for name in LAYERS if not name.startswith("Lazy")])
 def test_defaults_are_pytorchs(name):
     """Or the layer says in its description what PyTorch's is."""
     layer = layer_of(name)
@@ -78,7 +79,7 @@ def test_defaults_are_pytorchs(name):
         assert same or axes or "PyTorch" in layer.arguments[key].doc, (argument, ours, theirs)
 
 
-@pytest.mark.parametrize("op", TORCH)
+@each(TORCH)
 def test_calls_are_read_in_pytorchs_order(op):
     """As far as both go: PyTorch says at the end where a module lives."""
     for name in LAYERS:
@@ -89,8 +90,9 @@ def test_calls_are_read_in_pytorchs_order(op):
             assert all(key in (*LEFT_OUT, "min_value", "max_value") for key in theirs[both:]), theirs
 
 
-@pytest.mark.parametrize(("op", "key"), [(op, key) for op, layer in REGISTRY.items() for key in layer.refused])
-def test_what_is_refused_is_an_argument_and_told(op, key):
+@each([(op, key) for op, layer in REGISTRY.items() for key in layer.refused])
+def test_what_is_refused_is_an_argument_and_told(pair):
+    op, key = pair
     layer = REGISTRY[op]
     assert any(key in arguments(name) for name in LAYERS if layer_of(name) is layer), "no class has it any more"
     required = {name: one for name, one in layer.arguments.items() if one.required}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 from collections import OrderedDict
 
-import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -14,6 +13,7 @@ import archcalc
 from archcalc.spelling.convert import from_python
 from archcalc.spelling.names import plain
 from archcalc.spelling.signatures import TORCH
+from tests.each import each
 
 IMAGE, SEQUENCE, VECTOR, LINE = (3, 12, 10), (7, 16), (24,), (4, 12)
 # Modules and what they read, without the batch.
@@ -149,7 +149,7 @@ def output(value):
     return value[0] if isinstance(value, tuple) else next(iter(value.values())) if isinstance(value, dict) else value
 
 
-@pytest.mark.parametrize("call", MODULES)
+@each(MODULES)
 def test_a_module(call):
     torch.default_generator.manual_seed(0)
     theirs, ours = eval(call, HERE).eval(), built(call, MODULES[call]).eval()
@@ -167,13 +167,13 @@ def test_a_module(call):
     torch.testing.assert_close(output(ours(x)), output(theirs(x)))
 
 
-@pytest.mark.parametrize("call", FUNCTIONS)
+@each(FUNCTIONS)
 def test_a_function(call):
     x = torch.randn(2, *FUNCTIONS[call])
     torch.testing.assert_close(output(built(call, FUNCTIONS[call]).eval()(x)), eval(call, {**HERE, "x": x}))
 
 
-@pytest.mark.parametrize("name", sorted(set(dir(nn))))
+@each(sorted(set(dir(nn))))
 def test_signatures_are_those_of_pytorch(name):
     cls = getattr(nn, name)
     signature = TORCH.get(plain(name)) if inspect.isclass(cls) and issubclass(cls, nn.Module) else None

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from archcalc.diagnostics import SpecError
 from archcalc.layers import REGISTRY
 from archcalc.spelling.names import _NONE, MADE_OF, SAID, meaning
+from tests.each import each
 from tests.language.writing import graph, wrong
 from tests.program import inside
 
@@ -63,14 +64,14 @@ def test_another_name_of_a_layer(name, layer):
     assert f"`{name}` is `{layer}` here" in done.stderr
 
 
-@pytest.mark.parametrize("name", MADE_OF)
+@each(MADE_OF)
 def test_what_is_made_of_layers(name):
     assert name not in REGISTRY
     assert wrong(name).help == f"write it in layers, e.g. `{MADE_OF[name]}`"
     assert computes(MADE_OF[name])
 
 
-@pytest.mark.parametrize("name", SAID)
+@each(SAID)
 def test_what_is_said_in_words(name):
     assert name not in REGISTRY
     assert wrong(name).help == SAID[name]
