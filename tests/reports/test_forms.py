@@ -17,10 +17,12 @@ import pytest
 from archcalc.commands.printing import text_of
 from archcalc.devices import find
 from archcalc.diagnostics import RequestError
+from archcalc.layers import REGISTRY
 from archcalc.prediction.model import PHASES
 from archcalc.reports import forms
 from archcalc.reports.calibration.report import Report
 from tests.conftest import ROOT, SPECS
+from tests.outcome import TIMES
 from tests.program import here, inside
 
 PACKAGE = ROOT / "archcalc" / "reports"
@@ -62,6 +64,8 @@ SEVERAL = {
     "shapes": "shapes specs/lenet.yaml specs/net.yaml",
     "verification": "verify specs/lenet.yaml specs/net.yaml",
 }
+# What a spec may have beside layers, as it is written.
+CONSTRUCTS = ("repeat", "residual", "variants", "each", "scan", "tie", "blocks", "include", "run", "dims", "hparams", "budget", "frozen", "output", "from")  # fmt: skip
 PAIRS = [(report, form) for report in forms.reports() for form in forms.forms(report)]
 
 
@@ -201,8 +205,19 @@ def test_the_check_of_schemas_can_fail():
             follows_the_schema("shapes", json.dumps({**out, **change}))
 
 
-@pytest.mark.parametrize("spec", SPECS, ids=lambda path: path.stem)
-def test_every_network_follows_the_schemas(spec):
+def spread():
+    """The smallest specs that together have each layer and construct that any has; with ARCHCALC_EXAMPLES all."""
+    seen, found = set(), []
+    for path in sorted(SPECS, key=lambda path: (path.stat().st_size, path.name)):
+        words = set(re.findall(r"[a-z]\w*", path.read_text(encoding="utf-8"))) & {*REGISTRY, *CONSTRUCTS}
+        if TIMES > 1 or words - seen:
+            found.append(path)
+        seen |= words
+    return found
+
+
+@pytest.mark.parametrize("spec", spread(), ids=lambda path: path.stem)
+def test_networks_follow_the_schemas(spec):
     for report in ("shapes", "memory"):
         status, out = here(report, str(spec), "--format", "json")
         assert status == 0
