@@ -20,6 +20,7 @@ from archcalc.network.load import build_graph, load_graph
 from archcalc.running import Running
 from tests.conftest import ROOT
 from tests.draw.draw import case
+from tests.outcome import TIMES
 from tests.runs import run_of
 
 
@@ -145,7 +146,7 @@ def test_unknown_name():
 
 
 @pytest.mark.parametrize("device", [None, "l4"])
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(4 * TIMES))
 def test_every_batch_up_to_it_fits_and_none_beyond(seed, device):
     """The search looks at a few batches; those one after the other, and those around what it found, agree with it."""
     graph = case(1_795_915_000 + seed).graph()

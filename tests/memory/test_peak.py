@@ -17,6 +17,7 @@ from archcalc.pytorch.profile import Session
 from archcalc.pytorch.setup import Setup
 from archcalc.running import Running
 from tests.draw.draw import case
+from tests.outcome import TIMES
 from tests.runs import run_of, train_or_not
 
 CPU = torch.device("cpu")
@@ -77,7 +78,7 @@ def test_inference_keeps_nothing() -> None:
 
 @functools.cache
 def drawn() -> list[Graph]:
-    return [case(seed).graph() for seed in range(20)]
+    return [case(seed).graph() for seed in range(8 * TIMES)]
 
 
 @pytest.mark.parametrize(

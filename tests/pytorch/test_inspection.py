@@ -6,7 +6,7 @@ import ast
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archcalc.diagnostics import Source
@@ -19,6 +19,7 @@ from archcalc.pytorch.source import module_source
 from archcalc.quoting import python_docstring, python_string
 from tests import hostile
 from tests.conftest import ROOT
+from tests.outcome import TIMES
 from tests.program import here
 
 # Executed where a docstring is closed by quotes of the name.
@@ -51,6 +52,7 @@ def test_a_file_name_runs_no_code(tmp_path: Path) -> None:
     exec(compile(here("build", str(file))[1], "built", "exec"), {})
 
 
+@settings(max_examples=20 * TIMES)
 @given(hostile.line, hostile.file_name, hostile.text)
 def test_a_network_of_any_name_is_the_same_tree(name: str, path: str, value: str) -> None:
     plain = ast.parse(module_source(build_graph(spec("net"))))
@@ -69,6 +71,7 @@ def test_a_network_of_any_name_is_the_same_tree(name: str, path: str, value: str
     assert ast.dump(made) == ast.dump(plain)
 
 
+@settings(max_examples=50 * TIMES)
 @given(hostile.text, st.sampled_from(["", "    "]))
 def test_strings_and_docstrings_hold_any_text(text: str, indent: str) -> None:
     assert ast.literal_eval(python_string(text)) == text

@@ -24,7 +24,7 @@ from archcalc.reports.blocks import Page, rendered
 from archcalc.reports.profile import as_text, words
 from archcalc.reports.profile.report import Times
 from archcalc.running import Running
-from tests.program import run
+from tests.program import inside, run
 from tests.runs import train_or_not
 
 SHORT = Budget(warmup=1, repeat=4, seconds=1.0)
@@ -191,29 +191,29 @@ def test_rows_add_up_at_any_width(width):
 
 
 def test_command_line():
-    quick = ("--time", "0.2", "--repeat", "3", "--warmup", "1")
+    quick = ("--time", "0.05", "--repeat", "3", "--warmup", "1", "--threads", "1")
     done = run("profile", "specs/lenet.yaml", *quick)
     assert done.returncode == 0, done.stderr
     assert "layers sum to" in done.stdout
     assert not done.stderr
-    document = json.loads(run("profile", "specs/lenet.yaml", "--mode", "train", *quick, "--format", "json").stdout)
+    document = json.loads(inside("profile", "specs/lenet.yaml", "--mode", "train", *quick, "--format", "json").stdout)
     assert document["run"]["fields"]["mode"] == "train"
     assert sum(layer["seconds"] for layer in document["layers"]) == pytest.approx(document["layers_seconds"])
-    rows = list(csv.DictReader(io.StringIO(run("profile", "specs/lenet.yaml", *quick, "--format", "csv").stdout)))
+    rows = list(csv.DictReader(io.StringIO(inside("profile", "specs/lenet.yaml", *quick, "--format", "csv").stdout)))
     assert [row["id"] for row in rows] == [layer["id"] for layer in document["layers"]]
-    trace = json.loads(run("profile", "specs/lenet.yaml", *quick, "--format", "chrome-trace").stdout)
+    trace = json.loads(inside("profile", "specs/lenet.yaml", *quick, "--format", "chrome-trace").stdout)
     assert len(trace["traceEvents"]) == len(rows)
-    assert "| conv 6 5×5" in run("profile", "specs/lenet.yaml", *quick, "--format", "markdown").stdout
+    assert "| conv 6 5×5" in inside("profile", "specs/lenet.yaml", *quick, "--format", "markdown").stdout
     both = ("profile", "specs/lenet.yaml", "--compare", "specs/mlp.yaml", *quick)
-    assert "lenet5 / mlp" in run(*both).stdout
-    assert json.loads(run(*both, "--format", "json").stdout)["networks"][1]["model"] == "mlp"
-    assert run(*both, "--format", "csv").stdout.startswith("first_seconds,second_seconds,ratio\n")
-    assert run(*both, "--format", "markdown").stdout.startswith("| model | time | spread |\n")
-    assert "leave out --compare" in run(*both, "--format", "chrome-trace").stderr
-    assert run("profile", "specs/lenet.yaml", "--device", "tpu").returncode == 2
-    assert run("profile", "specs/none.yaml").returncode == 2
+    assert "lenet5 / mlp" in inside(*both).stdout
+    assert json.loads(inside(*both, "--format", "json").stdout)["networks"][1]["model"] == "mlp"
+    assert inside(*both, "--format", "csv").stdout.startswith("first_seconds,second_seconds,ratio\n")
+    assert inside(*both, "--format", "markdown").stdout.startswith("| model | time | spread |\n")
+    assert "leave out --compare" in inside(*both, "--format", "chrome-trace").stderr
+    assert inside("profile", "specs/lenet.yaml", "--device", "tpu").returncode == 2
+    assert inside("profile", "specs/none.yaml").returncode == 2
 
 
 def test_without_a_spec_it_is_the_lecture_s_alexnet():
-    done = run("profile", "--time", "0.1", "--repeat", "1", "--warmup", "0")
+    done = inside("profile", "--time", "0.1", "--repeat", "1", "--warmup", "0")
     assert done.stdout.startswith("alexnet on CPU")
