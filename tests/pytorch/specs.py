@@ -5,10 +5,11 @@ from __future__ import annotations
 from functools import cache
 
 from archcalc.cost import Costs
-from archcalc.network.graph import walk
+from archcalc.network.graph import layers_of, walk
 from archcalc.network.load import Graph, load_graph
 from tests.cases import CASES, shared
 from tests.conftest import ROOT
+from tests.outcome import TIMES
 
 
 def path(case: str) -> str:
@@ -23,14 +24,16 @@ def load(case: str, batch: int = 1, **given: str) -> Graph:
 
 
 # Copies and steps that each do what the one before does, and how many of them are enough to see it.
-_ALIKE = {"depth": 4, "steps": 8, "words": 8, "frames": 100, "chars": 8, "third": 2, "quarters": 1}
+_ALIKE = {"depth": 3, "steps": 4, "words": 4, "frames": 100, "chars": 4, "third": 2, "quarters": 1}
+# The same where each step is computed by itself.
+_RECURRING = {**_ALIKE, "frames": 12, "seq": 4, "src_len": 6, "tgt_len": 5}
 
 
 def short(case: str, batch: int = 1) -> Graph:
     """The graph of a case with fewer copies of its layers and fewer steps, where it has many of them."""
     graph = load(case, batch)
     recurs = any(node.listed or node.op == "selectivescan" for node, _, _ in walk(graph.nodes))
-    alike, sizes = {**_ALIKE, "seq": 8} if recurs else _ALIKE, graph.settings.values
+    alike, sizes = _RECURRING if recurs else _ALIKE, graph.settings.values
     return load(case, batch, **{name: str(few) for name, few in alike.items() if int(sizes.get(name, 0)) > few})
 
 
@@ -42,8 +45,32 @@ def is_small(case: str) -> bool:
 
 
 def distinct(spec: str) -> list[str]:
-    """A spec and its small variants: one in a larger size has the same layers."""
-    return [case for case in CASES if case == spec or (case.startswith(f"{spec}@") and is_small(case))]
+    """A spec and its small variants: one in a larger size has the same layers.
+
+    Of these variants those alone that have a layer, or give one another argument, than the ones before; with
+    ARCHCALC_EXAMPLES above 1 all.
+    """
+    cases = [case for case in CASES if case == spec or (case.startswith(f"{spec}@") and is_small(case))]
+    seen: set[tuple[str, ...]] = set()
+    found = []
+    for case in cases:
+        if TIMES > 1 or not kinds(case) <= seen:
+            found.append(case)
+            seen |= kinds(case)
+    return found
+
+
+def kinds(case: str) -> set[tuple[str, ...]]:
+    """Its layers, each with the names of the arguments that are not what they are by default, and with those that are words."""
+    found = set()
+    for node in layers_of(shared(case).nodes):
+        layer, said = node.layer, []
+        for name in layer.arguments:
+            value = getattr(layer, name)
+            if value != layer.defaults.get(name):
+                said.append(f"{name}={value}" if isinstance(value, str | bool) else name)
+        found.add((layer.op, *said))
+    return found
 
 
 # Specs that are large as they stand, in a size that runs in a moment.
