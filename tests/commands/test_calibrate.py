@@ -8,7 +8,7 @@ from archcalc.devices import find
 from tests.program import run
 
 # A fit's least layers, a fifth of a second for each at most.
-QUICK = ("--time", "30s", "--layers", "42")
+QUICK = ("--time", "30s", "--layers", "40")
 ONE = {"OMP_NUM_THREADS": "1"}
 
 

@@ -233,7 +233,7 @@ def tiny():
     """A calibration of hardly more layers than a fit needs, a twentieth of a second for each at most."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(calibrating, "ENOUGH", 600)
-        return calibrate(Request(seconds=30.0, most=44, seed=5))
+        return calibrate(Request(seconds=30.0, most=40, seed=5))
 
 
 @pytest.fixture
@@ -317,7 +317,7 @@ def test_layers_without_a_kernel_are_passed_over(quick, monkeypatch):
         return real(sample, *rest)
 
     monkeypatch.setattr(calibrating, "measure", measure_some)
-    made = calibrate(Request(seconds=30.0, most=42))
+    made = calibrate(Request(seconds=30.0, most=40))
     assert refused
     assert not any("convolution" in one.label.split() and "transposed" not in one.label for one in made.measured)
 
