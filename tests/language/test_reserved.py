@@ -7,6 +7,7 @@ import torch
 
 import archcalc
 from archcalc.language.reserved import MODULE_ATTRIBUTES
+from tests.each import each
 
 from .writing import at, graph, refused, spec, wrong
 
@@ -16,7 +17,7 @@ def test_every_attribute_of_a_module_is_known():
     assert own == {name for name in MODULE_ATTRIBUTES if not name.startswith("__")}
 
 
-@pytest.mark.parametrize("name", [*keyword.kwlist, "__x"])
+@each([*keyword.kwlist, "__x"])
 def test_no_layer_has_a_name_that_python_keeps(name):
     said = wrong(f"linear 8 name={name}", input="[8]")
     assert (said.code, at(said)) == ("SPC011", (4, 19))
@@ -26,7 +27,7 @@ def test_no_layer_has_a_name_that_python_keeps(name):
     assert net.to_torch().state_dict().keys() == {f"{new}.weight", f"{new}.bias"}
 
 
-@pytest.mark.parametrize("name", sorted(name for name in MODULE_ATTRIBUTES if not name.startswith("__")))
+@each(sorted(name for name in MODULE_ATTRIBUTES if not name.startswith("__")))
 def test_a_layer_with_the_name_of_an_attribute_does_not_replace_it(name):
     net = archcalc.loads(spec(f"linear 8 name={name}", f"relu from={name}", input="[8]"))
     assert net[f"{name}_"].params == 72

@@ -3,7 +3,6 @@
 import random
 from itertools import pairwise
 
-import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +12,8 @@ from archcalc.diagnostics import SpecError
 from archcalc.layers.field import ITSELF
 from archcalc.network.paths import fields
 from archcalc.pytorch.instance import instantiate
+from tests.each import each
+from tests.outcome import TIMES
 
 from .oracle import FEW, Draw, graph, layer, line
 
@@ -93,7 +94,7 @@ def chain(r):
     return lines
 
 
-@pytest.mark.parametrize("seed", range(120))
+@each(range(40 * TIMES))
 def test_fields_go_on_through_what_makes_the_axis_longer(seed):
     """Of outputs that see no border, what changes them is what the field says, or inside it where taps have holes."""
     lines, size = chain(random.Random(f"field/{seed}")), 40

@@ -11,6 +11,8 @@ import torch
 from archcalc.diagnostics import SpecError
 from archcalc.network.paths import EVERYTHING, fields
 from archcalc.pytorch.instance import instantiate
+from tests.each import each
+from tests.outcome import TIMES
 
 from .oracle import graph
 
@@ -39,7 +41,7 @@ def depends(module, shape, where, axes):
     return [(int(places[:, axis].min()), int(places[:, axis].max())) if len(places) else None for axis in axes]
 
 
-@pytest.mark.parametrize("seed", range(60))
+@each(range(25 * TIMES))
 def test_what_is_seen_is_what_gradients_reach(seed):
     r = random.Random(f"mixtures/{seed}")
     torch.manual_seed(seed)

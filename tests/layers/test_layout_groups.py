@@ -164,7 +164,7 @@ def test_an_undecided_tensor_before_a_layer(op: str) -> None:
                 assert sorted(map(repr, sooner)) == sorted(map(repr, later)), (where, layout)
 
 
-@pytest.mark.parametrize("op", LINES)
+@each(LINES)
 def test_a_layer_between_an_undecided_tensor_and_what_decides_it(op: str) -> None:
     deciders = (*DECIDERS.values(), "linear 6", "conv 4 kernel=1", "upsample 2", "rope")
     for decider, shape in itertools.product(deciders, SHAPES):
