@@ -75,7 +75,9 @@ def test_what_the_page_names_exists():
 
 def test_the_pages_commands_run(tmp_path):
     """Every `archcalc` command of the snippets, in a repository whose main branch has a smaller network."""
-    shutil.copytree(ROOT / "specs", tmp_path / "specs")
+    shutil.copytree(ROOT / "specs" / "blocks", tmp_path / "specs" / "blocks")
+    for name in ("net", "lenet", "alexnet", "vgg16", "gpt2", "resnet18", "squeezenet1_0"):
+        shutil.copy(ROOT / "specs" / f"{name}.yaml", tmp_path / "specs")
     git = ["git", "-c", "user.name=a", "-c", "user.email=a@b", "-C", str(tmp_path)]
     subprocess.run([*git, "init", "-q"], check=True)
     subprocess.run([*git, "add", "specs"], check=True)
