@@ -33,7 +33,7 @@ def sized_like(network: Network, at: Choices) -> bool:
 
 @construct(weight=0.5, for_images=False)
 def matmul(network: Network, at: Choices) -> bool:
-    """A tensor times itself transposed, or times another."""
+    """A tensor, some of it said not to be 0, times itself transposed, or times another."""
     x = network.tensor
     if x is None or x.rank < 2:
         return False
@@ -41,7 +41,8 @@ def matmul(network: Network, at: Choices) -> bool:
     other: object = [Item("transpose")]
     if others and at.chance("named", 0.3):
         other = at.pick("other", others)
-    return network.add(Item("matmul", {"operands": ["prev", other]}))
+    keys = at.given(0.3, nonzero=at.whole("elements", 0, int(x.elements)))
+    return network.add(Item("matmul", {"operands": ["prev", other], **keys}))
 
 
 @construct(weight=0.6, for_images=False)
