@@ -21,12 +21,7 @@ def add(rows):
     return total
 
 
-@pytest.fixture(params=SPECS, ids=lambda path: path.stem)
-def costs(request):
-    return Costs(shared(request.param.stem))
-
-
-def test_rows_add_up(costs):
+def rows_add_up(costs):
     assert add(flat(costs)) == costs.totals
     assert add(flat(costs, expand=True)) == costs.totals
     for depth in (1, 2, 3):
@@ -35,7 +30,7 @@ def test_rows_add_up(costs):
         assert add(largest(costs, key, 3)) == costs.totals
 
 
-def test_a_group_is_its_own_cost_and_what_is_inside(costs):
+def a_group_is_its_own_cost_and_what_is_inside(costs):
     for expand in (False, True):
         rows = list(nested(costs, 99, expand))
         for index, row in enumerate(rows):
@@ -50,14 +45,23 @@ def test_a_group_is_its_own_cost_and_what_is_inside(costs):
             assert total == row.cost, row
 
 
-def test_ids_are_unique(costs):
+def ids_are_unique(costs):
     for expand in (False, True):
         ids = [row.id for row in flat(costs, expand)]
         assert len(ids) == len(set(ids))
 
 
-def test_expanded_copies_are_counted(costs):
+def expanded_copies_are_counted(costs):
     assert len(list(flat(costs, expand=True))) == sum(row.count for row in flat(costs))
+
+
+@pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
+def test_of_specs(path):
+    costs = Costs(shared(path.stem))
+    rows_add_up(costs)
+    a_group_is_its_own_cost_and_what_is_inside(costs)
+    ids_are_unique(costs)
+    expanded_copies_are_counted(costs)
 
 
 def test_batch_scales_work_and_not_weights():

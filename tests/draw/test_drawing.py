@@ -18,8 +18,9 @@ from tests.draw.draw import draw
 from tests.draw.items import Item, walk
 from tests.draw.network import Network
 from tests.draw.single import single_layer
+from tests.outcome import TIMES
 
-SEEDS = 25
+SEEDS = 10 * TIMES
 
 
 @pytest.mark.parametrize("op", layers.single_layers())

@@ -9,6 +9,7 @@ import sys
 from tests.conftest import ROOT
 from tests.fuzz.case import Case, drawn, read
 from tests.fuzz.repository import Commit
+from tests.outcome import TIMES
 
 # Each case is a fork of a process that has only read the program, with no thread and no PyTorch in it.
 _FUZZ = [sys.executable, "-m", "tests.fuzz"]
@@ -19,7 +20,7 @@ def fuzz(*words: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_cases():
-    run = fuzz("--cases", "60", "--first", "1")
+    run = fuzz("--cases", str(20 * TIMES), "--first", "1")
     assert (run.returncode, run.stderr) == (0, ""), run.stdout
     assert "nothing failed" in run.stdout
 

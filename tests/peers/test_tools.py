@@ -16,12 +16,13 @@ from archcalc.peers.comparison import Comparison
 from archcalc.pytorch.names import BuildError
 from archcalc.pytorch.source import module_source
 from tests.draw.draw import case
+from tests.outcome import TIMES
 from tests.peers.cases import CASES, WHOLE, single, whole
 from tests.peers.tools import TOOLS, run
 from tests.pytorch.specs import load
 
 # How many drawn networks each tool is run on.
-COUNT = 12
+COUNT = 6 * TIMES
 
 
 def batch_of(name: str) -> int:
