@@ -18,9 +18,8 @@ from tests.draw.draw import draw
 from tests.draw.items import Item, walk
 from tests.draw.network import Network
 from tests.draw.single import single_layer
-from tests.outcome import TIMES
 
-SEEDS = 10 * TIMES
+SEEDS = 25
 
 
 @pytest.mark.parametrize("op", layers.single_layers())
