@@ -168,7 +168,7 @@ def totals(text: str) -> Any:
 def test_copies_are_what_they_stand_for(part):
     draw = random.Random(f"{SEED} copies {part}")
     taken = 0
-    for _ in range(5 * CASES):
+    for _ in range(10 * CASES):
         body = re.sub(r",? ?name[=:] ?a", "", drawn_layers(draw))
         body = re.sub(r" tie=a|, tie: a", "", body)
         first = draw.choice(["linear 8 name=a", "conv 8 kernel=1 name=a", "[lstm 4 name=a, relu]"])
@@ -182,7 +182,7 @@ def test_copies_are_what_they_stand_for(part):
         if written is not False:
             assert folded == written or not (folded or written), body
         taken += bool(folded)
-    assert taken > CASES // 4
+    assert taken > CASES // 2
 
 
 @pytest.mark.parametrize("op", sorted(REGISTRY))
