@@ -72,9 +72,9 @@ def needs_torch(path: Path) -> bool:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item], config: pytest.Config) -> None:
-    """Mark the quick ones, where marks are asked for; with ARCHCALC_SHARE=1/2, keep the second half of many cases.
+    """Mark the quick ones, where marks are asked for; with ARCHCALC_SHARE=1/3, keep a third of many cases.
 
-    Of a test with more than twenty cases every other one is run, the rest by a run whose share is 0/2: `.ci/run`
+    Of a test with more than twenty cases every third is run, the rest by runs whose shares are 0/3 and 2/3: `.ci/run`
     takes turns day by day. Without it all are run.
     """
     share = os.environ.get("ARCHCALC_SHARE")
