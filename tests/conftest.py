@@ -83,7 +83,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item], config: pytest.Confi
         tests = [item.nodeid.partition("[")[0] for item in items]
         cases = Counter(tests)
         places: Counter[str] = Counter()
-        kept, left = [], []
+        kept: list[pytest.Item] = []
+        left: list[pytest.Item] = []
         for item, test in zip(items, tests):
             is_kept = cases[test] <= _MANY or places[test] % turns == turn
             (kept if is_kept else left).append(item)
