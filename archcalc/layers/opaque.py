@@ -215,6 +215,11 @@ class Opaque(Layer):
     def _given(self, key: str) -> Any:
         return self.__dict__[key]
 
+    @property
+    def own_output(self) -> str | None:
+        """The name of the first of several outputs."""
+        return self.output[0][0] or None if self.output != SAME else None
+
     def survives(self, layout: str, x: Tensor) -> bool:
         """If the number of axes stays the same."""
         return self.output_rank(x) == x.rank

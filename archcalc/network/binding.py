@@ -184,6 +184,10 @@ class Binder:
                 else f"{argument.min} to {argument.max}"
             )
             help = "an operand is the name of a layer, or a list of layers: [conv 64 kernel=3, relu]"
+            if count > argument.min:
+                help = (
+                    f"put some of them into a layer of their own before it, with a name, and give that to `{op.text}`"
+                )
             self.findings.error("SPC010", f"`{op.text}` takes {wanted} operands, not {count}", op, help)
         return operands
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn
 
 from archcalc.advice import meant, written
@@ -94,7 +94,8 @@ class Evaluator:
             tensor, node = entry
         if tensor is UNKNOWN or tensor is None:
             raise StepFailedError
-        if ref.output is not None:
+        named = getattr(node.layer, "own_output", None) if node is not None else None  # `o.main` of an opaque layer
+        if ref.output is not None and ref.output != named:
             outputs: Mapping[str, Tensor] = tensor.outputs or {}
             if node is not None and node.further:
                 outputs = {**outputs, **node.further}
@@ -168,8 +169,8 @@ class Evaluator:
         except ValueProblem as problem:
             assert argument is not None
             self.fail("SPC005", f"`{argument.name}` {problem}", place, problem.advice(place) or argument.about)
-        if isinstance(value, SizeExpression) and len(value.parts) == len(result):  # in the form of axes
-            return tuple(_told(part, size, names, place) for part, size in zip(value.parts, result))
+        if isinstance(value, SizeExpression) and len(value.parts) == _count(result):  # in the form of axes
+            return _each_told(iter(value.parts), result, names, place)
         return _told(value, result, names, place) if isinstance(value, (Expression, SizeExpression)) else result
 
     def _cin(self, x: Tensor | None, place: Scalar, cls: type[Layer] | None) -> int:
@@ -228,6 +229,18 @@ class Evaluator:
     def ask(self, x: Tensor, place: Span) -> Layout:
         """The layout of `x`, for the item at `place` that needs it; None if nothing decides it."""
         raise NotImplementedError
+
+
+def _count(sizes: Any) -> int:
+    """The numbers in sizes, some of which may be in groups with names."""
+    return sum(map(_count, sizes)) if isinstance(sizes, tuple) else not isinstance(sizes, str)
+
+
+def _each_told(parts: Iterator[Expression], result: Any, names: Mapping[str, Any], place: Scalar) -> Any:
+    """Sizes, of which each shows the dependence of its own expression, the next of `parts`."""
+    if isinstance(result, tuple):
+        return tuple(_each_told(parts, one, names, place) for one in result)
+    return result if isinstance(result, str) else _told(next(parts), result, names, place)
 
 
 def _told(value: Expression | SizeExpression, result: Any, names: Mapping[str, Any], place: Scalar) -> Any:

@@ -15,6 +15,11 @@ from archcalc.source import Mapping as Pairs
 from archcalc.source import Node, Scalar, Sequence
 
 
+def _in_braces(value: Scalar) -> str:
+    """A value as it stands in { }: in quotes where a sign in it would end it."""
+    return f"'{value.text}'" if any(sign in value.text for sign in ",[]{}:#") else value.text
+
+
 class Unread:
     """Says what such an entry is and what to write instead; imported only for a spec that has one."""
 
@@ -46,7 +51,7 @@ class Unread:
         lists = [name for name, argument in arguments.items() if isinstance(argument, (Body, Operands))]
         message, help = two_layers(item.op, other)
         if lists and other.text in arguments and isinstance(value, Scalar):
-            help = f"the long form has both: `{op}: {{{lists[0]}: [...], {other.text}: {value.text}}}`"
+            help = f"the long form has both: `{op}: {{{lists[0]}: [...], {other.text}: {_in_braces(value)}}}`"
         elif op == "layers" and other.text not in REGISTRY and other.text not in self.blocks:
             message = f"`{other.text}` is neither a layer nor a key next to `layers:`"
             help = f"take it out, or give it to a layer of the list; {', '.join(COMMON)}, {' and '.join(CARRIED)} may stand there"

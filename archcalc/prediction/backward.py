@@ -104,7 +104,10 @@ def _kernels(one: Operation, needs: tuple[bool, ...]) -> Iterator[Operation]:
         yield one
     elif one.in_bytes + one.out_bytes:
         written = one.gradient_bytes * one.node.learns + (one.in_bytes if any(needs) else 0)
-        yield one.but(in_bytes=one.in_bytes + one.out_bytes, out_bytes=written)
+        twice = 1 + (
+            one.node.layer is not None and one.node.layer.declared
+        )  # the products for the weights, and for the input
+        yield one.but(flops=twice * one.flops, in_bytes=one.in_bytes + one.out_bytes, out_bytes=written)
 
 
 def _products(one: Operation, learns: bool, input_needed: bool) -> Iterator[Operation]:

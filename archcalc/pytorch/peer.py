@@ -24,6 +24,9 @@ def torchinfo_totals(graph: Graph) -> PeerTotals | None:
         summary = torchinfo.summary(module, input_data=example_inputs(graph, "meta"), device="meta", verbose=0)
     predicted = Comparison(graph, peer("torchinfo"))
     reasons = predicted.totals.reasons()
-    if summary.total_mult_adds != predicted.macs or predicted.params not in (None, summary.total_params):
+    unknown = max(predicted.totals.unknown.values(), default=0)
+    if unknown:
+        reasons.append(f"and what it makes of {unknown:,} layer{'s' * (unknown > 1)} is not known")
+    elif summary.total_mult_adds != predicted.macs or predicted.params not in (None, summary.total_params):
         reasons.append("and for reasons that are not known")
     return PeerTotals(summary.total_params, summary.total_mult_adds, reasons)

@@ -74,8 +74,10 @@ def _summary(graph: Graph) -> str:
     inputs = ", ".join(f"{name} {shape(x.shape)}" for name, x in graph.inputs.items())
     several = "inputs " if len(graph.inputs) > 1 else "" if "input" in graph.inputs else "input "
     trained = f" ({totals.trainable:,} trainable)" if totals.frozen else ""
+    costs = Costs(graph, batch=1)
+    macs = f"{'at least ' * costs.declared.unknown}{costs.totals.macs:,} MACs"
     lines = [
-        f"{graph.model}: {several}{inputs}, {totals.params:,} parameters{trained}, {Costs(graph, batch=1).totals.macs:,} MACs.",
+        f"{graph.model}: {several}{inputs}, {totals.params:,} parameters{trained}, {macs}.",
         "",
         f"    Written by archcalc from {_origin(graph)}.",
         "    ",

@@ -152,6 +152,10 @@ def test_wrong_mapping(layer, place, message):
     ("layer", "help"),
     [
         ("{concat: [prev, prev], axis: 0}", "the long form has both: `concat: {operands: [...], axis: 0}`"),
+        (
+            "{einsum: [prev, prev], equation: 'a b, a b -> a'}",
+            "the long form has both: `einsum: {operands: [...], equation: 'a b, a b -> a'}`",
+        ),
         ("{moe: [relu], experts: 4}", "the long form has both: `moe: {layers: [...], experts: 4}`"),
         ("{add: [prev, prev], linear: 4}", "`linear` belongs under `add:` (indent it), or a `- ` is missing before it"),
         ("{foo: [prev, prev], linear: 4}", "`linear` belongs under `foo:` (indent it), or a `- ` is missing before it"),

@@ -7,12 +7,14 @@ import torch
 
 from archcalc.api import loads
 from archcalc.cost import Costs
+from archcalc.devices import find
 from archcalc.diagnostics import SpecError
 from archcalc.memory.assessment import Question, assess
 from archcalc.memory.positions import NotGenerativeError
 from archcalc.memory.simulation import simulate
 from archcalc.network.gradients import backward_macs
 from archcalc.network.paths import fields
+from archcalc.prediction.predict import predict
 from archcalc.pytorch.instance import instantiate
 from archcalc.pytorch.names import BuildError
 from archcalc.pytorch.source import module_source
@@ -48,6 +50,26 @@ def test_numbers_may_be_expressions_and_the_shape_that_of_the_input() -> None:
     assert (
         graph("opaque 'to a map' output=8x4x4 layout=channels-first", (20,)).nodes[-1].output.layout == "channels first"
     )
+
+
+def test_axes_without_a_dim_are_free_of_it_and_the_first_output_has_its_name() -> None:
+    opaque = "opaque: {what: rank, output: {main: [n, 6], aux: [2, n]}, layout: features-last}"
+    spec = f"model: m\ndims: {{n: 5}}\ninput: [n, 4]\nlayers:\n  - {opaque}\n    name: o\n  - linear 3 from=o"
+    assert loads(f"{spec}.main").params == loads(spec).params == 21
+    with pytest.raises(SpecError, match="depends on the dim in `n`"):
+        loads(f"{spec}.aux")
+
+
+def test_time_grows_with_the_products_declared() -> None:
+    """Backward takes twice the products, as its MACs do."""
+    times = []
+    for macs in (10**12, 2 * 10**12):
+        net = graph(["linear 8", f"opaque look output=same macs={macs}"], (4, 8))
+        found = predict(net, run_of("train", find("h100")))
+        times.append((found.forward.seconds, found.backward.seconds))
+    (forward, _), (more, most) = times
+    assert more / forward == pytest.approx(2, rel=0.1)
+    assert most / more == pytest.approx(2, rel=0.1)
 
 
 def test_totals_say_what_was_declared() -> None:

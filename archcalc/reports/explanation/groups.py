@@ -73,6 +73,7 @@ def explain_group(node: Node, costs: Costs) -> Explanation:
     ]
     result.data = {"id": node.id, "op": node.op, "label": node.label, "copies": copies}
     _derive(result, nodes, copies, costs)
+    result.lines += _declared(nodes)
     count = facts.copies(node, costs)
     if count > copies:  # of what is around it
         result.lines += [None, facts.of_copies(node, count, costs)]
@@ -91,6 +92,7 @@ def explain_network(costs: Costs) -> Explanation:
     result.lines.append(None)
     result.data = {"id": "", "op": "network", "label": graph.model, "copies": 1}
     _derive(result, graph.nodes, 1, costs)
+    result.lines += _declared(graph.nodes)
     result.lines += _further(graph.nodes, costs)
     return result
 
@@ -134,6 +136,16 @@ def _derive(result: Explanation, nodes: Sequence[Node], copies: int, costs: Cost
         for kind, (count, amount) in by_kind.items():
             result.lines.append(Line(f"{kind}  ×{count:,}" if count > 1 else kind, "", exact(amount), level=1))
         result.lines += _together(data[key], copies)
+
+
+def _declared(nodes: Sequence[Node]) -> Iterator[Line]:
+    """That some of the layers declare their costs, and whether not all."""
+    layers = [one for node in nodes for one in _inside(node) if one.layer is not None and one.layer.declared]
+    if layers:
+        unknown = any(one.layer is not None and one.layer.is_unknown for one in layers)
+        more = "some MACs are unknown, so the sum is a least value" if unknown else "not computed"
+        labels = dict.fromkeys(one.label for one in layers)
+        yield Line("declared", ", ".join(labels), note=more)
 
 
 def _together(total: int, copies: int) -> Iterator[Line]:

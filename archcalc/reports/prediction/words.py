@@ -100,6 +100,9 @@ def notes(answer: Answer) -> Iterator[str]:
             yield f"{_percent(whole.share(basis))} {basis}: {known(basis, one)}"
     if whole.share(CALIBRATED) or whole.share(NEIGHBOURS):
         yield f"measured: {calibration.get('source', one.device.source)}, {', '.join(_conditions(one, calibration))}"
+    if declared := one.costs.declared.layers:
+        unknown = ", which for some is unknown" * one.costs.declared.unknown
+        yield f"{declared:,} opaque layer{'s' * (declared > 1)} timed as one kernel each, with the work declared{unknown}"
     waits = [f"{name} {_percent(whole.bounds[name] / whole.seconds)}" for name in BOUNDS if whole.bounds.get(name)]
     if waits:
         yield "waits for " + ", ".join(waits)
