@@ -116,6 +116,8 @@ def _refusal(error: click.UsageError) -> str:
     else:
         message = error.format_message().rstrip(".")
         said = message[:1].lower() + message[1:]
+        if error.ctx is not None and error.ctx.info_name == "layers" and "extra argument" in said:
+            said += ": `archcalc layer NAME` describes one"
     context, parameter = error.ctx, getattr(error, "param", None)
     if context is None:
         return said

@@ -17,6 +17,29 @@ def two_layers(op: Scalar, other: Scalar) -> tuple[str, str]:
     return f"one layer per item: found both `{op.text}` and `{other.text}`", help
 
 
+def in_one_line(op: Scalar) -> Advice | None:
+    """A line with keys under it: `linear 4: {bias: false}` is `linear 4 bias=false`."""
+    from archcalc.language.edits import entry  # for a message
+
+    at = entry(op)
+    whole = at[0].items[at[1]] if at else None
+    if " " not in op.text or not isinstance(whole, Mapping):
+        return None
+    values: list[tuple[Scalar, Node]] = []
+    for key, value in whole.pairs:
+        if key.text == op.text:
+            values[:0] = value.pairs if isinstance(value, Mapping) else []
+        else:
+            values.append((key, value))
+    if not all(isinstance(value, Scalar) and value.text and " " not in value.text for _, value in values):
+        return Advice(f"`{op.text}` is a line: its keys go into it, as key=value")
+    text = " ".join((op.text, *(f"{key.text}={getattr(value, 'text', '')}" for key, value in values)))
+    place = Span(op.source, whole.line, whole.column, whole.end_line, whole.end_column)
+    return Advice(
+        f"write `{text}`", Fix(f"write `{text}`", (Edit(place, text),)) if whole.line == whole.end_line else None
+    )
+
+
 def open_brackets(node: Node) -> int:
     """The number of unclosed parentheses in a value that may have been split at a comma."""
     if not isinstance(node, Scalar) or node.quoted:

@@ -12,6 +12,7 @@ from archcalc.advice import instead, meant
 from archcalc.diagnostics import Advice, Findings, Span
 from archcalc.language.hints import (
     cut_line,
+    in_one_line,
     indented,
     is_python,
     is_row,
@@ -270,11 +271,9 @@ def _mapping(node: Mapping, findings: Findings) -> Item | None:
         whole = Span(op.source, op.line, op.column, colon.end_line, colon.end_column)
         under = [pair for pair in node.pairs if pair[0] is not op and pair[0].text not in COMMON]
         help: str | Advice = instead(whole, f"{op.text}: {{}}")
-        if len(node.pairs) == 1:
-            help = instead(whole, op.text)
-        elif under:
-            help = indented("indent its keys under it", under)
-        findings.error("SPC010", f"`{op.text}:` has no value", colon, help)
+        if len(node.pairs) == 1 or under:
+            help = indented("indent its keys under it", under) if under else instead(whole, op.text)
+        findings.error("SPC010", f"`{op.text}:` has no value", colon, in_one_line(op) or help)
         return None
     if op.text in _NAMES_A_LAYER and isinstance(value, Scalar):
         help = named_by_key(op, value, [pair for pair in node.pairs if pair[0] is not op])

@@ -99,8 +99,10 @@ class Binder:
         from archcalc.spelling.lines import advice_on_layer  # imported only for an invalid line
 
         first, word = item.first, item.more[0]
+        from archcalc.spelling.unknown import in_one_word
+
         message = f"`{op}` takes one unnamed value, `{first.text if first else ''}`; `{word.text}` needs its key"
-        self.findings.error("SPC010", message, word, advice_on_layer(item, otherwise))
+        self.findings.error("SPC010", message, word, in_one_word(item.op) or advice_on_layer(item, otherwise))
 
     def _first(self, layer: type[Layer], item: Item, value: Scalar) -> Argument | None:
         first = layer.arguments[layer.first] if layer.first else None

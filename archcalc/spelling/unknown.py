@@ -7,15 +7,21 @@ from collections.abc import Sequence
 from archcalc.advice import instead, meant, written
 from archcalc.diagnostics import Advice, Edit, Fix
 from archcalc.language.edits import entry, with_values
+from archcalc.language.hints import in_one_line
 from archcalc.language.items import COMMON
 from archcalc.layers import REGISTRY
 from archcalc.source import Scalar
 from archcalc.spelling.names import Meaning, meaning
 
+# Words that the name of one layer is taken apart into, at most: `adaptive avg pool`.
+_WORDS = 4
+
 
 def advice_on_name(op: Scalar, blocks: Sequence[str]) -> str | Advice | None:
     """What a name that is not a layer stands for, or which layer it is a misspelling of."""
     found = meaning(op.text)
+    if help := in_one_word(op) or in_one_line(op):
+        return help
     if found is None:
         otherwise = "`archcalc layers` lists them; your own go under `blocks:`"
         return meant(op, op.text, [*REGISTRY, *blocks], otherwise)
@@ -24,6 +30,17 @@ def advice_on_name(op: Scalar, blocks: Sequence[str]) -> str | Advice | None:
     if found.layer:
         return instead(op, found.layer)
     return _one_by_one(op, found.several) if found.several else found.sentence
+
+
+def in_one_word(op: Scalar) -> Advice | None:
+    """A layer whose name is taken apart: `max pool 2` is `maxpool 2`."""
+    at = entry(op)
+    line = at[0].items[at[1]] if at else None
+    words = line.text.split() if isinstance(line, Scalar) else []
+    for count in range(min(len(words), _WORDS), 1, -1):
+        if (name := "".join(words[:count]).lower()) in REGISTRY and isinstance(line, Scalar):
+            return instead(line, " ".join((name, *words[count:])))
+    return None
 
 
 def _with_keys(op: Scalar, layer: str, found: Meaning) -> str | Advice:

@@ -158,6 +158,11 @@ def test_wrong_mapping(layer, place, message):
         ),
         ("{moe: [relu], experts: 4}", "the long form has both: `moe: {layers: [...], experts: 4}`"),
         ("{add: [prev, prev], linear: 4}", "`linear` belongs under `add:` (indent it), or a `- ` is missing before it"),
+        ("{linear 4: {}, name: b}", "write `linear 4 name=b`"),
+        ("linear 4: {bias: false}", "write `linear 4 bias=false`"),
+        ("linear 4:\n    name: b", "write `linear 4 name=b`"),
+        ("max pool 2 stride=2", "write `maxpool 2 stride=2`"),
+        ("adaptive avg pool 1", "write `adaptiveavgpool 1`"),
         ("{foo: [prev, prev], linear: 4}", "`linear` belongs under `foo:` (indent it), or a `- ` is missing before it"),
     ],
 )

@@ -76,7 +76,7 @@ ONE = {
     "transposed": (one("ConvTranspose", IMAGE, [array(6, 4, 3, 3), array(4)], strides=[2, 2], pads=[1, 1, 1, 1], output_padding=[1, 1]), "convtranspose 4"),
     "transposed one side": (one("ConvTranspose", IMAGE, [array(6, 4, 3, 3)], strides=[2, 2], pads=[0, 0, 1, 1]), "slice"),
     "maxpool ceil": (one("MaxPool", IMAGE, kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1), "maxpool 3 stride=2 ceil=true"),
-    "maxpool same": (one("MaxPool", IMAGE, kernel_shape=[2, 2], auto_pad="SAME_UPPER"), "maxpool 2"),
+    "maxpool same": (one("MaxPool", IMAGE, kernel_shape=[2, 2], auto_pad="SAME_UPPER"), "maxpool 2 stride=1 padding=same_upper"),
     "avgpool": (one("AveragePool", IMAGE, kernel_shape=[3, 3], pads=[1, 1, 1, 1]), "count_include_pad=false"),
     "global": (one("GlobalAveragePool", IMAGE), "adaptiveavgpool 1"),
     "batchnorm": (one("BatchNormalization", IMAGE, [array(6), array(6), array(6), abs(array(6)) + 1]), "batchnorm"),

@@ -27,12 +27,14 @@ def pooled(run: Running, node: Node, x: Traced) -> Traced:
         raise UnreadError("with a dilation")
     if not window.is_even and not largest and not counts:
         raise UnreadError("with asymmetric padding that is not counted")
-    x = bordered(run, x, window, -math.inf if largest else 0)
+    words = largest and window.auto == "SAME_UPPER" and not window.is_even
+    if not words:
+        x = bordered(run, x, window, -math.inf if largest else 0)
     axes = len(space)
     if not 1 <= axes <= 3:
         raise ValueError(f"over {axes} axes")
     if largest:
-        args = [x, window.kernel, window.stride, window.before, window.dilation, ceil]
+        args = [x, window.kernel, window.stride, "same_upper" if words else window.before, window.dilation, ceil]
         return run.call(f"max_pool{axes}d", args, shape)
     return run.call(f"avg_pool{axes}d", [x, window.kernel, window.stride, window.before, ceil, counts], shape)
 
