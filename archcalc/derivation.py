@@ -7,7 +7,7 @@ a `Quantity` is a whole number that remembers how it was computed.
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from archcalc.layers.arguments import Size, Whole
@@ -159,10 +159,21 @@ def _quantities(node: Node) -> tuple[Layer, tuple[Tensor, ...]]:
     given = node.inputs[: len(node.inputs) - count]
     prefixes = ["in_"]
     if len(given) > 1:
-        prefixes = [f"{name.partition('(')[0]}_" for name in layer.inputs_read] or [
-            f"in{at + 1}_" for at in range(len(given))
-        ]
-    inputs = tuple(_named(x, prefix) for x, prefix in zip(given, prefixes))
+        prefixes = [f"{name.partition('(')[0]}_" for name in node.operands(len(given))]
+    letters = layer.letters(*given)
+    if letters is not None:  # as in its equation, which leaves out the axes of a stack
+        inputs = tuple(
+            _with(
+                x,
+                [
+                    one if f"{one}," in layer.computes or f"{one}]" in layer.computes else f"axis{at}"
+                    for at, one in enumerate(term)
+                ],
+            )
+            for x, term in zip(given, letters[0])
+        )
+    else:
+        inputs = tuple(_named(x, prefix) for x, prefix in zip(given, prefixes))
     if layer.takes_input and inputs:
         layer.accept(inputs[0])
     return layer, inputs
@@ -177,11 +188,17 @@ def _per_axis(name: str, sizes: tuple[int, ...], node: Node) -> tuple[int, ...]:
         axes = tuple(f"axis{index}" for index in range(len(sizes)))
     if len(sizes) == 1:
         return tuple(_leaf(name, size) for size in sizes)
-    return tuple(_leaf(f"{name}_{_SHORT.get(axis, axis)}", size) for axis, size in zip(axes, sizes))
+    before = "" if name == "shape" else f"{name}_"
+    return tuple(_leaf(f"{before}{_SHORT.get(axis, axis)}", size) for axis, size in zip(axes, sizes))
 
 
 def _named(x: Tensor, prefix: str) -> Tensor:
-    shape = tuple(_leaf(prefix + _SHORT.get(name, name), size) for name, size in zip(axis_names(x), x.shape))
+    return _with(x, [prefix + _SHORT.get(name, name) for name in axis_names(x)])
+
+
+def _with(x: Tensor, names: Iterable[str]) -> Tensor:
+    """The tensor with its sizes under these names."""
+    shape = tuple(_leaf(name, size) for name, size in zip(names, x.shape))
     made = Tensor(shape, x.layout, x.integer, x.outputs, x.state, x.parts, x.batched)
     made.entries, made.places = x.entries, x.places
     return made

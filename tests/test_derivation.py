@@ -170,6 +170,15 @@ def test_parameters_in_portions(graph, input, line, parts):
     assert [(term.label, term.value.spoken(), int(term.value)) for term in found] == parts
 
 
+def test_products_of_tensors_have_the_letters_of_their_equations(graph):
+    for line, input, letters in (
+        ("matmul: [prev, prev]", "4, 4", "i·j·k"),
+        ("matmul: [prev, prev]", "4, 4, 4", "axis0·i·j·k"),
+        ("einsum: {equation: 'nd,md->nm', operands: [prev, prev]}", "7, 4", "n·m·d"),
+    ):
+        assert names(derive(graph(input, line).nodes[0]).macs) == letters
+
+
 def test_products_of_attention(graph):
     found = terms(derive(graph("10, 512", "attention heads=8").nodes[0]).macs)
     assert [(term.label, term.value.spoken(), term.note) for term in found] == [

@@ -117,6 +117,8 @@ class Watch:
             read = {diagnostic.place.source.path for diagnostic in error.diagnostics}
         except RequestError as error:
             self.error, read = error, set()
+            if not os.path.exists(self.paths[0]):
+                self.error = RequestError(f"{self.paths[0]!r} is not there: save it again, or press Ctrl-C to stop")
         self.paths = [*self.paths, *sorted(path for path in read - {*self.paths} if os.path.isfile(path))]
 
     def frame(self) -> Block:

@@ -80,7 +80,7 @@ class MatMul(Layer):
 
     def letters(self, *inputs: Tensor) -> tuple[list[str], str]:
         """Of the stack, then `i`, `j` and `k` of its notation."""
-        stack = "abcdefgh"[: inputs[0].rank - 2]
+        stack = "pqrstuvw"[: inputs[0].rank - 2]
         return [f"{stack}ik", f"{stack}kj"], f"{stack}ij"
 
     def macs(self, y: Tensor, *inputs: Tensor) -> int:

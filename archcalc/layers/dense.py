@@ -13,6 +13,7 @@ from archcalc.layers.facts import ANY
 from archcalc.layers.feature_axis import FeatureAxis
 from archcalc.layers.layout import ENDS, FEATURES_LAST
 from archcalc.layers.memory import JOINED, LOW
+from archcalc.layers.portions import Portion
 from archcalc.layers.projections import Projection
 from archcalc.layers.reparam import Reparametrized
 from archcalc.layers.saved import INPUT, NOTHING, Saved, Saving
@@ -236,6 +237,10 @@ class Embedding(Layer):
         """The table."""
         return {"weight": (self.vocab, self.dim)}
 
+    def portions(self, shapes: dict[str, Shape]) -> list[Portion]:
+        """So many rows, each a vector."""
+        return [Portion(shapes, outputs_first=True)]
+
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """The ids."""
         return INPUT
@@ -277,6 +282,10 @@ class Parameter(Layer):
     def params(self, x: Tensor) -> dict[str, Shape]:
         """All of it."""
         return {"weight": self.shape}
+
+    def portions(self, shapes: dict[str, Shape]) -> list[Portion]:
+        """In the order of its axes."""
+        return [Portion(shapes, outputs_first=True)]
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""

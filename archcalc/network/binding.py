@@ -11,6 +11,7 @@ from archcalc.language.expressions import Expression
 from archcalc.language.items import COMMON, Item, parse_items
 from archcalc.language.signature import check_name
 from archcalc.language.values import NONE, SizeExpression, Value, parse_value
+from archcalc.layers import REGISTRY
 from archcalc.layers.arguments import Argument, check_names
 from archcalc.layers.base import Layer
 from archcalc.layers.operands import Body, Operands, Reference
@@ -33,6 +34,11 @@ class Binder:
     def layer(self, step: Step, layer: type[Layer], item: Item, names: Names) -> None:
         """Bind an item to a layer's declared arguments."""
         given: list[tuple[Scalar, Argument, Node]] = []
+        word = item.first.text if item.first is not None else ""
+        if word and f"{layer.op}{word}" in REGISTRY and word not in names.values:
+            message = f"`{layer.op} {word}` is the name of a layer in two words"
+            self.findings.error("SPC002", message, item.op, self._in_one_word(item))
+            return
         if item.more:
             self._unnamed(layer.op, item, f"write key=value; `archcalc layer {layer.op}` lists the keys")
             return
@@ -99,10 +105,13 @@ class Binder:
         from archcalc.spelling.lines import advice_on_layer  # imported only for an invalid line
 
         first, word = item.first, item.more[0]
-        from archcalc.spelling.unknown import in_one_word
-
         message = f"`{op}` takes one unnamed value, `{first.text if first else ''}`; `{word.text}` needs its key"
-        self.findings.error("SPC010", message, word, in_one_word(item.op) or advice_on_layer(item, otherwise))
+        self.findings.error("SPC010", message, word, advice_on_layer(item, otherwise))
+
+    def _in_one_word(self, item: Item) -> str | Advice | None:
+        from archcalc.spelling.lines import in_one_word
+
+        return in_one_word(item.op)
 
     def _first(self, layer: type[Layer], item: Item, value: Scalar) -> Argument | None:
         first = layer.arguments[layer.first] if layer.first else None

@@ -20,6 +20,8 @@ from archcalc.quantity import plain, product
 from archcalc.records import NamedTuple
 from archcalc.source import Scalar
 
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
+
 # Groups without a scope of their own.
 INLINE = ("branch", "shortcut", "step")
 
@@ -188,16 +190,18 @@ class Node:
 
     @property
     def titled_inputs(self) -> list[tuple[str, Tensor]]:
-        """Its inputs with their titles: `input`, `input 2` or `input f(x)`, or `input weight` after the key that names it."""
-        own, said = (self.layer.tensors, self.layer.inputs_read) if self.layer is not None else ([], ())
+        """Its inputs with their titles: `input`, `input b` or `input f(x)`, or `input weight` after the key that names it."""
+        own = self.layer.tensors if self.layer is not None else []
         plain = len(self.inputs) - len(own)
-        titles = (
-            [f"input {said[index] if said else index + 1}" for index in range(plain)]
-            if plain > 1
-            else ["input"][:plain]
-        )
+        titles = [f"input {name}" for name in self.operands(plain)] if plain > 1 else ["input"][:plain]
         titles += [f"input {name}" for name in own]
         return [(title, x) for title, x in zip(titles, self.inputs) if x.rank]
+
+    def operands(self, count: int) -> list[str]:
+        """What the layer's equation calls `count` tensors that it reads; of operands very many, their numbers."""
+        if self.layer is not None and self.layer.inputs_read:
+            return [*self.layer.inputs_read[:count]]
+        return [*_LETTERS[:count]] if count <= len(_LETTERS) else [f"{at + 1}" for at in range(count)]
 
     @property
     def is_view(self) -> bool:

@@ -218,7 +218,7 @@ def _seen(node: Node, inputs: list[Value], sizes: list[int] | None) -> Value:
         return EVERYTHING
     if None in known:
         return None
-    lost = any(isinstance(one, Along) for one in known) or node.layer.reorders
+    lost = any(isinstance(one, Along) for one in known) or (node.layer.reorders and not _in_place(node))
     if not isinstance(node.layer, End) and (lost or node.layer.letters(*node.inputs) is not None):
         rows = [
             (at, axes)
@@ -243,6 +243,8 @@ def _seen(node: Node, inputs: list[Value], sizes: list[int] | None) -> Value:
     windows = node.layer.field(node.exit, node.inputs[0])
     if windows is None:
         return _SCATTERED if node.layer.reorders and _spans(merged, node.inputs[0], sizes) else None
+    if not windows and node.inputs[0].rank == 1:  # inside of an expert, what one position gives
+        return merged
     # Axes whose elements all see the same may have been removed; the others are still there, in order.
     left = [index for index, axis in enumerate(merged) if len(windows) == len(merged) or not axis.is_constant]
     if len(left) != len(windows):
@@ -251,6 +253,13 @@ def _seen(node: Node, inputs: list[Value], sizes: list[int] | None) -> Value:
     for index, window in zip(left, windows):
         found[index] = window.after(merged[index])
     return _all(found)
+
+
+def _in_place(node: Node) -> bool:
+    """Whether each position of the output is the same one of the input, as where only features change their order."""
+    assert node.layer is not None
+    windows = node.layer.field(node.exit, node.inputs[0])
+    return bool(windows) and all(one is ITSELF for one in windows or ())
 
 
 def _rows(seen: Value, x: Tensor, sizes: list[int] | None) -> Along | None:

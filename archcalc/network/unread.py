@@ -8,6 +8,7 @@ from archcalc.advice import either, instead, written
 from archcalc.diagnostics import Advice, Findings, Span
 from archcalc.language.hints import is_python, two_layers
 from archcalc.language.items import CARRIED, COMMON, Item
+from archcalc.layers.arguments import Text
 from archcalc.layers.base import REGISTRY
 from archcalc.layers.operands import Body, Operands
 from archcalc.network.steps import BlockSteps
@@ -62,9 +63,11 @@ class Unread:
         op, first = item.op.text, (value.text.split() or [""])[0]
         place = _from(item.op, value) if not item.common else value
         if op in REGISTRY or op in self.blocks:
-            line = f"{op} {value.text}"
+            first_key = REGISTRY[op].arguments.get(REGISTRY[op].first or "") if op in REGISTRY else None
+            is_text = type(first_key) is Text and " " in value.text and "'" not in value.text
+            line = f"{op} '{value.text}'" if is_text else f"{op} {value.text}"
             help: str | Advice = f"it is `{line}`, and what stands beside it on the same line as key=value"
-            if op in REGISTRY and isinstance(REGISTRY[op].arguments.get(REGISTRY[op].first or ""), (Body, Operands)):
+            if isinstance(first_key, (Body, Operands)):
                 help = f"it is `{op}: [...]`"
             elif place is not value:
                 help = Advice(f"write `{line}`", written(place, line))

@@ -18,20 +18,20 @@ _UNIT = Later(
 _OTHER_BLANKS = frozenset("\t\n\v\f\r")
 _BLANKS = dict.fromkeys(map(ord, _OTHER_BLANKS), " ")
 
-# Where a formula or a sentence may be broken: after a multiplication sign, and at spaces, but not between a
-# number and what it counts, nor before a sign.
-_PLACES = r"(?<=·)(?=[^ ])|(?<![=0-9]) (?![·+−])|(?<=[0-9]) (?![a-z·+−])"
+# Where a formula or a sentence may be broken: after a multiplication sign, and at spaces, but not between a number
+# and what it counts, a letter and its value, or a sum and its terms, nor before a sign.
+_PLACES = r"(?<=·)(?=[^ ])|(?<![=0-9Σ]) (?![=·+−])|(?<=[\])]) (?==)|(?<=[0-9]) (?![a-z·+−])"
 
 
 def broken(text: str, width: int) -> list[str]:
-    """`text` in lines of at most `width` characters, broken outside parentheses if possible.
+    """`text` in lines of at most `width` characters, broken outside parentheses and brackets if possible.
 
     A longer word or number has its own line.
     """
     lines = []
     while columns_of(text) > width:
         fitting = [found for found in re.finditer(_PLACES, text) if columns_of(text[: found.start()]) <= width]
-        outside = [found for found in fitting if text.count("(", 0, found.start()) == text.count(")", 0, found.start())]
+        outside = [found for found in fitting if _closed(text[: found.start()])]
         wide = [found for found in outside if found.group() == " "]
         best = next((some for some in (wide, outside) if some and some[-1].start() > width // 3), fitting)
         found = best[-1] if best else re.search(_PLACES, text)
@@ -40,6 +40,11 @@ def broken(text: str, width: int) -> list[str]:
         lines.append(text[: found.start()].rstrip())
         text = text[found.end() :]
     return [*lines, text]
+
+
+def _closed(text: str) -> bool:
+    """Whether every bracket that is opened is closed again."""
+    return text.count("(") == text.count(")") and text.count("[") == text.count("]")
 
 
 class Heading:

@@ -13,16 +13,21 @@ from archcalc.language.items import COMMON, Item
 from archcalc.layers import REGISTRY
 from archcalc.layers.arguments import Size, Text
 from archcalc.layers.operands import Body, Operands
-from archcalc.source import Scalar
+from archcalc.source import Node, Scalar, parse
 from archcalc.source import Sequence as NodeList
 from archcalc.spelling.convert import from_python
+from archcalc.spelling.names import meaning
 from archcalc.spelling.values import UnwritableError, expression, word
 
+# The most words of a layer's name, as of `adaptive avg pool` and `multi head self attention`.
+_MOST_WORDS = 4
 _SIZE = r"-?\d+(x-?\d+)+\Z"
 
 
 def advice_on_layer(item: Item, otherwise: str) -> str | Advice:
     """How to write the line of a layer whose values stand without their keys, or twice."""
+    if (whole := in_one_word(item.op)) is not None:
+        return whole
     values = [*([item.first] if item.first else []), *item.more]
     inner = _in_brackets(item, values) or _in_quotes(item)
     if inner:
@@ -38,9 +43,32 @@ def advice_on_layer(item: Item, otherwise: str) -> str | Advice:
         readings = [f"{layer.op} {'x'.join(joined)}"] if all(re.fullmatch(r"-?\d+", one) for one in joined) else []
     common = "".join(f" {key}={item.common[key].text}" for key in COMMON if key in item.common)
     lines = [f"{reading}{common}" for reading in readings if not common or reading[0] not in "[{"]
-    found = entry(item.op)
-    line = found[0].items[found[1]] if found else None
+    line = line_of(item.op)
     return either(lines, [written(line, text) if isinstance(line, Scalar) else None for text in lines], otherwise)
+
+
+def line_of(op: Scalar) -> Node | None:
+    """What the layer of this name is written as: an entry of a list, or all there is, as on the command line."""
+    found = entry(op)
+    if found is not None:
+        return found[0].items[found[1]]
+    whole = parse(op.source)
+    return whole if isinstance(whole, Scalar) and (whole.line, whole.column) == (op.line, op.column) else None
+
+
+def in_one_word(op: Scalar) -> Advice | None:
+    """A layer whose name stands in several words, `max pool 2` or `multi head attention heads=8`; None for others."""
+    line = line_of(op)
+    if not isinstance(line, Scalar):
+        return None
+    words = line.text.split()
+    named = next((at for at, one in enumerate(words) if not one.isalpha()), len(words))
+    for count in range(min(named, _MOST_WORDS), 1, -1):
+        said = meaning("".join(words[:count]))
+        if said is not None and said.layer and not said.keys:
+            text = " ".join((said.layer, *words[count:]))
+            return Advice(f"write `{text}`", written(line, text))
+    return None
 
 
 def _in_brackets(item: Item, values: Sequence[Scalar]) -> Advice | None:
@@ -49,8 +77,7 @@ def _in_brackets(item: Item, values: Sequence[Scalar]) -> Advice | None:
     argument = layer.arguments[layer.first] if layer and layer.first else None
     if not isinstance(argument, (Body, Operands)):
         return None
-    found = entry(item.op)
-    line = found[0].items[found[1]] if found else None
+    line = line_of(item.op)
     told = ", ".join(value.text for value in values)
     if isinstance(argument, Body) and isinstance(line, Scalar):
         told = line.text[len(item.op.text) :].strip()
@@ -61,8 +88,7 @@ def _in_brackets(item: Item, values: Sequence[Scalar]) -> Advice | None:
 def _in_quotes(item: Item) -> Advice | None:
     """A layer whose first value is a string with spaces: `rearrange c h w -> h w c`."""
     layer = REGISTRY.get(item.op.text)
-    found = entry(item.op)
-    line = found[0].items[found[1]] if found else None
+    line = line_of(item.op)
     if not layer or type(layer.arguments.get(layer.first or "")) is not Text or not isinstance(line, Scalar):
         return None
     rest = re.fullmatch(r"(.*?)((?:\s+[A-Za-z_]\w*=\S+)*)", line.text[len(item.op.text) :].strip())

@@ -6,15 +6,13 @@ from collections.abc import Sequence
 
 from archcalc.advice import instead, meant, written
 from archcalc.diagnostics import Advice, Edit, Fix
-from archcalc.language.edits import entry, with_values
+from archcalc.language.edits import with_values
 from archcalc.language.hints import in_one_line
 from archcalc.language.items import COMMON
 from archcalc.layers import REGISTRY
 from archcalc.source import Scalar
+from archcalc.spelling.lines import in_one_word, line_of
 from archcalc.spelling.names import Meaning, meaning
-
-# Words that the name of one layer is taken apart into, at most: `adaptive avg pool`.
-_WORDS = 4
 
 
 def advice_on_name(op: Scalar, blocks: Sequence[str]) -> str | Advice | None:
@@ -32,17 +30,6 @@ def advice_on_name(op: Scalar, blocks: Sequence[str]) -> str | Advice | None:
     return _one_by_one(op, found.several) if found.several else found.sentence
 
 
-def in_one_word(op: Scalar) -> Advice | None:
-    """A layer whose name is taken apart: `max pool 2` is `maxpool 2`."""
-    at = entry(op)
-    line = at[0].items[at[1]] if at else None
-    words = line.text.split() if isinstance(line, Scalar) else []
-    for count in range(min(len(words), _WORDS), 1, -1):
-        if (name := "".join(words[:count]).lower()) in REGISTRY and isinstance(line, Scalar):
-            return instead(line, " ".join((name, *words[count:])))
-    return None
-
-
 def _with_keys(op: Scalar, layer: str, found: Meaning) -> str | Advice:
     """A layer whose name elsewhere implies one of its keys: `ReflectionPad2d 1` is `pad 1 mode=reflect`."""
     values: dict[str, str | None] = {}
@@ -56,8 +43,7 @@ def _with_keys(op: Scalar, layer: str, found: Meaning) -> str | Advice:
 
 def _one_by_one(op: Scalar, ops: Sequence[str]) -> str | Advice:
     """`conv_bn_relu 64 kernel=3` is `[conv 64 kernel=3, batchnorm, relu]`: the values go to the one that needs some."""
-    at = entry(op)
-    line = at[0].items[at[1]] if at else None
+    line = line_of(op)
     if not isinstance(line, Scalar):
         return f"use its layers one by one: {', '.join(f'`{one}`' for one in ops)}"
     said: dict[str, str] = {}

@@ -37,7 +37,7 @@ class Outcome:
         model: the model's name; empty if the spec could not be read.
         values: the measures by name; empty if the network is impossible.
         how: how it was run, by mode: the one-line form, and the assumed fields.
-        reason: why it is impossible; place: where in the spec, e.g. `net.yaml:5:7`.
+        reason: why it is impossible; place: where in the spec, e.g. `net.yaml:5:7`; help: what to do about it.
     """
 
     point: Point
@@ -45,6 +45,7 @@ class Outcome:
     values: dict[str, float] = field(default_factory=dict)
     reason: str = ""
     place: str = ""
+    help: str = ""
     how: dict[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
 
     @property
@@ -134,7 +135,7 @@ def _outcome(point: Point, network: Network, names: Sequence[str], said: Running
         return Outcome(point, model, values, how=ran)
     except SpecError as error:
         first = error.diagnostics[0]
-        return Outcome(point, model, reason=first.message, place=str(first.place))
+        return Outcome(point, model, reason=first.message, place=str(first.place), help=first.help or "")
     except RequestError as error:
         return Outcome(point, model, reason=str(error))
 

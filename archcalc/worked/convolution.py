@@ -12,12 +12,12 @@ from archcalc.layers.correlation import sizes_text
 from archcalc.network.graph import Node
 from archcalc.worked.example import (
     IMAGE,
-    KERNEL,
     Array,
     Cell,
     Example,
     Grid,
     Step,
+    filters,
     grid,
     limit,
     nested,
@@ -115,7 +115,7 @@ def convolution(node: Node) -> Example:
     kernel, stride, dilation = (layer.per_axis(name, len(sizes), x) for name in ("kernel", "stride", "dilation"))
     values = tiled(x.shape, IMAGE)
     shapes = layer.params(x)
-    weights = {"weight": tiled(shapes["weight"], KERNEL)}
+    weights = {"weight": filters(shapes["weight"])}
     if layer.bias:
         weights["bias"] = list(range(int(y.shape[0])))
     inside = shapes["weight"][1]  # channels of one group

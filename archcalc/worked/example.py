@@ -105,7 +105,8 @@ def filled(shape: Shape, start: int = 0, numbers: Sequence[float] = _VALUES) -> 
     """Small numbers in the shape of a tensor that look random but are always the same."""
     if not shape:
         return numbers[start % len(numbers)]
-    step = 1 + 2 * len(shape) if len(shape) != 3 else 4  # 7 would give the first numbers again
+    # One after the other in a vector, so that the first few have both signs; 7 would give the first numbers again.
+    step = {1: 1, 3: 4}.get(len(shape), 1 + 2 * len(shape))
     return [filled(shape[1:], start + index * step, numbers) for index in range(int(shape[0]))]
 
 
@@ -185,6 +186,11 @@ def tiled(shape: Shape, pattern: Sequence[Sequence[float]]) -> Array:
         return [build((*index, one)) for one in range(int(shape[len(index)]))]
 
     return build(())
+
+
+def filters(shape: Shape) -> Array:
+    """The kernels [out, in, *taps] of a convolution; a single tap is not the zero that the lecture's begins with."""
+    return tiled(shape, KERNEL if math.prod(shape[2:]) > 1 else KERNEL[1:] + KERNEL[:1])
 
 
 def written(value: float) -> str:

@@ -84,8 +84,8 @@ def softmax(values: list[float]) -> list[float]:
     return [power / total for power in powers]
 
 
-# How the value of an element is written ({x}, or {f} after an operator; a piecewise one for x > 0 and otherwise), and
-# computed with the layer's arguments.
+# How the value of an element is written ({x}, {f} after an operator, {own} for the element itself; a piecewise one for
+# x > 0 and otherwise), and computed with the layer's arguments.
 _FUNCTIONS: dict[type[Layer], tuple[str, Callable[[float, Any], float]]] = {
     ReLU: ("max(0, {x})", lambda x, layer: max(0.0, x)),
     ReLU6: ("min(max(0, {x}), 6)", lambda x, layer: min(max(0.0, x), 6.0)),
@@ -97,10 +97,10 @@ _FUNCTIONS: dict[type[Layer], tuple[str, Callable[[float, Any], float]]] = {
     Softplus: ("ln(1 + e^({beta} · {f})) / {beta}", lambda x, layer: _softplus(x, layer)),
     Softsign: ("{x} / (1 + |{x}|)", lambda x, layer: x / (1 + abs(x))),
     LogSigmoid: ("ln σ({x})", lambda x, layer: math.log(sigmoid(x))),
-    LeakyReLU: ("{x}|{slope} · {f}", lambda x, layer: x if x > 0 else layer.slope * x),
-    ELU: ("{x}|{alpha} · (e^{f} − 1)", lambda x, layer: x if x > 0 else layer.alpha * math.expm1(x)),
+    LeakyReLU: ("{own}|{slope} · {f}", lambda x, layer: x if x > 0 else layer.slope * x),
+    ELU: ("{own}|{alpha} · (e^{f} − 1)", lambda x, layer: x if x > 0 else layer.alpha * math.expm1(x)),
     CELU: (
-        "{x}|{alpha} · (e^({x} / {alpha}) − 1)",
+        "{own}|{alpha} · (e^({x} / {alpha}) − 1)",
         lambda x, layer: x if x > 0 else layer.alpha * math.expm1(x / layer.alpha),
     ),
     SELU: (
@@ -158,7 +158,9 @@ def function(node: Node) -> Example:
 
     def one(value: float, place: str) -> float:
         result = compute(value, layer)
-        told = (below if below and value <= 0 else above).format(x=written(value), f=factor(value), **named)
+        told = (below if below and value <= 0 else above).format(
+            x=written(value), f=factor(value), own=f"x[{place}]", **named
+        )
         lines.append(f"y[{place}] = {told} = {written(result)}")
         return result
 
@@ -190,7 +192,7 @@ def learned_slopes(node: Node) -> Example:
     def one(value: float, place: str) -> float:
         slope = slopes[int(place.split(",")[0]) if len(slopes) > 1 else 0]
         result = value if value > 0 else slope * value
-        told = written(value) if value > 0 else f"{written(slope)} · {factor(value)}"
+        told = f"x[{place}]" if value > 0 else f"{written(slope)} · {factor(value)}"
         lines.append(f"y[{place}] = {told} = {written(result)}")
         return result
 

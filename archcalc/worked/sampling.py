@@ -9,20 +9,19 @@ from typing import Any
 from archcalc.layers.sampling import DeformConv, GridSample
 from archcalc.network.graph import Node
 from archcalc.worked.example import (
-    KERNEL,
     Array,
     Example,
     Grid,
     Place,
     Step,
     factor,
+    filters,
     grid,
     limit,
     listed,
     nested,
     operands,
     refuse,
-    tiled,
     works,
     written,
 )
@@ -133,7 +132,7 @@ def moved_windows(node: Node) -> Example:
     numbers = {id(layer.offset): _MOVES, **({} if layer.mask is None else {id(layer.mask): _WEIGHTS})}
     inputs, (image, offset, *masks) = operands(node, tensors, {one: of for one, of in numbers.items() if one != id(x)})
     shapes = layer.params(x)
-    weights = {"weight": tiled(shapes["weight"], KERNEL)}
+    weights = {"weight": filters(shapes["weight"])}
     if layer.bias:
         weights["bias"] = list(range(int(y.shape[0])))
     taps = list(itertools.product(*map(range, kernel)))

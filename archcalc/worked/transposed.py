@@ -12,12 +12,12 @@ from archcalc.network.graph import Node
 from archcalc.worked.convolution import CHANNELS, LENGTH, WINDOWS, at
 from archcalc.worked.example import (
     IMAGE,
-    KERNEL,
     Cell,
     Example,
     Grid,
     Place,
     Step,
+    filters,
     grid,
     limit,
     nested,
@@ -59,7 +59,7 @@ def transposed_convolution(node: Node) -> Example:
     )
     values = tiled(x.shape, IMAGE[2:] + IMAGE[:2])  # rows with fewer zeros first
     shapes = layer.params(x)
-    weights = {"weight": tiled(shapes["weight"], KERNEL)}
+    weights = {"weight": filters(shapes["weight"])}
     if layer.bias:
         weights["bias"] = list(range(int(y.shape[0])))
     inside = int(x.shape[0]) // int(layer.groups)  # input channels of one group

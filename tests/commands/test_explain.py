@@ -295,7 +295,7 @@ def test_a_name_is_a_spec_that_comes_along():
         ("selectivescan dt=a b=a c=a", ["input", "input dt", "input b", "input c"]),
         ("sdpa q=a k=a v=a", ["input q", "input k", "input v"]),
         ("attention heads=2 kv=a", ["input", "input kv"]),
-        ("add: [a, prev, a]", ["input 1", "input 2", "input 3"]),
+        ("add: [a, prev, a]", ["input a", "input b", "input c"]),
         ("lstm 4", ["input"]),
     ],
 )

@@ -26,6 +26,15 @@ def test_layers_lists_every_layer():
     assert {layer["name"] for layer in document["layers"]} == {*REGISTRY, *STRUCTURES}
 
 
+def test_layers_with_a_word():
+    named, family = (inside("layers", word).stdout for word in ("conv", "pooling"))
+    assert "  convtranspose" in named
+    assert "maxpool" not in named
+    assert "  maxunpool" in family
+    assert "  conv" not in family
+    assert "did you mean `pooling`" in inside("layers", "poling").stderr
+
+
 @pytest.mark.parametrize("op", STRUCTURES)
 def test_a_page_for_what_goes_through_layers(op):
     page = inside("layer", op).stdout

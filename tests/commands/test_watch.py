@@ -69,7 +69,8 @@ def test_a_file_that_is_gone_is_told(tmp_path):
     path.unlink()
     out = seen(watch)
     assert "not there" in out
-    assert "no such file" in out
+    assert "save it again" in out
+    assert "did you mean" not in out
     assert "40 parameters" in out
 
 

@@ -28,6 +28,7 @@ SEQUENCE = (
     "linear 4", "attention 2", "attention 2 window=2", "attention 2 window=2 causal=true", "gru 4", "lstm 2 bidirectional=true",
     "softmax axis=0", "softmax axis=1", "layernorm", "clstoken", "slice 1", "pad 1 axis=0", "posembed", "cumsum axis=0", "gelu",
     "{residual: [layernorm, attention 1 window=2]}", "sdpa q=prev k=prev v=prev", "mean axis=0", "max axis=0 keepdim=true", "flip 0",
+    "identity", "{moe: {experts: 3, top_k: 2, layers: [linear 8, gelu, linear 4]}}",
     "{repeat: 3, layers: [{residual: [attention 1 window=2]}]}", "{repeat: 3, layers: [softmax axis=0, linear 4]}",
 )  # fmt: skip
 

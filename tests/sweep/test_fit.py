@@ -8,6 +8,7 @@ from archcalc.cost import Costs
 from archcalc.diagnostics import RequestError, SpecError
 from archcalc.language.document import parse_amount
 from archcalc.network.load import load_graph
+from archcalc.reports.fit.words import reason
 from archcalc.running import Running
 from archcalc.sweep.evaluate import outcome
 from archcalc.sweep.fit import fit
@@ -76,6 +77,8 @@ def test_the_batch_and_a_dim():
     assert found.value_of(found.best) == "1024"
     assert not found.binding
     assert "1024 positions" in found.beyond.reason
+    assert found.beyond.help == "`--set context=1025` would do"
+    assert reason(found).endswith(found.beyond.help)
 
 
 def test_nothing_fits():

@@ -191,6 +191,8 @@ def _field(seen: Any, costs: Costs) -> tuple[str, str, str]:
     inputs = list(costs.graph.inputs.values())
     if seen in _WORDS:
         return (_WORDS[seen], "", "")
+    if seen == () and any(x.rank > 1 and not x.positions for x in inputs):
+        return ("unknown: nothing says which axes are positions", "", "")
     if not seen:
         return ("none: positions are no longer those of the input", "", "")
     whole = len(inputs) == 1 and inputs[0].rank - 1 == len(seen)

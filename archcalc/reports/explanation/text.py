@@ -16,6 +16,8 @@ from archcalc.reports.paragraphs import NO_BREAK, broken
 _VALUE = re.compile(r"(?<=\w) = (?=[\w−.-]+(?:,|$))")
 # The factors of a product of a matrix and a vector, as in `W x`.
 _PRODUCT = re.compile(r"(?<!\w)([A-Z]) (?=[a-z]\b)")
+# What a list of operations begins with.
+_WORK = re.compile(r"\d+ for each [^:]+: ")
 # Longer formulas take several lines on a page of any width.
 _WIDEST_FORMULA = 64
 # Blanks after a title.
@@ -66,8 +68,12 @@ class Drawn:
                 yield from columns.line(line, next(drawn))
 
 
-def _together(text: str) -> str:
-    """With no blank where a line must not end."""
+def _together(text: str, room: int) -> str:
+    """With no blank where a line must not end: in a list of operations, only between two of them."""
+    if (work := _WORK.match(text)) is not None:
+        each = text[work.end() :].split(", ")
+        kept = [one.replace(" ", NO_BREAK) if columns_of(one) <= room else one for one in each]
+        text = work.group() + ", ".join(kept)
     return _PRODUCT.sub(rf"\1{NO_BREAK}", _VALUE.sub(f"{NO_BREAK}={NO_BREAK}", text))
 
 
@@ -121,6 +127,6 @@ class _Columns:
             below.insert(0, line.note)
         yield NEWLINE
         for text in below:
-            for index, one in enumerate(broken(_together(text), self.room - 2)):
+            for index, one in enumerate(broken(_together(text, self.room - 2), self.room - 2)):
                 yield " " * self.indent + "  " * (index > 0) + one.replace(NO_BREAK, " "), DIM
                 yield NEWLINE

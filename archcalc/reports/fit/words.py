@@ -32,7 +32,8 @@ def reason(fit: Fit) -> str:
     value = f"{fit.name}={fit.value_of(fit.beyond)}"
     if not fit.beyond.is_valid:
         place = f", at {fit.beyond.place}" if fit.beyond.place else ""
-        return f"no limit stops it, but the network: {value}: {fit.beyond.reason}{place}"
+        help = f": {fit.beyond.help}" if fit.beyond.help else ""
+        return f"no limit stops it, but the network: {value}: {fit.beyond.reason}{place}{help}"
     parts = [
         f"{shown(fit.beyond.values[name], MEASURES[name].unit)} {_title(name)}, "
         f"{shown(fit.beyond.values[name] - fit.limits[name], MEASURES[name].unit)} over the limit"

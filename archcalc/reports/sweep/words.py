@@ -75,6 +75,7 @@ def refusals(results: Results) -> Iterator[str]:
         more = f" and {len(found) - 1:,} more" if len(found) > 1 else ""
         place = f", at {first.place}" if first.place and not first.place.startswith("--set") else ""
         label = results.label(first)
-        yield f"not possible: {label}{more}: {first.reason}{place}" if label else f"not possible: {first.reason}{place}"
+        why = f"{first.reason}{place}{f': {first.help}' if first.help else ''}"
+        yield f"not possible: {label}{more}: {why}" if label else f"not possible: {why}"
     if len(places) > _PLACES:
         yield f"not possible: {len(places) - _PLACES} more reasons; --format csv has them all"

@@ -24,17 +24,17 @@ class Worked:
             yield "  given", BOLD
             yield NEWLINE
             yield from _beside(self.example.given, page.width)
-            yield NEWLINE
-        for step in self.example.steps:
+        for index, step in enumerate(self.example.steps):
+            if index or self.example.given:
+                yield NEWLINE
             for one in broken(step.title, page.width - 2):
                 yield f"  {one}".replace(NO_BREAK, " "), BOLD
                 yield NEWLINE
             yield from _beside(step.grids, page.width)
             for line in step.lines:
-                for index, one in enumerate(broken(line, page.width - 6)):
-                    yield ("    " if index == 0 else "      ") + one.replace(NO_BREAK, " "), None
+                for at, one in enumerate(broken(line, page.width - 6)):
+                    yield ("    " if at == 0 else "      ") + one.replace(NO_BREAK, " "), None
                     yield NEWLINE
-            yield NEWLINE
 
 
 def grids_text(grids: Sequence[Grid], width: int) -> list[str]:
