@@ -26,7 +26,7 @@ os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX512_CORE_BF16")
 # How long an example takes says how busy the machine is.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
-gc.set_threshold(100_000, 50, 50)  # as the program does itself: a graph is a circle, and most live to the end of a test
+gc.set_threshold(300_000, 50, 50)  # as the program does itself: a graph is a circle, and most live to the end of a test
 
 ROOT = Path(__file__).parent.parent
 # What `pytest -m quick` runs, and reads: the language, rules, messages and what is made of them, none with PyTorch.
@@ -94,6 +94,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item], config: pytest.Confi
     for item in items if config.getoption("markexpr") else ():
         if is_quick(item.path) and not (isinstance(item, pytest.Function) and computes(item.function)):
             item.add_marker("quick")
+
+
+def pytest_collection_finish() -> None:
+    """What was imported stays to the end: no later search for garbage need look at it."""
+    gc.collect()
+    gc.freeze()
 
 
 def computes(test: Callable[..., object]) -> bool:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 
+from torch import nn
+
 from archcalc.cost import Costs
+from archcalc.network.gradients import backward
 from archcalc.network.graph import layers_of, walk
 from archcalc.network.load import Graph, load_graph
 from tests.cases import CASES, shared
@@ -25,7 +29,8 @@ def load(case: str, batch: int = 1, **given: str) -> Graph:
 
 # Copies and steps that each do what the one before does, and how many of them are enough to see it.
 _ALIKE = {
-    "depth": 3, "steps": 4, "words": 4, "src_len": 6, "tgt_len": 5, "frames": 100, "chars": 4, "third": 2, "quarters": 1
+    "depth": 3, "steps": 4, "words": 4, "src_len": 6, "tgt_len": 5, "frames": 100, "chars": 4, "third": 2, "quarters": 1,
+    "experts": 8,
 }  # fmt: skip
 # The same where each step is computed by itself.
 _RECURRING = {**_ALIKE, "frames": 12, "seq": 4}
@@ -33,10 +38,22 @@ _RECURRING = {**_ALIKE, "frames": 12, "seq": 4}
 
 def short(case: str, batch: int = 1) -> Graph:
     """The graph of a case with fewer copies of its layers and fewer steps, where it has many of them."""
-    graph = load(case, batch)
+    graph = shared(case, batch)
     recurs = any(node.listed or node.op == "selectivescan" for node, _, _ in walk(graph.nodes))
     alike, sizes = _RECURRING if recurs else _ALIKE, graph.settings.values
-    return load(case, batch, **{name: str(few) for name, few in alike.items() if int(sizes.get(name, 0)) > few})
+    fewer = {name: str(few) for name, few in alike.items() if int(sizes.get(name, 0)) > few}
+    return load(case, batch, **fewer) if fewer else graph
+
+
+def without_gradient(graph: Graph, module: nn.Module) -> list[str]:
+    """Trainable parameters that the backward pass gave no gradient, though an output depends on them."""
+    trained = {id(one.node) for one in backward(graph)}
+    # What no output depends on has none, nor what only an index depends on.
+    aside = {node.id for node in layers_of(graph.nodes) if id(node) not in trained}
+    idle = [name for name, one in module.named_parameters() if one.requires_grad and one.grad is None]
+    layers = {name: name.rpartition(".")[0] for name in idle}
+    # Copies that are equal stand under the name of the first.
+    return [name for name in idle if not {layers[name], re.sub(r"\.\d+(?=\.)", ".0", layers[name])} & aside]
 
 
 @cache

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from torch import nn
 
+import archcalc.pytorch.verify as verifying
 from archcalc.diagnostics import RequestError, Source
 from archcalc.layers import REGISTRY
 from archcalc.layers.code import module
 from archcalc.layers.tensor import Tensor
 from archcalc.network.load import Graph, build_graph
+from archcalc.pytorch.instance import Probe, instantiate
 from archcalc.pytorch.verify import verify
 from tests.conftest import SPECS
 from tests.program import here
-from tests.pytorch.specs import distinct, load, path, short
+from tests.pytorch.specs import distinct, load, path, short, without_gradient
 
 
 def build(text: str, batch: int = 1) -> Graph:
@@ -27,9 +31,19 @@ def found(graph: Graph) -> list[str]:
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=lambda path: path.stem)
-def test_holds_for_every_spec(spec: Path) -> None:
+def test_holds_for_every_spec(spec: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[nn.Module] = []
+
+    def kept(graph: Graph, device: str, probe: Probe) -> nn.Module:
+        made.append(instantiate(graph, device, probe))
+        return made[-1]
+
+    monkeypatch.setattr(verifying, "instantiate", kept)
     for case in distinct(spec.stem):
-        assert verify(short(case)).differences == [], case
+        graph = short(case)
+        assert verify(graph).differences == [], case
+        # Without data one expert does all the work.
+        assert all(re.search(r"\.experts\.[1-9]", name) for name in without_gradient(graph, made[-1])), case
 
 
 def test_seventy_billion_parameters_need_no_memory() -> None:
@@ -117,8 +131,6 @@ def test_sees_a_wrong_backward_count_at_its_layer(monkeypatch: pytest.MonkeyPatc
 
 
 def test_too_little_memory_is_said_before_trying(monkeypatch: pytest.MonkeyPatch) -> None:
-    import archcalc.pytorch.verify as verifying
-
     monkeypatch.setattr(verifying, "available_bytes", lambda device: 10_000_000_000)
     monkeypatch.setattr(verifying, "instantiate", None)
     graph = build("{model: m, input: [4], layers: [{repeat: 1000000, layers: [linear 4, relu]}]}")
