@@ -6,7 +6,6 @@ import ast
 import gc
 import inspect
 import os
-from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import cache
 from importlib.util import find_spec
@@ -34,8 +33,6 @@ QUICK = ("broken", "language", "rules", "test_broken.py", "test_costs.py",
          "test_blocks.py", "test_paths.py", "test_devices.py", "test_golden.py")  # fmt: skip
 # Every spec of specs/ is linted in these.
 _LONG = ("rules/test_zoo.py", "rules/test_trials.py")
-# More cases of a test than these are shared between runs, where a run takes only a share.
-_MANY = 20
 HAS_TORCH = find_spec("torch") is not None
 SPECS = sorted((ROOT / "specs").glob("*.yaml"))
 
@@ -72,25 +69,7 @@ def needs_torch(path: Path) -> bool:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item], config: pytest.Config) -> None:
-    """Mark the quick ones, where marks are asked for; with ARCHCALC_SHARE=1/3, keep a third of many cases.
-
-    Of a test with more than twenty cases every third is run, the rest by runs whose shares are 0/3 and 2/3: `.ci/run`
-    takes turns day by day. Without it all are run.
-    """
-    share = os.environ.get("ARCHCALC_SHARE")
-    if share:
-        turn, turns = map(int, share.split("/"))
-        tests = [item.nodeid.partition("[")[0] for item in items]
-        cases = Counter(tests)
-        places: Counter[str] = Counter()
-        kept: list[pytest.Item] = []
-        left: list[pytest.Item] = []
-        for item, test in zip(items, tests):
-            is_kept = cases[test] <= _MANY or places[test] % turns == turn
-            (kept if is_kept else left).append(item)
-            places[test] += 1
-        items[:] = kept
-        config.hook.pytest_deselected(items=left)
+    """Mark the quick ones, where marks are asked for."""
     for item in items if config.getoption("markexpr") else ():
         if is_quick(item.path) and not (isinstance(item, pytest.Function) and computes(item.function)):
             item.add_marker("quick")

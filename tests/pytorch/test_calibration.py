@@ -19,7 +19,7 @@ from archcalc.network.load import load_graph
 from archcalc.prediction.model import PHASES, Model
 from archcalc.prediction.operations import operations
 from archcalc.pytorch.calibration import calibrate as calibrating
-from archcalc.pytorch.calibration import preflight
+from archcalc.pytorch.calibration import preflight, steps
 from archcalc.pytorch.calibration.calibrate import Request, calibrate
 from archcalc.pytorch.calibration.device_file import Measured
 from archcalc.pytorch.calibration.draw import around, draw, histogram, typical
@@ -233,6 +233,7 @@ def tiny():
     """A calibration of hardly more layers than a fit needs, a twentieth of a second for each at most."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(calibrating, "ENOUGH", 600)
+        patch.setattr(steps, "_SHAPES", ((1, 1_000), (16, 1_000), (64, 4_000), (8, 250_000)))
         return calibrate(Request(seconds=30.0, most=40, seed=5))
 
 

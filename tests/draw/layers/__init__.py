@@ -13,6 +13,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable
+from functools import cache
 from typing import TypeVar
 
 from archcalc.layers import REGISTRY, Layer
@@ -68,11 +69,12 @@ def is_structure(argument: Argument) -> bool:
 
 def single_layers() -> dict[str, float]:
     """The layers that can be drawn alone, with their weights."""
-    return {
-        op: WEIGHTS.get(op, 1)
-        for op, cls in REGISTRY.items()
-        if not any(is_structure(argument) and argument.required for argument in cls.arguments.values())
-    }
+    return {op: WEIGHTS.get(op, 1) for op, cls in REGISTRY.items() if _is_single(cls)}
+
+
+@cache
+def _is_single(cls: type[Layer]) -> bool:
+    return not any(is_structure(argument) and argument.required for argument in cls.arguments.values())
 
 
 def undrawn(op: str) -> list[str]:
