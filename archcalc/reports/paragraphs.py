@@ -33,7 +33,7 @@ def broken(text: str, width: int) -> list[str]:
         fitting = [found for found in re.finditer(_PLACES, text) if columns_of(text[: found.start()]) <= width]
         outside = [found for found in fitting if _closed(text[: found.start()])]
         wide = [found for found in outside if found.group() == " "]
-        best = next((some for some in (wide, outside) if some and some[-1].start() > width // 3), fitting)
+        best = next((some for some in (wide, outside) if some and some[-1].start() > width // 4), fitting)
         found = best[-1] if best else re.search(_PLACES, text)
         if found is None:
             break

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import reduce
 from typing import Any
 
@@ -61,8 +61,35 @@ def element_by_element(node: Node) -> Example:
         if sign == ", ":
             told = f"{node.op[:3]}({', '.join(map(written, read))})"
         lines.append(f"y[{_name(index)}] = {told} = {written(found[index])}")
-    steps = [Step("element by element", lines=lines)]
+    steps = [Step("element by element", lines=lines), *_backward(node, inputs, values)]
     return Example(_given(inputs), steps, inputs[0], {}, nested(found, y.shape), inputs=inputs)
+
+
+def gradients(layer: Layer, read: Sequence[float]) -> list[tuple[str, float]]:
+    """The gradient of a sum, difference or product with respect to each operand, and how it is computed."""
+    if isinstance(layer, Mul):
+        others = [[one for at, one in enumerate(read) if at != index] for index in range(len(read))]
+        return [(" · ".join(map(factor, one)), math.prod(one)) for one in others]
+    signs = [-1.0 if index and isinstance(layer, Sub) else 1.0 for index in range(len(read))]
+    return [(factor(one), one) for one in signs]
+
+
+def _backward(node: Node, inputs: Sequence[Array], values: Sequence[Array]) -> Iterator[Step]:
+    """The gradient of one element of the output: those of an operand that stands several times are added."""
+    assert node.layer is not None
+    if not isinstance(node.layer, (Add, Sub, Mul)) or len({str(_sizes(one)) for one in values}) > 1:
+        return
+    place = _name((0,) * node.exit.rank)
+    each = gradients(node.layer, [dict(numbered(one))[place] for one in values])
+    lines = []
+    for letter, tensor in zip(_LETTERS, inputs):
+        own = [one for one, read in zip(each, values) if read is tensor]
+        told = " + ".join(text for text, _ in own)
+        total = math.fsum(one for _, one in own)
+        result = "" if told == written(total) else f" = {written(total)}"
+        lines.append(f"∂y[{place}]/∂{letter}[{place}] = {told}{result}")
+    several = len(inputs) < len(values)
+    yield Step(f"backwards, the gradients{' of an operand that is read again are added' if several else ''}", lines=lines)
 
 
 @works(Concat)

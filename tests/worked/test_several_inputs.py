@@ -12,6 +12,7 @@ from archcalc.diagnostics import RequestError
 from archcalc.network.line import line_graph
 from archcalc.pytorch.instance import instantiate
 from archcalc.worked.workers import work_out
+from tests.each import each
 from tests.language.writing import read
 
 
@@ -135,3 +136,15 @@ def test_a_table_of_biases_is_that_of_its_layer(kind):
         module.load_state_dict({f"{at}.{key}": torch.tensor(one) for at in stored for key, one in stored[at].items()})
         y = module(torch.tensor(done.inputs[0], dtype=torch.float)[None])[0]
         torch.testing.assert_close(torch.tensor(done.output), y, rtol=1e-4, atol=1e-5)
+
+
+@each(["add: [a, a, b]", "add: [a, b]", "sub: [a, b]", "sub: [a, a]", "mul: [a, b, a]", "mul: [a, a]"])
+def test_gradients_are_those_of_pytorch(line):
+    """Of an operand that is read twice they are added, as in the lecture's z = x + x + y."""
+    graph = read(f"model: m\ninput: {{a: [3], b: [3]}}\nlayers:\n  - {line}\n")
+    done = work_out(graph.nodes[-1])
+    told = [float(row.rsplit(" = ", 1)[1].replace("−", "-")) for row in done.steps[1].lines]
+    inputs = [torch.tensor(one)[None].requires_grad_() for one in done.inputs]
+    given = [*inputs, torch.zeros(1, 3)][:2]
+    instantiate(graph)(*given)[0, 0].backward()
+    torch.testing.assert_close(torch.tensor(told), torch.tensor([float(one.grad[0, 0]) for one in inputs]))

@@ -19,7 +19,7 @@ from archcalc.reports.explanation.report import Explanation, spaced
 from archcalc.reports.labels import fitted
 from archcalc.reports.numbers import exact
 from archcalc.shipped import ENDING, path_of
-from archcalc.terms import repeated, terms
+from archcalc.terms import Term, repeated, terms
 
 # The widest name of a part, and the longest formula that represents an unopened block.
 _NAME, _FORMULA = 30, 48
@@ -201,6 +201,15 @@ def _lines(measure: _Measure, node: Node, level: int) -> Iterator[Line]:
             yield Line(f"×{often:,}", f"{_often(node, often)} · {total:,}", exact(often * total), level=level + 1)
         return
     yield replace(_line(measure, node, name, level, often), short=short)
+    if often == 1 and not node.children:
+        for value, label, _ in _labelled(measure.derived(node)):
+            yield Line(label, spoken(_quantity(value)), exact(int(value)), level=level + 1)
+
+
+def _labelled(value: int | None) -> list[Term]:
+    """The parts of a layer's number, if it has several with names."""
+    found = [] if value is None else [term for term in terms(value) if term.label]
+    return found if len(found) > 1 else []
 
 
 def _often(node: Node, often: int) -> str:
@@ -221,9 +230,9 @@ def _line(measure: _Measure, node: Node, name: str, level: int, often: int, own:
     formula = f"{often:,} {_copies(node)} · {total:,}" if often > 1 else ""
     if value is not None:
         formula = spoken(repeated(_quantity(value), often, _copies(node)))
-        labels = [term.label for term in terms(value) if term.label]
-        if len(formula) > _FORMULA and labels:
-            formula = " + ".join(labels)
+        parts = _labelled(value)
+        if parts and (len(formula) > _FORMULA or (often == 1 and not node.children)):
+            formula = " + ".join(term.label for term in parts)
     return Line(name, formula, exact(often * total), level=level)
 
 

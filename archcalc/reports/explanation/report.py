@@ -11,7 +11,7 @@ from archcalc.cost import DTYPE_BYTES, Costs
 from archcalc.derivation import Derivation, axis_names, derive
 from archcalc.layers import Layer
 from archcalc.layers.tensor import Shape, Tensor
-from archcalc.network.graph import Graph, Node
+from archcalc.network.graph import Graph, Node, walk
 from archcalc.network.paths import EVERYTHING, NOTHING, UNKNOWN
 from archcalc.quantity import Quantity, plain, product
 from archcalc.records import NamedTuple
@@ -62,6 +62,18 @@ def equation(layer: Layer) -> str:
     return "\n".join(lines)
 
 
+def _inputs(node: Node, graph: Graph) -> Iterator[Line]:
+    """The tensors that a layer reads; of several, what each of them is in the network."""
+    titled = node.titled_inputs
+    names: dict[int, str] = {}
+    if len(titled) > 1:
+        names = {id(one.exit): one.id for one, _, _ in walk(graph.nodes)}
+        names.update((id(x), name) for name, x in graph.inputs.items() if name != "input" or len(graph.nodes) > 1)
+    for title, x in titled:
+        name = names.get(id(x), "")
+        yield Line(title, spaced(x), note="" if title.endswith(f" {name}") else name)
+
+
 def _noted(line: str, said: str) -> str:
     """A line with a further note."""
     return f"{line}{', ' if _GAP in line else _GAP}{said}"
@@ -95,7 +107,7 @@ def explain(node: Node, costs: Costs, seen: Any) -> Explanation:
     derivation = derive(node)
     result = Explanation(f"{node.id}   {node.label}")
     lines = result.lines
-    lines += [Line(title, spaced(x)) for title, x in node.titled_inputs]
+    lines += _inputs(node, costs.graph)
     lines += _sizes(derivation)
     lines.append(Line("output", spaced(node.output)))
     for name, tensor in (node.output.outputs or {}).items():
