@@ -48,22 +48,22 @@ def _one(diagnostic: Diagnostic, fixes: bool, width: int) -> str:
     place = diagnostic.place
     near = [note for note in diagnostic.notes if note.place and _is_near(note.place, place)][:_MOST_LABELS]
     margin = " " * len(str(max([place.line, *(note.place.line for note in near if note.place)])))
-    bar = style(f"{margin} |", fg="blue")
+    bar = style(f"{margin} |", dim=True)
     color = _COLORS.get(diagnostic.severity)
     head = style(f"{diagnostic.severity}[{diagnostic.code}]", fg=color, bold=True)
     lines = [
         *_folded(f"{diagnostic.severity}[{diagnostic.code}]: ", f"{head}: ", diagnostic.message, width, 4, bold=True),
-        f"{margin}{style('-->', fg='blue')} {visible(str(place))}",
+        f"{margin}{style('-->', dim=True)} {visible(str(place))}",
         bar,
     ]
     before, widest = 0, max(_LEAST, min(_WIDEST, width - len(margin) - 3))
-    marked = [(place, "", color, True), *((note.place, note.message, "blue", False) for note in near if note.place)]
+    marked = [(place, "", color, True), *((note.place, note.message, "cyan", False) for note in near if note.place)]
     for where, label, ink, first in sorted(marked, key=lambda mark: (mark[0].line, not mark[3], mark[0].column)):
         if before and where.line > before + 1:
-            lines.append(style("...", fg="blue"))
+            lines.append(style("...", dim=True))
         text, carets = _excerpt(where, "^" if first else "-", widest)
         if where.line != before or len(place.source.line(where.line)) > widest:
-            lines.append(f"{style(f'{where.line:>{len(margin)}} |', fg='blue')} {text}".rstrip())
+            lines.append(f"{style(f'{where.line:>{len(margin)}} |', dim=True)} {text}".rstrip())
         told = _shown(label)
         beside = not label or width == UNBOUNDED or _cells(carets) + 1 + _cells(told) <= widest
         lines.append(f"{bar} {style(carets, fg=ink, bold=True)}{style(f' {told}', fg=ink) if label and beside else ''}")
@@ -93,7 +93,7 @@ def _advice(diagnostic: Diagnostic, notes: Sequence[Note], margin: str, fixes: b
     for kind, text in told:
         plain = f"{margin} = {kind}: "
         lines += _folded(plain, f"{margin} {style(f'= {kind}:', bold=True)} ", text, width, len(plain))
-    return [style(f"{margin} |", fg="blue"), *lines] if lines else []
+    return [style(f"{margin} |", dim=True), *lines] if lines else []
 
 
 def _folded(plain: str, head: str, text: str, width: int, indent: int, bold: bool = False) -> list[str]:
