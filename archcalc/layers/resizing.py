@@ -78,7 +78,9 @@ class Upsample(Layer):
         """For its mode and its spatial axes."""
         out, _, read = indices(self.spatial_axes)
         also = ("", "        j alike, from t", "        j and l alike")[self.spatial_axes - 1]
-        scale = "scale" if self.scale is not None and not self.recompute_scale_factor else "(S′ / S)"
+        scale = "(S′ / S)"
+        if self.scale is not None and not self.recompute_scale_factor:
+            scale = f"{self.scale[0]:g}" if len(set(self.scale)) == 1 else "scale"
         if self.mode.startswith("nearest"):
             place = "(s + ½)" if self.mode == "nearest-exact" else "s"
             return f"y[c, {out}] = x[c, {read}]\ni = ⌊{place} / {scale}⌋{also}"

@@ -89,7 +89,9 @@ def _backward(node: Node, inputs: Sequence[Array], values: Sequence[Array]) -> I
         result = "" if told == written(total) else f" = {written(total)}"
         lines.append(f"∂y[{place}]/∂{letter}[{place}] = {told}{result}")
     several = len(inputs) < len(values)
-    yield Step(f"backwards, the gradients{' of an operand that is read again are added' if several else ''}", lines=lines)
+    yield Step(
+        f"backwards, the gradients{' of an operand that is read again are added' if several else ''}", lines=lines
+    )
 
 
 @works(Concat)

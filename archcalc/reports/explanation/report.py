@@ -24,6 +24,11 @@ from archcalc.reports.receptive import field_data, told
 _BIAS = re.compile(r" \+ (?:b′|[bβ])(?![\w[])|\bb\[c\] \+ ")
 
 
+# Where a window of a convolution or of pooling lies, of any numbers, and what else is said of it.
+_WINDOW = re.compile(
+    r"^i = s·stride \+ τ(?:·dilation)? − padding(?: {8}(?:j alike, from t and γ|j and l alike)(?:; (.*))?)?$",
+    re.MULTILINE,
+)
 # Separates an equation from the notes on it.
 _GAP = " " * 8
 
@@ -44,13 +49,16 @@ class Report(NamedTuple):
     explanations: Sequence[Explanation]
 
 
-def equation(layer: Layer) -> str:
+def equation(node: Node) -> str:
     """What a layer computes, without the terms of a missing bias, and with the meaning of its letters."""
+    layer = node.layer
+    assert layer is not None
     text = layer.computes
     if getattr(layer, "bias", None) is False:
         text = re.sub("W, U, b and b′", "W and U", _BIAS.sub("", text))
     if getattr(layer, "affine", None) is False:
         text = text.replace(" · γ + β", "").replace(" · γ", "")
+    text = _WINDOW.sub(lambda found: _window(layer, node.inputs[0], found), text)
     axes = _axes(layer, text)
     lines = text.replace(" along the axis", "" if axes else " along the axis").split("\n")
     for said in axes:
@@ -60,6 +68,31 @@ def equation(layer: Layer) -> str:
         at = next((at for at, line in enumerate(lines) if occurs.search(line)), len(lines) - 1)
         lines[at] = _noted(lines[at], said)
     return "\n".join(lines)
+
+
+def _window(layer: Any, x: Tensor, found: re.Match[str]) -> str:
+    """`i = 2·s + τ − 1, j = 2·t + γ − 1`, where a window lies, for each axis with the layer's own numbers."""
+    given = {key: getattr(layer, key, None) or (1,) for key in ("stride", "dilation")}
+    if layer.stride is None:  # of pooling
+        given["stride"] = layer.kernel
+    is_named = isinstance(layer.padding, str)
+    given["padding"] = tuple(before for before, _ in layer.borders(x)) if is_named else layer.padding
+    each = {key: sizes * (x.rank - 1) if len(sizes) == 1 else sizes for key, sizes in given.items()}
+    places = []
+    for (out, tap, read), stride, dilation, border in zip(("sτi", "tγj", "uρl"), *each.values()):
+        place = f"{_times(stride)}{out} + {_times(dilation)}{tap}"
+        places.append(f"{read} = {place}{f' − {border}' if border else ''}")
+    said = [
+        f"{key} {'×'.join(map(str, sizes))}"
+        for key, sizes in (given | ({"padding": (layer.padding,)} if is_named else {})).items()
+        if {*sizes} != {int(key != "padding")}
+    ]
+    note = "; ".join(filter(None, (", ".join(said), found[1])))
+    return f"{',  '.join(places)}{_GAP if note else ''}{note}"
+
+
+def _times(number: int) -> str:
+    return "" if number == 1 else f"{number}·"
 
 
 def _inputs(node: Node, graph: Graph) -> Iterator[Line]:
@@ -91,7 +124,9 @@ def _axes(layer: Layer, text: str) -> list[str]:
 def _values(layer: Layer) -> dict[str, str]:
     """`α = 1`, for each letter of the notation that denotes a numeric argument."""
     given = {letter: getattr(layer, name) for letter, name in layer.symbols.items()}
-    listed = {letter: value if isinstance(value, tuple) else (value,) for letter, value in given.items()}
+    listed = {
+        letter: value if isinstance(value, tuple) else (value,) for letter, value in given.items() if value is not None
+    }
     return {letter: f"{letter} = {', '.join(map(written, each))}" for letter, each in listed.items()}
 
 
@@ -114,7 +149,7 @@ def explain(node: Node, costs: Costs, seen: Any) -> Explanation:
         lines.append(Line(f"output .{name}", spaced(tensor)))
     lines.append(None)
     assert node.layer is not None
-    for index, line in enumerate(equation(node.layer).split("\n")):
+    for index, line in enumerate(equation(node).split("\n")):
         text, _, note = line.partition(_GAP)
         lines.append(Line("computes" if index == 0 else "", text, note=note))
     lines.append(None)
@@ -221,7 +256,7 @@ def _data(node: Node, derivation: Derivation, batch: int, width: int, seen: Any)
         "label": node.label,
         "input": [[int(size) for size in x.shape] for x in node.inputs if x.rank],
         "output": [int(size) for size in node.output.shape],
-        "equation": equation(node.layer) if node.layer is not None else "",
+        "equation": equation(node) if node.layer is not None else "",
         "sizes": {
             axis: facts.data(size)
             for axis, size in zip(axis_names(node.output), (size for _, size in derivation.sizes))
