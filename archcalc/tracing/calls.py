@@ -12,7 +12,7 @@ from typing import Any, Protocol, Union
 # What a value is: an input, something learned, neither of these, or the result of a call.
 INPUT, PARAMETER, CONSTANT, MADE = "input", "parameter", "constant", "made"
 # The kind of numbers that a tensor holds.
-FLOAT, WHOLE, TRUTH = "float", "whole", "truth"
+FLOAT, COMPLEX, WHOLE, TRUTH = "float", "complex", "whole", "truth"
 Number = Union[int, float, bool]
 
 

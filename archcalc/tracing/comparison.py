@@ -16,6 +16,7 @@ class Comparison:
         params, macs, outputs: pairs, ours first; unused: MACs of calls whose results go nowhere, by place of the call;
         unreached: parameters that no call reads, by name, with how many.
         declared: the opaque layers, with their lines; remarks: what the language cannot say;
+        fixed: MACs of calls that read neither inputs nor parameters, such as angles of positions, by place;
         left_out: what combines samples; notes: where the spec differs from its source with the same values;
         checked: the result of comparing outputs, if that was asked for; wrong: whether they differ.
         numel: all parameters of the source; whose: the source in a word, such as `PyTorch`.
@@ -26,9 +27,9 @@ class Comparison:
         self.numel = numel
         self.whose = whose
         self.params = costs.totals.params, self.numel - sum(unreached.values())
-        self.unused = _unused(run)
+        self.unused, self.fixed = _beside(run)
         self.left_out = _left_out(run)
-        self.macs = costs.totals.macs, _macs(run) - sum(self.unused.values())
+        self.macs = costs.totals.macs, _macs(run) - sum(self.unused.values()) - sum(self.fixed.values())
         ours = [[int(size) for size in tensor.shape] for tensor in costs.graph.outputs.values()]
         theirs: list[list[int]] = []
         for _, value in run.outputs:
@@ -69,9 +70,10 @@ class Comparison:
             yield f"  {count:,} parameters are not read in this mode and not in the spec: {shown}"
         if self.left_out:
             yield f"  {self.left_out}"
-        if self.unused:
-            places = ", ".join(f"{file}:{line}" for file, line in list(self.unused)[:3])
-            yield f"  {sum(self.unused.values()):,} MACs of what nothing reads are not in the spec: {places}"
+        for counts, of in ((self.unused, "what nothing reads"), (self.fixed, "numbers that depend on no input")):
+            if counts:
+                places = ", ".join(f"{file}:{line}" for file, line in list(counts)[:3])
+                yield f"  {sum(counts.values()):,} MACs of {of} are not in the spec: {places}"
         for line, what in self.declared:
             yield f"  line {line}: opaque, {what}"
         for remark in (*self.remarks, *self.notes):
@@ -85,8 +87,8 @@ def _macs(run: Run) -> int:
     return sum(call.macs for call in run.calls if call not in run.across)
 
 
-def _unused(run: Run) -> dict[tuple[str, int], int]:
-    """The MACs of calls that no output depends on, by file and line."""
+def _beside(run: Run) -> tuple[dict[tuple[str, int], int], dict[tuple[str, int], int]]:
+    """MACs of calls that no output depends on, and of calls that read no input and no parameter, by file and line."""
     needed: set[int] = set()
     left = [value for _, value in run.outputs]
     while left:
@@ -94,11 +96,14 @@ def _unused(run: Run) -> dict[tuple[str, int], int]:
         if call is not None and id(call) not in needed:
             needed.add(id(call))
             left += call.values()
-    found: dict[tuple[str, int], int] = {}
+    unused: dict[tuple[str, int], int] = {}
+    fixed: dict[tuple[str, int], int] = {}
     for call in run.calls:
-        if call.macs and id(call) not in needed and call not in run.across:
+        is_fixed = not any(one.of_data or one.of_parameters for one in call.outs)
+        if call.macs and call not in run.across and (is_fixed or id(call) not in needed):
+            found = fixed if id(call) in needed else unused
             found[call.place] = found.get(call.place, 0) + call.macs
-    return found
+    return unused, fixed
 
 
 def _left_out(run: Run) -> str | None:

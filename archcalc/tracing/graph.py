@@ -140,6 +140,7 @@ class Graph:
     Attributes:
         name: the model's; inputs: its `input` nodes with their names; outputs: by name.
         remarks: what the spec cannot say, for the comments at its top.
+        tables: constants that became settings of layers, such as the angles of rotary positions.
         turned: weights of linear layers that the source holds as [in features, out features].
     """
 
@@ -149,6 +150,7 @@ class Graph:
         self.inputs: dict[str, Node] = {}
         self.outputs: list[tuple[str, Out]] = []
         self.remarks: list[str] = []
+        self.tables: dict[Value, None] = {}
         self.turned: set[str] = set()
         self.hidden: list[tuple[Node, str]] = []
 

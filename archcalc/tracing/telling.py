@@ -145,8 +145,8 @@ def _declared(network: Network) -> list[tuple[int, str]]:
 def _remarks(graph: Graph) -> list[str]:
     """What changes values but appears nowhere in the spec."""
     found = []
-    if "epsilon" in graph.remarks:
-        found.append("The epsilon of the norms of queries and keys is not in the spec: it changes values and no count.")
+    if "states" in graph.remarks:
+        found.append("The states that an LSTM starts from are not in the spec: they change values and no count.")
     if "frequencies" in graph.remarks:
         found.append("The scaling of rotary frequencies is not in the spec: it changes values and no count.")
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import torch
 import torch.nn.functional as F
 from torch import nn
 
@@ -57,3 +58,14 @@ def test_a_mean_that_samples_read_again_is_opaque():
 def test_nothing_but_samples_against_each_other_is_no_network():
     with pytest.raises(RequestError, match="does nothing with its input"):
         read(Of(lambda m, x: x @ x.t()), (8,))
+
+
+def test_products_of_numbers_that_depend_on_no_input_are_told():
+    def forward(m, x):
+        angles = torch.ones(len(x), 5, 1) @ torch.ones(len(x), 1, 4)
+        return m.a(x + angles.cos())
+
+    found = read(Of(forward, a=nn.Linear(4, 3)), (5, 4)).comparison
+    assert found.equal
+    assert found.macs == (5 * 4 * 3,) * 2
+    assert "20 MACs of numbers that depend on no input are not in the spec" in "\n".join(found.lines("net"))

@@ -14,7 +14,7 @@ import torch
 from torch.utils.weak import WeakIdKeyDictionary
 
 from archcalc.records import NamedTuple
-from archcalc.tracing.calls import Number
+from archcalc.tracing.calls import COMPLEX, FLOAT, TRUTH, WHOLE, Number
 
 # Larger ones are not made: code that asks for so many numbers is not deciding shapes by them.
 _MOST = 2**22
@@ -123,6 +123,13 @@ def tensors(item: Any) -> Iterator[torch.Tensor]:
     elif isinstance(item, dict):
         for one in item.values():
             yield from tensors(one)
+
+
+def kind_of(tensor: torch.Tensor) -> str:
+    """The kind of numbers that a tensor holds."""
+    if tensor.dtype.is_floating_point:
+        return FLOAT
+    return TRUTH if tensor.dtype is torch.bool else COMPLEX if tensor.dtype.is_complex else WHOLE
 
 
 def number_of(tensor: torch.Tensor) -> Number | None:

@@ -41,7 +41,7 @@ _CASTS = frozenset(
 _NEAR = 1e-8
 # For a module that itself computes some of it in single precision or less, whatever it is given.
 _NEAR_SINGLE = 1e-5
-_SINGLE = (torch.float32, torch.float16, torch.bfloat16)
+_SINGLE = (torch.float32, torch.float16, torch.bfloat16, torch.complex64)
 
 
 def compare(reading: Reading) -> None:
@@ -55,7 +55,9 @@ def compare(reading: Reading) -> None:
     if reason is not None or reading.real is None:
         comparison.checked = f"outputs are not compared: {reason}"
         return
-    original = reading.real().double().eval()
+    original = reading.real()
+    narrow = {name for name, one in original.named_buffers() if one.dtype in _SINGLE}
+    original = original.double().eval()
     graph = build_graph(Source(reading.graph.name, reading.text))
     built = instantiate(graph, "cpu").double().eval()
     torch.manual_seed(0)
@@ -82,7 +84,22 @@ def compare(reading: Reading) -> None:
         # one number for each sample gets an axis of its own in the network
         turned = (tensor.movedim(one.batch_axis, 0) for one, (_, tensor, _) in zip(reading.inputs, inputs))
         ours = built(*(tensor if tensor.dim() > 1 else tensor[:, None] for tensor in turned))
-    _tell(comparison, tensors(ours), _batched(recorded, reading.run), _in_single(recorded.run))
+    single = _in_single(recorded.run) or _tables_in_single(reading, narrow, theirs.fixed)
+    _tell(comparison, tensors(ours), _batched(recorded, reading.run), single)
+
+
+def _tables_in_single(reading: Reading, narrow: set[str], fixed: Fixed) -> bool:
+    """Whether tables that became settings of layers come from tensors that a module holds in single precision."""
+    left, seen = list(reading.graph.tables), set[Value]()
+    while left:
+        value = left.pop()
+        if value in seen:
+            continue
+        seen.add(value)
+        if value.name in narrow or (not value.name and value in fixed and fixed[value].dtype in _SINGLE):
+            return True
+        left += value.call.values() if value.call is not None else ()
+    return False
 
 
 def _in_single(run: Run) -> bool:

@@ -24,7 +24,7 @@ from torch.utils.weak import WeakIdKeyDictionary
 
 from archcalc.pytorch.capture.bound import CALLS
 from archcalc.pytorch.capture.building import Endless, unchecked_distributions
-from archcalc.pytorch.capture.constants import Constants, check_channels, check_rows, number_of, tensors
+from archcalc.pytorch.capture.constants import Constants, check_channels, check_rows, kind_of, number_of, tensors
 from archcalc.pytorch.capture.functions import asks_cpu, asks_gradients, name_of
 from archcalc.pytorch.capture.packing import Packing
 from archcalc.pytorch.capture.shapes import RECURRENT, lengthened, normed, shortened, steps_of
@@ -32,12 +32,9 @@ from archcalc.pytorch.capture.writes import source_of, through
 from archcalc.tracing.calls import (
     CONSTANT,
     DRAWING,
-    FLOAT,
     INPUT,
     MADE,
     PARAMETER,
-    TRUTH,
-    WHOLE,
     Call,
     Number,
     Run,
@@ -59,8 +56,7 @@ _HERE = (__file__.rpartition("/")[0], torch.__path__[0])
 
 
 def _value(source: str, tensor: torch.Tensor, name: str = "", call: Call | None = None) -> Value:
-    kind = TRUTH if tensor.dtype is torch.bool else FLOAT if tensor.dtype.is_floating_point else WHOLE
-    return Value(source, tensor.shape, kind, name, call)
+    return Value(source, tensor.shape, kind_of(tensor), name, call)
 
 
 class Recorder(TorchFunctionMode):

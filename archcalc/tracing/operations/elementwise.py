@@ -7,6 +7,7 @@ from typing import Any
 from archcalc.tracing.calls import CONSTANT, Call, Value
 from archcalc.tracing.graph import Out
 from archcalc.tracing.operations.comparing import FAR, opposite
+from archcalc.tracing.operations.complexes import product
 from archcalc.tracing.operations.reader import Reader
 from archcalc.tracing.operations.registry import Beyond, Given, reads
 
@@ -89,7 +90,7 @@ def mul(reader: Reader, call: Call, a: Any) -> Given:
     if number is not None:
         x = reader.out(a.input)
         return x if number == 1 else reader.add("scale", [x], call.outs[0].sizes, {"factor": number})
-    return _two(reader, call, "mul", a.input, a.other)
+    return product(reader, call, a.input, a.other) or _two(reader, call, "mul", a.input, a.other)
 
 
 @reads("div truediv divide true_divide", "input other rounding_mode=None")

@@ -6,7 +6,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 from archcalc.layers import REGISTRY, Layer
-from archcalc.tracing.calls import CONSTANT, DRAWING, INPUT, PARAMETER, Call, Run, Value
+from archcalc.tracing.calls import COMPLEX, CONSTANT, DRAWING, INPUT, PARAMETER, Call, Run, Value
 from archcalc.tracing.graph import STORED, Graph, Node, Out
 from archcalc.tracing.operations.registry import OPERATIONS, Beyond, Given
 
@@ -68,6 +68,8 @@ class Reader:
         try:
             if operation is None:
                 raise Beyond("")
+            if call.name not in _OF_PAIRS and any(self._is_pairs(value) for value in call.values()):
+                raise Beyond("of complex numbers")
             given = operation.function(self, call, operation.arguments(call))
         except (Beyond, AttributeError, TypeError, IndexError) as error:
             gone = set(self.graph.nodes[before:])
@@ -87,6 +89,11 @@ class Reader:
             node.place = call.place
             node.scope = call.scope
             node.macs = call.macs if REGISTRY[node.op].macs is not Layer.macs else 0
+
+    def _is_pairs(self, value: Value) -> bool:
+        """Whether a complex tensor is known as pairs of real numbers."""
+        found = self.made.get(id(value)) if value.kind == COMPLEX else None
+        return found is not None and found.sizes == (*value.sizes, 2)
 
     # what operations use
 
@@ -178,7 +185,7 @@ class Reader:
         return out
 
     def _constant(self, value: Value) -> Out:
-        recipe = self._recipe(value)
+        recipe = self.recipe(value)
         if recipe in self.constants:  # each layer computes it for itself
             return self.constants[recipe]
         sizes = value.sizes or (1,)
@@ -194,7 +201,7 @@ class Reader:
         self.constants[recipe] = out
         return out
 
-    def _recipe(self, item: Any) -> Hashable:
+    def recipe(self, item: Any) -> Hashable:
         """A key that is equal for constants that are computed alike from the same ones."""
         if isinstance(item, Value):
             if id(item) not in self.recipes:
@@ -206,13 +213,13 @@ class Reader:
                     and not call.macs
                     and not _DRAWN & set(call.name.split("_"))
                 )
-                found = (call.name, item.index, self._recipe(call.args), self._recipe(call.kwargs)) if alike else None  # type: ignore[union-attr]
+                found = (call.name, item.index, self.recipe(call.args), self.recipe(call.kwargs)) if alike else None  # type: ignore[union-attr]
                 self.recipes[id(item)] = self.numbers.setdefault(found, len(self.numbers)) if found else ("", id(item))
             return self.recipes[id(item)]
         if isinstance(item, (list, tuple)):
-            return tuple(self._recipe(one) for one in item)
+            return tuple(self.recipe(one) for one in item)
         if isinstance(item, dict):
-            return tuple((key, self._recipe(one)) for key, one in item.items())
+            return tuple((key, self.recipe(one)) for key, one in item.items())
         return repr(item)
 
     def mask(self, value: Value, hides: bool, number: float, beside: float = 0) -> Out | None:
@@ -224,7 +231,7 @@ class Reader:
             raise Beyond("by a mask of data")
         if value.number() is not None and bool(value.number()) is not hides:
             return None
-        recipe = (self._recipe(value), hides, number, beside)
+        recipe = (self.recipe(value), hides, number, beside)
         if recipe not in self.constants:
             out = self.add("constant", [], value.sizes or (1,), {"shape": value.sizes or (1,)})
             out.node.holds, out.node.hides = value, (hides, number, beside)
@@ -358,6 +365,8 @@ def joined(value: Value) -> bool:
     return value.batch == 0 and value.axes[0] is not None
 
 
+# Calls that take complex numbers as pairs.
+_OF_PAIRS = frozenset(("view_as_real", "mul", "rmul", "multiply"))
 # A window's settings along an axis that it does not cover.
 _NEUTRAL = {"kernel": 1, "stride": 1, "padding": 0, "dilation": 1, "output_padding": 0, "output": -1}
 

@@ -15,8 +15,7 @@ def recurrent(reader: Reader, call: Call, a: Any) -> Given:
     """nn.LSTM and the like; the final states are outputs, `h` and `c`."""
     module: Any = call.module
     state = a.state if a.state is not None else a.hx
-    if any(value.of_data for value in _values(state)):
-        raise Beyond("from a state of data")
+    begun = _begun(reader, call.name, _values(state))
     if isinstance(a.input, Value) and len(a.input.shape) == 2:
         raise Beyond("without a batch")
     x = reader.out(a.input)
@@ -33,11 +32,33 @@ def recurrent(reader: Reader, call: Call, a: Any) -> Given:
         keys["nonlinearity"] = "relu"
     if getattr(module, "proj_size", 0):
         keys["proj"] = module.proj_size
-    made = reader.add(call.name.lower(), [x], call.outs[0].sizes, keys)
+    if begun is not None:
+        keys["state"] = begun
+    made = reader.add(call.name.lower(), [x, *([begun] if begun else [])], call.outs[0].sizes, keys)
     reader.keep(made.node, module)
     names = ["h", "c"][: len(call.outs) - 1]
     made.node.further = {name: value.sizes for name, value in zip(names, call.outs[1:])}
     return [made, *(Out(made.node, name) for name in names)]
+
+
+def _begun(reader: Reader, name: str, states: list[Value]) -> Out | None:
+    """What a recurrent layer starts from: another one, or a tensor; None for zeros.
+
+    Raises `Beyond` for states of an LSTM that are computed, or learned.
+    """
+    fixed = not any(value.of_data or value.of_parameters for value in states)
+    if fixed and all(value.number() == 0 for value in states):
+        return None
+    if fixed and name == "LSTM":
+        reader.graph.remarks.append("states")
+        return None
+    given = [reader.out(value) for value in states]
+    whole = [out.name for out in given] == ["h", "c"][: len(given)]
+    if whole and len({out.node for out in given}) == 1 and given[0].node.op == name.lower():
+        return Out(given[0].node)
+    if name == "LSTM":
+        raise Beyond("from states that no LSTM left")
+    return given[0]
 
 
 @reads("rnn_tanh_cell rnn_relu_cell gru_cell lstm_cell", "input hx w_ih w_hh b_ih=None b_hh=None")

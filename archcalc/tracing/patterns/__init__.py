@@ -19,6 +19,7 @@ PATTERNS = (
     "norms",
     "rotary",
     "attention",
+    "turning",
     "scaling",
     "leading",
     "regrouping",

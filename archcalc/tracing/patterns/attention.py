@@ -12,14 +12,13 @@ from archcalc.records import NamedTuple
 from archcalc.tracing.graph import Graph, Node, Out
 from archcalc.tracing.patterns.contractions import opened
 from archcalc.tracing.patterns.masks import hiding, shown
+from archcalc.tracing.patterns.pairs import order_of
 from archcalc.tracing.patterns.scores import Added, same_but_ones, table
 from archcalc.tracing.patterns.tables import causal_window
 from archcalc.tracing.patterns.views import View, climb, nodes_of, only_within, places_of, redirect, signature
 
 # Layers that may stand between the linear map of queries and keys and the scores.
 _NORMS = frozenset(("rmsnorm", "rope"))
-# PyTorch's default for the epsilon of an RMS norm.
-_FLOAT_EPSILON = 2.0**-23
 
 
 class _Core(NamedTuple):
@@ -145,8 +144,10 @@ class _Heads(NamedTuple):
     view: View
 
     def rows(self, size: int) -> list[int]:
-        """The features of the map in the order of heads."""
-        return [self.first + head * self.step + feature for head in range(self.heads) for feature in range(size)]
+        """The features of the map in the order of heads, and in each head in that of `rope`."""
+        turns = self.view.rope.keys if self.view.rope is not None else {}
+        order = order_of(turns["taken"], size) if "taken" in turns else range(size)
+        return [self.first + head * self.step + feature for head in range(self.heads) for feature in order]
 
     def bias(self, size: int) -> str | bool | None:
         """The name of its bias in the map; False if it has none, None if only parts of it have one."""
@@ -224,8 +225,11 @@ def _whole(graph: Graph, core: _Core) -> bool:
     norms = [from_q.view.norm, from_k.view.norm]
     if from_v.view.norm is not None or (norms[0] is None) != (norms[1] is None):
         return False
-    if norms[0] is not None and norms[1] is not None and norms[0].keys.get("eps") != norms[1].keys.get("eps"):
-        return False
+    if norms[0] is not None and norms[1] is not None:
+        if any(norms[0].keys.get(key) != norms[1].keys.get(key) for key in ("eps", "affine")):
+            return False
+        if norms[0].keys["affine"] and "taken" in (from_q.view.rope or norms[0]).keys:
+            return False  # a factor for each feature, in another order
     factor = core.factor * from_q.view.factor * from_k.view.factor
     if abs(factor - 1 / math.sqrt(size)) > 1e-6 or from_v.view.factor != 1:
         return False
@@ -242,8 +246,6 @@ def _whole(graph: Graph, core: _Core) -> bool:
         return False
     graph.nodes.insert(graph.nodes.index(projection) + 1, made)
     redirect(graph, Out(projection), Out(made))
-    if norms[0] is not None and norms[0].keys["eps"] != _FLOAT_EPSILON:
-        graph.remarks.append("epsilon")
     graph.drop_unread()
     return True
 
@@ -341,7 +343,7 @@ def _made(
         inputs.append(seen)
     if parts[0].view.norm is not None:
         eps = parts[0].view.norm.keys.get("eps", 1e-6)
-        keys |= {"qknorm": True, **({"qknorm_eps": eps} if eps != 1e-6 else {})}
+        keys |= {"qknorm": True if parts[0].view.norm.keys["affine"] else "unscaled", **({"qknorm_eps": eps} if eps != 1e-6 else {})}
     if core.dropout:
         keys["dropout"] = core.dropout
     if projection.sizes[-1] != width:

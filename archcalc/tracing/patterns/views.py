@@ -40,7 +40,7 @@ def climb(out: Out, through: frozenset[str] = frozenset()) -> View:
             pass
         elif node.op == "scale":
             factor *= node.keys["factor"]
-        elif node.op == "rope" and node.op in through and norm is None and rope is None:
+        elif node.op == "rope" and node.op in through and rope is None and (norm is None or not norm.keys["affine"]):
             rope = node
         elif node.op in through and node.op != "rope" and norm is None:
             norm = node
