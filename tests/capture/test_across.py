@@ -30,7 +30,7 @@ def test_towers_are_given_in_place_of_their_product():
     assert found.unreached == {"scale": 1}
     said = "\n".join(found.lines("net"))
     assert (
-        "sets samples of the batch against each other (test_across.py:17, test_across.py:18) is not in the spec" in said
+        "sets samples of the batch against each other (test_across.py:18, test_across.py:19) is not in the spec" in said
     )
 
 

@@ -343,7 +343,10 @@ def _made(
         inputs.append(seen)
     if parts[0].view.norm is not None:
         eps = parts[0].view.norm.keys.get("eps", 1e-6)
-        keys |= {"qknorm": True if parts[0].view.norm.keys["affine"] else "unscaled", **({"qknorm_eps": eps} if eps != 1e-6 else {})}
+        keys |= {
+            "qknorm": True if parts[0].view.norm.keys["affine"] else "unscaled",
+            **({"qknorm_eps": eps} if eps != 1e-6 else {}),
+        }
     if core.dropout:
         keys["dropout"] = core.dropout
     if projection.sizes[-1] != width:

@@ -11,7 +11,18 @@ from typing import Any
 
 from archcalc.records import NamedTuple
 from archcalc.tracing.graph import Graph, Node, Out
-from archcalc.tracing.patterns.pairs import HALVES, NEIGHBOURS, SWAPPED, Part, joined, part, span_of, stacked, turned, turned_back
+from archcalc.tracing.patterns.pairs import (
+    HALVES,
+    NEIGHBOURS,
+    SWAPPED,
+    Part,
+    joined,
+    part,
+    span_of,
+    stacked,
+    turned,
+    turned_back,
+)
 from archcalc.tracing.patterns.tables import rows
 from archcalc.tracing.patterns.views import redirect, replace
 
