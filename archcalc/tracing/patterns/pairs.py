@@ -19,7 +19,7 @@ class Part(NamedTuple):
     base: Out
     sizes: tuple[int, ...]
     order: str
-    index: int
+    which: int
 
 
 def order_of(word: str, size: int) -> list[int]:
@@ -104,7 +104,7 @@ def turned(out: Out, x: Out) -> str | None:
         return None
     parts = [part(one.node.inputs[0] if one.node.op == "neg" else one) for one in (first, second)]
     for wanted, found in zip((1, 0), parts):
-        if found is None or found.index != wanted or found.order != order or not is_of(found, x):
+        if found is None or found.which != wanted or found.order != order or not is_of(found, x):
             return None
     return order if is_first else turned_back(order)
 

@@ -167,7 +167,7 @@ def _in_two(ends: tuple[Out, Out, str] | None, tables: _Tables) -> _Rotation | N
     if ends is None or first is None or second is None:
         return None
     parts = [one for one, _, _ in (*first, *second)]
-    if [one.index for one in parts] != [0, 1, 0, 1] or len({(one.base, one.sizes, one.order) for one in parts}) > 1:
+    if [one.which for one in parts] != [0, 1, 0, 1] or len({(one.base, one.sizes, one.order) for one in parts}) > 1:
         return None
     (_, cosines, plus), (_, back, one_way), (_, sines, other_way), (_, again, also) = (*first, *second)
     found = parts[0]
@@ -202,7 +202,7 @@ def _terms(out: Out) -> list[tuple[Part, Out, int]] | None:
         if taken is None:
             return None
         found.append((taken, table, sign))
-    return sorted(found, key=lambda one: one[0].index)
+    return sorted(found, key=lambda one: one[0].which)
 
 
 def _replace(graph: Graph, node: Node, x: Out, axis: int, keys: dict[str, Any]) -> None:
