@@ -51,6 +51,15 @@ def written(m, x):
     return y + bias
 
 
+def own_filters(m, x):
+    """Filters that each sample mixes for itself, in groups; then those of a transposed convolution that it scales."""
+    batch, found = len(x), m.a(x.mean((2, 3)))
+    filters = (found.view(batch, 3, 1, 1, 1, 1) * m.w).sum(1).view(batch * 6, 4, 3, 3)
+    y = F.conv2d(x.reshape(1, batch * 8, 5, 5), filters, groups=2 * batch).view(batch, 6, 3, 3)
+    filters = (m.v * y.mean((2, 3)).view(batch, 6, 1, 1, 1)).view(batch * 6, 5, 2, 2)
+    return F.conv_transpose2d(y.view(1, batch * 6, 3, 3), filters, stride=2, groups=batch).view(batch, 5, 6, 6)
+
+
 NETWORKS = {
     "blocks and repeats": (nn.Sequential(*(Mlp(8) for _ in range(3)), nn.Linear(8, 16), Mlp(16), Mlp(16)), (5, 8)),
     "attention": (nn.Sequential(*(Attention(way=way) for way in ("fused", "three", "chunks", "mixed"))), (12, 16)),
@@ -65,6 +74,9 @@ NETWORKS = {
     "cells": (Of(lambda m, x: m.b(m.a(x[:, 0]), m.b(m.a(x[:, 1])))[0], a=nn.GRUCell(8, 5), b=nn.LSTMCell(5, 4)), (6, 8)),
     "slopes and distances": (Of(lambda m, x: F.pairwise_distance(y := m.a(x), m.b(y)) + F.cosine_similarity(x, y), a=nn.LeakyReLU(0.2), b=nn.Linear(8, 8)), (8,)),
     "states that start from zeros": (Of(lambda m, x: m.a(x, torch.zeros(1, len(x), 5))[0], a=nn.GRU(8, 5, batch_first=True)), (6, 8)),
+    "filters of each sample": (Of(own_filters, a=nn.Linear(8, 3), w=parameter(3, 6, 4, 3, 3), v=parameter(1, 6, 5, 2, 2)), (8, 5, 5)),
+    "three in one product": (Of(lambda m, x: torch.einsum("bld,dn,bln->bn", x, m.w, m.a(x)), a=nn.Linear(8, 4), w=parameter(8, 4)), (6, 8)),
+    "a parameter in two shapes": (Of(lambda m, x: x * m.p + m.a(x) * (1 - m.p), a=nn.Linear(8, 8), p=parameter(1, 1, 8)), (6, 8)),
     "a state that is computed": (Of(lambda m, x: m.a(x, m.c(x.mean(1))[None].repeat(2, 1, 1))[0], a=nn.GRU(8, 5, 2, batch_first=True), c=nn.Linear(8, 5)), (6, 8)),
     "a state that is learned": (Of(lambda m, x: m.a(x, m.h.expand(-1, len(x), -1))[0], a=nn.RNN(8, 5, batch_first=True), h=parameter(1, 1, 5)), (6, 8)),
     "states that another layer left": (Of(lambda m, x: m.b(x, m.a(x)[1])[0], a=nn.LSTM(8, 5, batch_first=True), b=nn.LSTM(8, 5, batch_first=True)), (6, 8)),

@@ -95,8 +95,8 @@ def einsum(reader: Reader, call: Call, a: Any) -> Given:
     left, arrow, right = a.equation.replace(" ", "").partition("->")
     operands = a.operands
     terms = left.split(",")
-    if not arrow or len(operands) > 2:
-        raise Beyond("of several tensors")
+    if not arrow:
+        raise Beyond("without its output")
     batch = {
         term[one.batch] for term, one in zip(terms, operands) if one.batch is not None and one.axes[one.batch] is None
     }
@@ -112,6 +112,15 @@ def einsum(reader: Reader, call: Call, a: Any) -> Given:
         made.append(x)
     for letter in batch:
         right = right.replace(letter, "")
+    sizes = {letter: size for term, x in zip(terms, made) for letter, size in zip(term, x.sizes) if size > 1}
+    while len(made) > 2:  # as PyTorch does it, the first two first, if it has no library that finds an order
+        (one, other, *terms), (x, y, *made) = terms, made
+        left = set(right).union(*terms)
+        both = "".join(letter for letter in dict.fromkeys(one + other) if letter in left)
+        out = reader.add(
+            "einsum", [x, y], [sizes.get(letter, 1) for letter in both] or (1,), {"equation": f"{one},{other}->{both}"}
+        )
+        terms, made = [both, *terms], [out, *made]
     return reader.add("einsum", made, call.outs[0].sizes or (1,), {"equation": f"{','.join(terms)}->{right}"})
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from archcalc.tracing.calls import PARAMETER, Call, Value
 from archcalc.tracing.graph import Out
+from archcalc.tracing.lineup import BATCHES
 from archcalc.tracing.operations.reader import Reader, joined
 from archcalc.tracing.operations.registry import Beyond, Given, reads
 from archcalc.tracing.operations.reparam import reparametrization
@@ -36,7 +37,9 @@ def convolution(reader: Reader, call: Call, a: Any) -> Given:
         "groups": a.groups,
         "bias": a.bias is not None,
     }
-    if not a.weight.of_data and not a.weight.of_parameters:
+    if a.weight.of_data:
+        return _by_own_filters(reader, call, a, keys, "conv")
+    if not a.weight.of_parameters:
         return _by_fixed_filters(reader, a, keys, axes)
     found = reparametrization(a.weight)
     if found is not None and not (joined(a.input) and "reparam_axis" in found.keys):
@@ -54,6 +57,22 @@ def convolution(reader: Reader, call: Call, a: Any) -> Given:
         return made
     scaled = reader.weighted("layerscale", [made], made.sizes, {"axis": 0}, {"weight": gain})
     return _shifted(reader, scaled, a.bias, axes)
+
+
+def _by_own_filters(reader: Reader, call: Call, a: Any, keys: dict[str, Any], op: str) -> Given:
+    """A convolution of each sample with filters of its own: samples stand beside each other as groups of channels."""
+    x, weight, given = a.input, a.weight, call.outs[0]
+    if (x.batch, weight.batch, given.batch) != (1, 0, 1) or x.shape[0] != 1 or a.groups % BATCHES[0]:
+        raise Beyond("whose filters are computed from data")
+    groups = a.groups // BATCHES[0]
+    inward, outward = (1, 0) if op == "conv" else (0, 1)
+    if weight.sizes[inward] * (groups if op == "conv" else 1) != x.sizes[1]:
+        raise Beyond("whose filters are computed from data")
+    filters = reader.out(weight)
+    channels = weight.sizes[outward] * (groups if op == "convtranspose" else 1)
+    keys = {**keys, "channels": channels, "groups": groups, "bias": False, "weight": filters}
+    made = reader.add(op, [reader.reshaped(reader.out(x), x.sizes[1:]), filters], given.sizes[1:], keys)
+    return reader.reshaped(_shifted(reader, made, a.bias, len(weight.shape) - 2), given.sizes)
 
 
 def _shifted(reader: Reader, made: Out, bias: Value | None, axes: int) -> Out:
@@ -129,6 +148,8 @@ def transposed(reader: Reader, call: Call, a: Any) -> Given:
         "bias": a.bias is not None,
         "output_padding": sizes(a.output_padding, axes),
     }
+    if a.weight.of_data:
+        return _by_own_filters(reader, call, a, keys, "convtranspose")
     found = reparametrization(a.weight, 1)
     if found is not None and not (joined(a.input) and "reparam_axis" in found.keys):
         return reader.on_space("convtranspose", a.input, keys | found.keys, axes, {"bias": a.bias, **found.weights})

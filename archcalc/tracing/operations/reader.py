@@ -160,7 +160,9 @@ class Reader:
             raise Beyond("a number where a tensor is wanted")
         found = self.made.get(id(value))
         if found is not None:
-            return found
+            sizes = value.sizes or (1,)
+            is_turned = found.node.op in ("parameter", "constant") and found.sizes != sizes and value.kind != COMPLEX
+            return self.add("reshape", [found], sizes, {"shape": sizes}) if is_turned else found
         if value.source == INPUT:
             raise Beyond("an input that is not known")
         if id(value) in self.pending:
@@ -191,7 +193,7 @@ class Reader:
         sizes = value.sizes or (1,)
         keys: dict[str, Any] = {"shape": sizes}
         number = value.number()
-        if number is not None:
+        if number is not None and abs(number) <= _LARGEST:
             keys["value"] = number
         else:
             self.unknown_constants += 1
@@ -365,6 +367,8 @@ def joined(value: Value) -> bool:
     return value.batch == 0 and value.axes[0] is not None
 
 
+# What a spec can say a number is.
+_LARGEST = 1e30
 # Calls that take complex numbers as pairs.
 _OF_PAIRS = frozenset(("view_as_real", "mul", "rmul", "multiply"))
 # A window's settings along an axis that it does not cover.

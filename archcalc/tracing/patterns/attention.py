@@ -181,7 +181,7 @@ _SEEN: dict[tuple[object, ...], tuple[int, int, int] | None] = {}
 def _places(view: View, positions: int, heads: int, size: int) -> tuple[int, int, int] | None:
     """The first feature of heads in a linear map, their distance, and their number; None for any other layout."""
     places = places_of(view)
-    features, whole = view.root.sizes[-1], _count(view.root.sizes)
+    features, whole = view.root.sizes[-1], math.prod(view.root.sizes)
     if places is None or whole % (positions * features):
         return None
     lead = whole // (positions * features)
@@ -197,13 +197,6 @@ def _places(view: View, positions: int, heads: int, size: int) -> tuple[int, int
         for one, wanted in ((strides[0], positions * features), (strides[2], features), (strides[3], 1))
     )
     return (apart.first, step, heads) if right else None
-
-
-def _count(sizes: tuple[int, ...]) -> int:
-    count = 1
-    for size in sizes:
-        count *= size
-    return count
 
 
 def _whole(graph: Graph, core: _Core) -> bool:
@@ -268,7 +261,7 @@ def _joined(graph: Graph, core: _Core, size: int) -> tuple[Node, int, list[Node]
         if node.op == "linear" and "reparam" not in node.keys:
             view = View(Out(core.last), climb(out).path[: len(path)], 1.0, None)
             features, positions = node.inputs[0].sizes[-1], core.q.sizes[-2]
-            if features % size or _count(core.last.sizes) != _count(node.inputs[0].sizes):
+            if features % size or math.prod(core.last.sizes) != math.prod(node.inputs[0].sizes):
                 return None
             key = (signature(view), positions, features // size, size, "out")
             if key not in _SEEN:
@@ -284,7 +277,7 @@ def _joined(graph: Graph, core: _Core, size: int) -> tuple[Node, int, list[Node]
 def _side_by_side(view: View, positions: int, heads: int, size: int) -> bool:
     """Whether the features of a position are those of its heads, one head after the other."""
     places = places_of(view)
-    whole = _count(view.root.sizes)
+    whole = math.prod(view.root.sizes)
     if places is None or whole % (positions * heads * size):
         return False
     lead = whole // (positions * heads * size)
