@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from archcalc.pytorch.capture.examples import Example
+from tests.each import each
 
 from .test_calls import Of, parameter, read
 from .test_outputs import checked
@@ -96,14 +97,64 @@ def test_scores_of_data_that_hide_nothing_stay_scores():
     assert "mask=" not in text
 
 
-def test_comparisons_of_tokens_are_one_opaque_layer_each():
-    """What computes reads no token ids; what is made of the truths is known all the same."""
+def padded(m, x):
+    """Attention that sees no padding, and a mean without it."""
+    seen = (x != 3).unsqueeze(-1).float()
+    y = m.a(m.e(x), src_key_padding_mask=x == 3)
+    return (y * seen).sum(1) / seen.sum(1).clamp(min=1)
 
-    def forward(m, x):
-        return m.a(m.e(x), src_key_padding_mask=x == 0)
 
-    module = Of(forward, e=nn.Embedding(20, 8), a=nn.TransformerEncoder(LAYER, 2, enable_nested_tensor=False))
-    reading = read(module, Example("x", (6,), torch.long))
+def queries_too(m, x):
+    """What comes later is hidden, and all scores of a query that is padding are alike."""
+    seen = (x != 3)[:, None, :, None] & torch.tril(torch.ones(6, 6)).type(torch.uint8)
+    q, k, v = (m.p[name](m.e(x)).unflatten(-1, (2, 4)).transpose(1, 2) for name in "qkv")
+    return ((q @ k.transpose(2, 3) / 2).masked_fill(seen == 0, -10000).softmax(-1) @ v).transpose(1, 2).flatten(2)
+
+
+def in_a_range(m, x):
+    return m.e(x) * ((x > 3) & (x <= 15) | (x == 0)).int()[..., None]
+
+
+def one_of(m, x):
+    """A vector for the nearest entry of a table, found by a product with a 1 in its place; and one written."""
+    near = (m.a(m.e(x)) @ m.t.T).argmax(-1)
+    written = torch.zeros(len(x), 6, 7).scatter_(-1, near.unsqueeze(-1), 1)
+    return F.one_hot(near, 7).float() @ m.t + written @ m.t.square()
+
+
+def chosen(m, x):
+    """Weights of the largest two of several, the others far below."""
+    scores = m.a(m.e(x))
+    top, places = scores.topk(2, -1)
+    return torch.full_like(scores, -math.inf).scatter(-1, places, top).softmax(-1), scores.scatter_add(-1, places, top)
+
+
+TOKENS = {"e": nn.Embedding(20, 8)}
+OF_TOKENS = (
+    (padded, TOKENS | {"a": nn.TransformerEncoder(LAYER, 2, enable_nested_tensor=False)}),
+    (queries_too, TOKENS | {"p": nn.ModuleDict(MAPS)}),
+    (in_a_range, TOKENS),
+    (one_of, TOKENS | {"a": nn.Linear(8, 5), "t": parameter(7, 5)}),
+    (chosen, TOKENS | {"a": nn.Linear(8, 5)}),
+)
+
+
+@each(OF_TOKENS)
+def test_whole_numbers_are_looked_up(case):
+    function, parts = case
+    comparison = checked(Of(function, **parts), Example("x", (6,), torch.long))
+    assert not comparison.declared
+    assert comparison.checked.startswith("outputs equal"), comparison.checked
+
+
+def test_comparisons_of_tokens_that_nothing_looks_up_are_opaque():
+    """It is not known how many there are; what is made of the truths is known all the same."""
+
+    def forward(m, x, y):
+        return m.a(y, src_key_padding_mask=x == 0)
+
+    module = Of(forward, a=nn.TransformerEncoder(LAYER, 2, enable_nested_tensor=False))
+    reading = read(module, Example("x", (6,), torch.long), Example("y", (6, 8)))
     assert [what for _, what in reading.comparison.declared] == ["eq"]
     assert reading.comparison.equal
 

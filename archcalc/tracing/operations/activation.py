@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from archcalc.tracing.calls import TRUTH, Call
+from archcalc.tracing.calls import FLOAT, TRUTH, WHOLE, Call
 from archcalc.tracing.operations.comparing import truth
 from archcalc.tracing.operations.reader import Reader
 from archcalc.tracing.operations.registry import Beyond, Given, reads
@@ -125,9 +125,11 @@ def dropout(reader: Reader, call: Call, a: Any) -> Given:
 
 @reads(
     "contiguous clone detach to float type_as double half bfloat16 type requires_grad_ identity alias view_as_same "
-    "expand_as_same cpu cuda data positive",
+    "expand_as_same cpu cuda data positive long int byte short",
     "input *rest",
 )
 def unchanged(reader: Reader, call: Call, a: Any) -> Given:
-    """A function that returns its input's numbers."""
+    """A function that returns its input's numbers, unless it rounds them."""
+    if call.outs[0].kind == WHOLE and a.input.kind == FLOAT:
+        raise Beyond("that rounds")
     return truth(reader, call, a) if call.outs[0].kind == TRUTH else reader.out(a.input)

@@ -115,8 +115,8 @@ def einsum(reader: Reader, call: Call, a: Any) -> Given:
     sizes = {letter: size for term, x in zip(terms, made) for letter, size in zip(term, x.sizes) if size > 1}
     while len(made) > 2:  # as PyTorch does it, the first two first, if it has no library that finds an order
         (one, other, *terms), (x, y, *made) = terms, made
-        left = set(right).union(*terms)
-        both = "".join(letter for letter in dict.fromkeys(one + other) if letter in left)
+        read = set(right).union(*terms)
+        both = "".join(letter for letter in dict.fromkeys(one + other) if letter in read)
         out = reader.add(
             "einsum", [x, y], [sizes.get(letter, 1) for letter in both] or (1,), {"equation": f"{one},{other}->{both}"}
         )

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from archcalc.tracing.calls import TRUTH, WHOLE, Call, Value
+from archcalc.tracing.calls import WHOLE, Call, Value
 from archcalc.tracing.graph import Out
 from archcalc.tracing.operations.reader import Reader
 from archcalc.tracing.operations.reduction import over
 from archcalc.tracing.operations.registry import Beyond, Given, reads
+from archcalc.tracing.operations.tokens import is_truth, tested
 
 # Adds one layer that reads one tensor, and keeps its sizes.
 Put = Callable[[str, Out, dict[str, Any]], Out]
@@ -22,14 +23,15 @@ _NAMES = {"greater": "gt", "less": "lt", "greater_equal": "ge", "less_equal": "l
 
 @reads("gt lt ge le eq ne greater less greater_equal less_equal not_equal", "input other")
 def compared(reader: Reader, call: Call, a: Any) -> Given:
-    """x > y and the like, of a tensor and a number or another tensor. Layers that compute do not read token ids."""
-    if any(isinstance(one, Value) and one.of_data and one.kind == WHOLE for one in (a.input, a.other)):
-        raise Beyond("of whole numbers")
+    """x > y and the like, of a tensor and a number or another tensor. Of token ids, which no layer computes with, a table says it."""
     how = _NAMES.get(call.name, call.name)
     number = a.other.number() if isinstance(a.other, Value) and not a.other.of_data else a.other
-    if isinstance(number, (bool, int, float)) and how in ("eq", "ne") and a.input.kind == TRUTH:
+    if isinstance(number, (bool, int, float)) and how in ("eq", "ne") and is_truth(a.input):
         x = reader.out(a.input)
         return x if bool(number) is (how == "eq") else opposite(x, _put(reader))
+    if any(isinstance(one, Value) and one.of_data and one.kind == WHOLE for one in (a.input, a.other)):
+        found = tested(reader, a.input, how, number)
+        return opposite(found, _put(reader)) if how == "ne" else found
     put = _put(reader)
     if isinstance(number, (bool, int, float)):
         x = reader.out(a.input)
@@ -86,7 +88,7 @@ def _joined(reader: Reader, call: Call, a: Any, op: str) -> Out:
 
 
 def _check_truths(*values: Any) -> None:
-    if any(not isinstance(one, Value) or one.kind != TRUTH for one in values):
+    if not all(map(is_truth, values)):
         raise Beyond("of bits")
 
 
@@ -101,7 +103,7 @@ def some(reader: Reader, call: Call, a: Any) -> Given:
 def truth(reader: Reader, call: Call, a: Any) -> Given:
     """Whether a number is not 0."""
     x = reader.out(a.input)
-    return x if a.input.kind == TRUTH else _put(reader)("abs", _put(reader)("sign", x, {}), {})
+    return x if is_truth(a.input) else _put(reader)("abs", _put(reader)("sign", x, {}), {})
 
 
 def seen(added: Out, put: Put) -> Out | None:

@@ -166,7 +166,7 @@ def _filled(reader: Reader, call: Call, x: Value, mask: Value, hides: bool, valu
 def _hidden(reader: Reader, like: Value, x: Value, mask: Value, hides: bool, number: Any) -> Out:
     """The same where the mask depends on data."""
     where = _truth(reader, mask, like, hides)
-    far = number < FAR
+    far = number < FAR and not _hides_rows(where, like.sizes)
     made = None if _is_zero(x) else reader.aligned(x, like)
     if made is not None and not far:
         made = reader.add("mul", [made, _truth(reader, mask, like, not hides)], like.sizes)
@@ -176,6 +176,17 @@ def _hidden(reader: Reader, like: Value, x: Value, mask: Value, hides: bool, num
     if made is None:
         return puts if puts.sizes == like.sizes else reader.add("expand", [puts], like.sizes, {"shape": like.sizes})
     return reader.add("add", [made, puts], like.sizes)
+
+
+def _hides_rows(where: Out, sizes: tuple[int, ...]) -> bool:
+    """Whether a mask says for some rows that all of them is hidden, as for queries that are padding.
+
+    Then adding a number to all scores of a row would leave their weights as they were.
+    """
+    if where.sizes[-1] == 1 < sizes[-1]:
+        return True
+    inputs = where.node.inputs if where.node.op in ("mul", "maximum", "neg", "offset") else []
+    return any(_hides_rows(one, where.sizes) for one in inputs)
 
 
 # Stands for minus infinity, whose product with 0 is not a number.

@@ -8,6 +8,7 @@ from typing import Any
 from archcalc.tracing.calls import TRUTH, WHOLE, Call, Value
 from archcalc.tracing.graph import Out
 from archcalc.tracing.operations.comparing import opposite
+from archcalc.tracing.operations.gathering import gathered
 from archcalc.tracing.operations.reader import Reader
 from archcalc.tracing.operations.registry import Beyond, Given, reads
 
@@ -173,20 +174,6 @@ def _listed(reader: Reader, x: Out, axis: int, places: list[int]) -> Out:
     parts = [_taken(reader, x, axis, slice(run[0], run[-1] + 1)) for run in runs]
     sizes = (*x.sizes[:axis], len(places), *x.sizes[axis + 1 :])
     return parts[0] if len(parts) == 1 else reader.add("concat", parts, sizes, {"axis": axis})
-
-
-def gathered(reader: Reader, x: Out, axis: int, index: Value) -> Out:
-    """The positions that an index names."""
-    places = reader.out(index)
-    if len(places.sizes) > 1:
-        flat = 1
-        for size in places.sizes:
-            flat *= size
-        places = reader.reshaped(places, (flat,))
-    sizes = (*x.sizes[:axis], *places.sizes, *x.sizes[axis + 1 :])
-    out = reader.add("gather", [x, places], sizes, {"index": places, "axis": axis})
-    own = index.sizes or (1,)
-    return reader.reshaped(out, (*x.sizes[:axis], *own, *x.sizes[axis + 1 :]))
 
 
 @reads("index_select", "input dim index")

@@ -28,6 +28,10 @@ def _is_truth(out: Out) -> bool:
         )
     if node.op == "opaque":  # of token ids
         return node.keys["what"] in COMPARISONS
+    if node.op in ("gather", "pad"):
+        return _is_truth(node.inputs[0])
+    if node.op == "constant":
+        return node.keys.get("value") in (0, 1)
     return node.op in ("relu", "abs") and node.inputs[0].node.op == "sign"
 
 
