@@ -55,6 +55,15 @@ class Two(Net):
     def forward(self, image, tokens):
         return self.head(self.stem(image).mean((2, 3))) + tokens.float().sum(1, keepdim=True)
 
+class Entries(Net):
+    def forward(self, batch: dict[str, torch.Tensor], pair):
+        mean = (batch["image"] + batch["more"]["noise"]).mean((2, 3))
+        return self.head(torch.cat([mean, pair[0] + pair[1]], 1))
+
+class Listed(Net):
+    def forward(self, pair: "list[torch.Tensor]"):
+        return self.head(pair[0])
+
 def made(width: int = 4):
     return Net(width)
 
@@ -80,6 +89,15 @@ def test_a_file(folder):
     assert run("shapes", "net.yaml", cwd=folder).returncode == 0
 
 
+def test_entries_of_dictionaries_and_lists_are_inputs(folder):
+    entries = {"batch.image": "3x6x6", "batch.more.noise": "3x1x1", "pair.0": "1", "pair.1": "1"}
+    options = [word for name, size in entries.items() for word in ("--input", f"{name}={size}")]
+    done = run("import", "net.py:Entries", "--check", *options, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert "input: {batch_image: [3, 6, 6], batch_more_noise: [3, 1, 1], pair_0: [1], pair_1: [1]}" in done.stdout
+    assert "outputs equal" in done.stderr
+
+
 def test_a_module_of_the_working_directory_in_every_command(folder):
     for command in ("shapes", "memory", "lint", "build", "verify", "explain", "predict"):
         more = ["linear"] if command == "explain" else ["--device", "h100"] if command == "predict" else []
@@ -102,6 +120,10 @@ def test_a_module_of_the_working_directory_in_every_command(folder):
         (["net:number"], "is a int: name a class or function"),
         (["net:Two"], "forward needs 2 inputs: --input image=SIZE --input tokens=SIZE"),
         (["net:Two", "--input", "3x8x8"], "forward also needs tokens"),
+        (["net:Entries"], "batch of forward is a dict: --input batch.NAME=SIZE for each entry"),
+        (["net:Listed"], r"pair of forward is a list: --input pair.0=SIZE"),
+        (["net:Listed", "--input", "pair=4", "--input", "pair.0=4"], "pair is one tensor, and pair.0 an entry of it"),
+        (["net:Listed", "--input", "pairs.0=4"], "forward takes no 'pairs': did you mean 'pair'?"),
         (["net:Net", "--input", "3*8"], "--input takes sizes without the batch"),
         (["net:Net", "--input", "batchxbatchx3"], "an input has one batch"),
         (["net:Net", "--input", "3x8x8:text"], "--input has the types float, int, bool"),

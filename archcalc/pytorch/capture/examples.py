@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import nn
@@ -24,7 +25,10 @@ _MOST = 2**20
 
 
 class Example:
-    """One input: its name, its sizes without the batch, its type, and which axis of the tensor is the batch."""
+    """One input: its name, its sizes without the batch, its type, and which axis of the tensor is the batch.
+
+    A name with points is that of an entry: `batch.image` of the dictionary `batch`, `pair.0` of the list `pair`.
+    """
 
     def __init__(
         self,
@@ -50,6 +54,25 @@ class Example:
         return torch.zeros(sizes, dtype=self.dtype)
 
 
+def gathered(named: dict[str, torch.Tensor]) -> dict[str, Any]:
+    """Tensors by the names of arguments; those with points in their names are entries of dictionaries and lists."""
+    found: dict[str, Any] = {}
+    for name, tensor in named.items():
+        *path, last = name.split(".")
+        inner = found
+        for part in path:
+            inner = inner.setdefault(part, {})
+        inner[last] = tensor
+    return {name: _listed(one) for name, one in found.items()}
+
+
+def _listed(item: Any) -> Any:
+    if not isinstance(item, dict):
+        return item
+    entries = {name: _listed(one) for name, one in item.items()}
+    return list(entries.values()) if list(entries) == list(map(str, range(len(entries)))) else entries
+
+
 def examples(
     module: nn.Module,
     given: Sequence[str],
@@ -65,22 +88,46 @@ def examples(
         found = [_parsed(text, index) for index, text in enumerate(given)]
         names = list(inspect.signature(module.forward).parameters)
         for one in found:
-            if one.keyword and one.name not in names:
-                near = suggest(one.name, names)
-                raise RequestError(f"forward takes no {one.name!r}" + (f": did you mean {near!r}?" if near else ""))
+            argument = one.name.partition(".")[0]
+            if one.keyword and argument not in names:
+                near = suggest(argument, names)
+                raise RequestError(f"forward takes no {argument!r}" + (f": did you mean {near!r}?" if near else ""))
+        whole = {one.name for one in found}
+        for one in found:
+            if "." in one.name and (over := whole & set(_above(one.name))):
+                raise RequestError(
+                    f"--input {over.pop()} is one tensor, and {one.name} an entry of it: give one of the two"
+                )
         missing = needed[len([one for one in found if not one.keyword]) :]
-        missing = [name for name in missing if name not in {one.name for one in found}]
+        missing = [name for name in missing if name not in {one.name.partition(".")[0] for one in found}]
         if missing:
             raise RequestError(f"forward also needs {', '.join(missing)}: give each an --input {missing[0]}=SIZE")
         return found, False
     if known is not None:
         return known, False
+    for name in needed:
+        if (what := _several(module, name)) is not None:
+            entry = "NAME" if what in ("dict", "mapping") else "0"
+            raise OptionNeededError(f"{name} of forward is a {what}: --input {name}.{entry}=SIZE for each entry")
     if len(needed) > 1:
         each = " ".join(f"--input {name}=SIZE" for name in needed)
         raise OptionNeededError(
             f"forward needs {len(needed)} inputs: {each}, e.g. --input {needed[0]}=3x224x224, 128:int, or :int for one number"
         )
     return next((one for one in _guesses(module) if runs(one)), next(_guesses(module))), True
+
+
+def _above(name: str) -> list[str]:
+    parts = name.split(".")
+    return [".".join(parts[:count]) for count in range(1, len(parts))]
+
+
+def _several(module: nn.Module, name: str) -> str | None:
+    """What its annotation calls an argument that is no tensor."""
+    known = inspect.signature(module.forward).parameters
+    told = str(known[name].annotation).lower() if name in known else ""
+    kind = re.match(r"(?:<class ')?(?:typing\.)?(dict|mapping|list|sequence|tuple)\b", told)
+    return None if kind is None else kind.group(1)
 
 
 def _needed(module: nn.Module) -> list[str]:
@@ -94,7 +141,9 @@ def _needed(module: nn.Module) -> list[str]:
 
 
 def _parsed(text: str, index: int) -> Example:
-    match = re.fullmatch(r"(?:([A-Za-z_]\w*)=)?((?:\d+|batch)(?:x(?:\d+|batch))*)?(?::(\w+))?", text, re.ASCII)
+    match = re.fullmatch(
+        r"(?:([A-Za-z_]\w*(?:\.\w+)*)=)?((?:\d+|batch)(?:x(?:\d+|batch))*)?(?::(\w+))?", text, re.ASCII
+    )
     if match is None or not text:
         raise RequestError(
             "--input takes sizes without the batch, e.g. 3x224x224 or tokens=128:int, or with `batch` in its place "

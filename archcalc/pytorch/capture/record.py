@@ -25,6 +25,7 @@ from torch.utils.weak import WeakIdKeyDictionary
 from archcalc.pytorch.capture.bound import CALLS
 from archcalc.pytorch.capture.building import Endless, unchecked_distributions
 from archcalc.pytorch.capture.constants import Constants, check_channels, check_rows, kind_of, number_of, tensors
+from archcalc.pytorch.capture.examples import gathered
 from archcalc.pytorch.capture.functions import asks_cpu, asks_gradients, name_of
 from archcalc.pytorch.capture.packing import Packing
 from archcalc.pytorch.capture.shapes import RECURRENT, lengthened, normed, shortened, steps_of
@@ -343,7 +344,7 @@ def record(model: nn.Module, inputs: list[Given], count: bool = True) -> Recorde
     recorder = Recorder(model)
     recorder.counts = count
     for name, tensor, _ in inputs:
-        recorder.input(tensor, name)
+        recorder.input(tensor, name.replace(".", "_"))
     with _untouched(model):
         out = _called(recorder, model, inputs)
     return Recorded(recorder.run, out, recorder.fixed)
@@ -371,7 +372,7 @@ def _untouched(model: nn.Module) -> Iterator[None]:
 
 def _called(recorder: Recorder, model: nn.Module, inputs: list[Given]) -> Any:
     plain = [tensor for _, tensor, keyword in inputs if not keyword]
-    named = {name: tensor for name, tensor, keyword in inputs if keyword}
+    named = gathered({name: tensor for name, tensor, keyword in inputs if keyword})
     math = torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH)
     counter = recorder.counter if recorder.counts else nullcontext()
     with torch.no_grad(), math, unchecked_distributions(), recorder.modules(), counter, recorder:
