@@ -339,7 +339,7 @@ class GELU(Activation):
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """Five operations with erf; with tanh the cube takes four more."""
         exact = self.approximate == "none"
-        inside = ("cube, its factor and addition", 0 if exact else 4)
+        inside = ("cube with its factor and addition", 0 if exact else 4)
         function = ("erf" if exact else "tanh", 1)
         return work(y.elements, "element", inside, ("scaling", 1), function, ("addition", 1), ("products", 2))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from archcalc.patterns import Later
 from archcalc.reports.blocks import BOLD, DIM, NEWLINE, Page, Piece, Style, columns_of
@@ -19,32 +19,38 @@ _OTHER_BLANKS = frozenset("\t\n\v\f\r")
 _BLANKS = dict.fromkeys(map(ord, _OTHER_BLANKS), " ")
 
 # Where a formula or a sentence may be broken: after a multiplication sign, and at spaces, but not between a number
-# and what it counts, a letter and its value, or a sum and its terms, nor before a sign.
-_PLACES = r"(?<=·)(?=[^ ])|(?<![=0-9Σ]) (?![=·+−])|(?<=[\])]) (?==)|(?<=[0-9]) (?![a-z·+−])"
+# and what it counts, a letter and its value, a sum and its terms, or the sides of a fraction or an inequality, nor
+# before a sign.
+_PLACES = r"(?<=·)(?=[^ ])|(?<![=0-9Σ≤<≥/]) (?![=·+−≤<≥/])|(?<=[\])]) (?==)|(?<=[0-9]) (?![a-z·+−≤<≥/])"
 
 
 def broken(text: str, width: int) -> list[str]:
-    """`text` in lines of at most `width` characters, broken outside parentheses and brackets if possible.
+    """`text` in lines of at most `width` characters, broken outside brackets if possible, and between terms of a sum.
 
     A longer word or number has its own line.
     """
     lines = []
     while columns_of(text) > width:
         fitting = [found for found in re.finditer(_PLACES, text) if columns_of(text[: found.start()]) <= width]
-        outside = [found for found in fitting if _closed(text[: found.start()])]
-        wide = [found for found in outside if found.group() == " "]
-        best = next((some for some in (wide, outside) if some and some[-1].start() > width // 4), fitting)
-        found = best[-1] if best else re.search(_PLACES, text)
+        found = _best(fitting, text, width) or re.search(_PLACES, text)
         if found is None:
             break
         lines.append(text[: found.start()].rstrip())
-        text = text[found.end() :]
+        text = text[found.end() :].lstrip(" ")
     return [*lines, text]
 
 
-def _closed(text: str) -> bool:
-    """Whether every bracket that is opened is closed again."""
-    return text.count("(") == text.count(")") and text.count("[") == text.count("]")
+def _best(places: Sequence[re.Match[str]], text: str, width: int) -> re.Match[str] | None:
+    """The last of the places inside the fewest brackets: between two equations, else after a +, else a blank, else any."""
+    late = [one for one in places if one.start() > width // 4] or places
+
+    def rank(place: re.Match[str]) -> tuple[int, bool, bool, bool]:
+        before = text[: place.start()]
+        inside = sum(map(before.count, "([")) - sum(map(before.count, ")]"))
+        return inside, not before.endswith("  "), not before.endswith(" +"), place.group() != " "
+
+    least = min(map(rank, late), default=None)
+    return next((one for one in reversed(late) if rank(one) == least), None)
 
 
 class Heading:

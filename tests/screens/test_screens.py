@@ -14,6 +14,7 @@ from archcalc.commands.watch import Watch
 from archcalc.reports import forms
 from archcalc.reports.blocks import BOLD, DIM, UNBOUNDED, Page, columns_of, rendered
 from archcalc.reports.columns import Column, Columns
+from archcalc.reports.paragraphs import broken
 from tests.conftest import ROOT
 from tests.program import inside
 
@@ -30,7 +31,7 @@ SCREENS = (
     "diff specs/resnet18.yaml specs/resnet34.yaml", "diff specs/gpt2.yaml specs/gpt2.yaml@medium", "memory specs/gpt2.yaml -n 3 --mode training",
     "memory specs/gpt2.yaml specs/vit.yaml --device h100", "predict specs/gpt2.yaml --device a100 -n 4",
     "predict specs/gpt2.yaml specs/vit.yaml --device a100", "sweep specs/vit.yaml --set width=192,500 --set depth=6,12",
-    "fit specs/vit.yaml --vary width --max params=25M --max macs=4G", "layers", "layer conv", "layer lstm", "layer attention", "rule",
+    "fit specs/vit.yaml --vary width --max params=25M --max macs=4G", "layers", "layers conv", "layer conv", "layer lstm", "layer attention", "rule",
     "rule PRM301", "rule SHP107", "specs", "specs vgg", "verify specs/net.yaml",
     "import tests/sources/llama.json", "weights {weights}", "build specs/lenet.yaml", "schema --report fit", "shapes {budget}",
     "memory {budget}", "fit specs/vit.yaml --vary width --vary depth --max params=25M --max macs=4G --max memory=2GB",
@@ -39,7 +40,7 @@ SCREENS = (
     "explain 'rope' --input 3x8 --steps", "explain 'relposbias 2' --input 5x8 --steps",
     "explain 'moe: {{experts: 3, top_k: 2, layers: [linear 2, relu, linear 3]}}' --input 2x3 --steps",
     "explain '{{moe: {{experts: 8, top_k: 2, layers: [linear 64, gelu, linear 16]}}}}' --input 10x16",
-    "shapes specs/tacotron2.yaml", "explain specs/mistral.yaml", "explain specs/mixtral.yaml", "explain {names}", "shapes {names}", "diff {names} {budget}",
+    "shapes specs/tacotron2.yaml", "explain specs/mistral.yaml", "explain specs/mixtral.yaml", "explain specs/self-attention.yaml scores", "explain specs/seq2seq-attention.yaml", "explain {names}", "shapes {names}", "diff {names} {budget}",
     "devices", "devices h100", "serve specs/gpt2.yaml --device h100", "serve specs/gpt2.yaml --device a100 --request 20x700+200",
     "serve specs/gpt2.yaml specs/mixtral.yaml --device h100", "diff {long} specs/lenet.yaml", "predict {long} --device a100",
     "shapes {long} --like thop", "memory {long}", "fit {long} --vary batch --max memory=1GB", "explain {long}",
@@ -283,6 +284,20 @@ def test_labels_wrap_before_a_wanted_column_goes(width, shown):
     assert max(map(len, lines)) <= width
     assert ("256×28×28" in "".join(lines)) == shown
     assert all(f"(inception{index}a)" in "".join(lines) for index in range(3))
+
+
+def test_equations_are_broken_between_their_terms():
+    """Outside brackets, before a value's letter, and with what is done kept beside how often."""
+    for text, width, lines in (
+        ("n = tanh(W x(t) + b + r ⊙ (U h(t−1) + b′))", 40, ["n = tanh(W x(t) + b +", "r ⊙ (U h(t−1) + b′))"]),
+        ("Q = x W_Q + b_Q   K = x W_K + b_K   V = x W_V", 40, ["Q = x W_Q + b_Q   K = x W_K + b_K", "V = x W_V"]),
+        ("y[c] = b[c] + Σ h[c, k] · x[k, i]", 30, ["y[c] = b[c] +", "Σ h[c, k] · x[k, i]"]),
+        ("uniform between 0 and 1; p = 0.5", 30, ["uniform between 0 and 1;", "p = 0.5"]),
+        ("⌊s·S / S′⌋ ≤ i < ⌈(s + 1)·S / S′⌉", 30, ["⌊s·S / S′⌋ ≤ i < ⌈(s + 1)·", "S / S′⌉"]),
+    ):
+        assert broken(text, width) == lines
+    told = screen("explain 'lstm 2' --input 3x2", 60)
+    assert re.search(r"^ +c = f ⊙ c \+ i ⊙ g \(3\),", told, re.MULTILINE)
 
 
 def test_what_layers_were_given_is_cut_before_a_title_has_a_line_of_its_own():

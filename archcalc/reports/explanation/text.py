@@ -71,7 +71,7 @@ class Drawn:
 def _together(text: str, room: int) -> str:
     """With no blank where a line must not end: in a list of operations, only between two of them."""
     if (work := _WORK.match(text)) is not None:
-        each = text[work.end() :].split(", ")
+        each = re.split(r"(?<=\)), ", text[work.end() :])
         kept = [one.replace(" ", NO_BREAK) if columns_of(one) <= room else one for one in each]
         text = work.group() + ", ".join(kept)
     return _PRODUCT.sub(rf"\1{NO_BREAK}", _VALUE.sub(f"{NO_BREAK}={NO_BREAK}", text))
