@@ -20,6 +20,7 @@ from archcalc.network.loops import Loop, Turns
 from archcalc.network.scope import UNKNOWN, Evaluator, Scope, StepFailedError
 from archcalc.network.steps import FROZEN, REPEAT, BlockSteps, Each, Operand, Ref, Step
 from archcalc.quantity import plain
+from archcalc.source import Scalar
 
 MAX_LAYERS = 20_000
 MAX_DEPTH = 60
@@ -234,7 +235,10 @@ class Expander(Evaluator):
         return result
 
     def _inside(self, steps: list[Step], scope: Scope, x: Tensor | None, place: Span) -> tuple[Tensor, list[Node]]:
-        """Run the body of the item at `place`; its output and the nodes it made."""
+        """Run the body of the item at `place`; its output and the nodes it made. An empty one passes on what enters."""
+        if x is None and not steps:
+            help = "choose one with from=NAME" if isinstance(place, Scalar) else "put the name of one in its place"
+            self.fail("SPC008", "an empty list has no layer before it", place, f"the model has several inputs: {help}")
         if self.depth >= MAX_DEPTH:
             self.fail("SPC014", f"blocks and lists nest deeper than {MAX_DEPTH} levels", place, "flatten the blocks")
         outer, self.nodes = self.nodes, []

@@ -125,6 +125,13 @@ def test_several_inputs():
     said = only("model: m\ninput: {src: [5, 8], tgt: [6, 8]}\nlayers: [linear 3]\n")
     assert (marked(said), said.message) == ("linear", "`linear` has no layer before it")
     assert "from=NAME" in said.help
+    for lists, help in (
+        ("layers: [{add: [[], src]}]", "put the name of one in its place"),
+        ("layers: [{add: [[[]], src]}]", "put the name of one in its place"),
+        ("blocks: {nothing: []}\nlayers: [nothing]", "choose one with from=NAME"),
+    ):
+        said = only(f"model: m\ninput: {{src: [5, 8], tgt: [5, 8]}}\n{lists}\n")
+        assert (said.code, said.help) == ("SPC008", f"the model has several inputs: {help}")
     said = only("model: m\ninput: {src: [5, 8], tgt: [6, 8]}\nlayers: [linear 3 from=input]\n")
     assert said.help == "the model has several inputs: src, tgt"
     said = only("model: m\ninput: {src: [5, 8], tgt: [6, 8]}\nlayers: [linear 3 from=src name=tgt]\n")
