@@ -11,9 +11,11 @@ _PYTHON = r"[A-Za-z_][\w.]*\(|[A-Za-z_][\w.]*\s*=\s*[A-Za-z_][\w.]*\(|return\b|[
 _KEY = r"([A-Za-z_]\w*)="
 
 
-def two_layers(op: Scalar, other: Scalar) -> tuple[str, str]:
-    """Message and help for an entry with two keys that could each be its layer."""
+def two_layers(op: Scalar, value: Node, other: Scalar) -> tuple[str, str]:
+    """Message and help for an entry with two keys that could each be its layer; `value` is that of the first."""
     help = f"`{other.text}` belongs under `{op.text}:` (indent it), or a `- ` is missing before it"
+    if isinstance(value, Sequence):  # it can have no keys
+        help = f"take `{other.text}` out, or write it as a layer of its own, with a `- ` before it"
     return f"one layer per item: found both `{op.text}` and `{other.text}`", help
 
 

@@ -289,7 +289,7 @@ def _mapping(node: Mapping, findings: Findings) -> Item | None:
             return None
         if len(layers) == 2 and isinstance(value, Sequence) and isinstance(beside, Scalar) and beside.text:
             return _unread(op, node)
-        message, help = two_layers(op, other)
+        message, help = two_layers(op, value, other)
         findings.error("SPC010", message, other, help)
         return None
     if op.text == "layers":
@@ -320,8 +320,14 @@ def _loop(op: Scalar, value: Node, node: Mapping, findings: Findings) -> Item | 
         example = f"e.g. {{{op.text}: {value.text}, layers: [...]}}"
         findings.error("SPC004", f"`{op.text}: {value.text}` needs `layers:` next to it", op, example)
         return Item(value)
-    if "layers" not in pairs or pairs.keys() - {"layers", *CARRIED, "reverse"}:
+    if "layers" not in pairs:
         return None
+    if stray := next((key for text, (key, _) in pairs.items() if text not in ("layers", *CARRIED, "reverse")), None):
+        known = [*COMMON, "layers", *LOOPS[op.text]]
+        otherwise = f"take it out, or write it as a layer of its own; {', '.join(known)} may stand there"
+        help = meant(stray, stray.text, known, otherwise)
+        findings.error("SPC003", f"`{stray.text}` is not a key next to `{op.text}:`", stray, help)
+        return Item(stray)
     for key in (*CARRIED, "reverse"):
         if key in pairs and key not in LOOPS[op.text]:
             help = "use `scan` to pass states from step to step; `each` treats every entry independently"

@@ -50,7 +50,8 @@ class Unread:
         other, value = [pair for pair in whole.pairs if pair[0].text not in COMMON and pair[0].text != op][-1]
         arguments = REGISTRY[op].arguments if op in REGISTRY and op not in self.blocks else {}
         lists = [name for name, argument in arguments.items() if isinstance(argument, (Body, Operands))]
-        message, help = two_layers(item.op, other)
+        listed = next(value for key, value in whole.pairs if key.text == op)
+        message, help = two_layers(item.op, listed, other)
         if lists and other.text in arguments and isinstance(value, Scalar):
             help = f"the long form has both: `{op}: {{{lists[0]}: [...], {other.text}: {_in_braces(value)}}}`"
         elif op == "layers" and other.text not in REGISTRY and other.text not in self.blocks:
@@ -79,9 +80,12 @@ class Unread:
             help = instead(place, line) if place is not value else f"it is `{line}`, without a colon"
             self.findings.error("SPC002", f"unknown layer `{op}`: a name comes after its layer", item.op, help)
         else:
-            self.findings.error(
-                "SPC002", f"unknown layer `{op}`", item.op, f"write a layer as `{first}: {{...}}`, its name first"
-            )
+            from archcalc.spelling.unknown import advice_on_name
+
+            help = advice_on_name(item.op, list(self.blocks))
+            if first.isidentifier():
+                help = f"write a layer as `{first}: {{...}}`, its name first"
+            self.findings.error("SPC002", f"unknown layer `{op}`", item.op, help)
 
     def _python(self, item: Item, line: Scalar) -> None:
         """A line of Python; as the value of a key that is not a layer, it gets the key as its name."""

@@ -207,7 +207,7 @@ def test_its_layers_are_timed() -> None:
         ("scan: prev, state: {z: [8]}, next: {y: z}, layers: [linear 8]", "the state `z` has no next value"),
         (
             "scan: prev, state: {z: [8]}, layers: [linear 8], stride: 2",
-            "one layer per item: found both `scan` and `layers`",
+            "`stride` is not a key next to `scan:`",
         ),
         (
             "scan: prev, state: {z: [4, 4]}, layers: [{linear: {features: 8, from: z}}]",
