@@ -148,6 +148,9 @@ def test_wrong_mapping(layer, place, message):
     assert message in said.message
 
 
+OUT = "take `{}` out, or write it as a layer of its own, with a `- ` before it"
+
+
 @pytest.mark.parametrize(
     ("layer", "help"),
     [
@@ -157,13 +160,16 @@ def test_wrong_mapping(layer, place, message):
             "the long form has both: `einsum: {operands: [...], equation: 'a b, a b -> a'}`",
         ),
         ("{moe: [relu], experts: 4}", "the long form has both: `moe: {layers: [...], experts: 4}`"),
-        ("{add: [prev, prev], linear: 4}", "`linear` belongs under `add:` (indent it), or a `- ` is missing before it"),
+        ("{add: [prev, prev], linear: 4}", OUT.format("linear")),
         ("{linear 4: {}, name: b}", "write `linear 4 name=b`"),
         ("linear 4: {bias: false}", "write `linear 4 bias=false`"),
         ("linear 4:\n    name: b", "write `linear 4 name=b`"),
         ("max pool 2 stride=2", "write `maxpool 2 stride=2`"),
         ("adaptive avg pool 1", "write `adaptiveavgpool 1`"),
-        ("{foo: [prev, prev], linear: 4}", "`linear` belongs under `foo:` (indent it), or a `- ` is missing before it"),
+        ("{foo: [prev, prev], linear: 4}", OUT.format("linear")),
+        ("{each: [linear 8], foo: 3}", OUT.format("foo")),
+        ("{each: prev, layers: [linear 8], layer: 3}", "did you mean `layers`?"),
+        ("{foo: 3}", "`archcalc layers` lists them; your own go under `blocks:`"),
     ],
 )
 def test_a_key_beside_a_list(layer, help):
