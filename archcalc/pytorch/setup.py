@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -13,6 +14,7 @@ from archcalc.devices import Device
 from archcalc.diagnostics import RequestError
 from archcalc.memory.how import how
 from archcalc.network.load import Graph
+from archcalc.pytorch.needs import mappable_bytes
 from archcalc.pytorch.timing import Budget
 from archcalc.running import Running
 from archcalc.running.declaration import (
@@ -33,6 +35,8 @@ DTYPES = {
 _KERNELS = {FLASH: SDPBackend.FLASH_ATTENTION, EFFICIENT: SDPBackend.EFFICIENT_ATTENTION, MATH: SDPBackend.MATH}
 # What a process takes before its first tensor: the driver's context and libraries.
 _CONTEXT_BYTES = 500 * 2**20
+# No machine gains by more threads than this, or than its processors; each takes a stack, and room for what it allocates.
+_MOST_THREADS, _THREAD_BYTES = 1024, 72 * 2**20
 
 
 @dataclass(frozen=True)
@@ -136,9 +140,22 @@ def device_name(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type.upper()
 
 
+def _check_threads(count: int) -> None:
+    """Raise `RequestError` for more threads than the machine starts: the library that does ends the whole program."""
+    most = max(_MOST_THREADS, os.cpu_count() or 1)
+    if count > most:
+        raise RequestError(f"--threads {count}: this machine has {os.cpu_count()} processors; use {most} at most")
+    mappable = mappable_bytes()
+    if mappable is not None and count * _THREAD_BYTES > mappable:
+        raise RequestError(
+            f"--threads {count}: the limit of this process's memory leaves room for {mappable // _THREAD_BYTES}"
+        )
+
+
 @contextlib.contextmanager
 def applied(setup: Setup, device: torch.device) -> Iterator[None]:
     """Sets threads, matrix precision and the current GPU for the run, and restores them after it."""
+    _check_threads(setup.said.threads or 1)
     threads, precision = torch.get_num_threads(), torch.get_float32_matmul_precision()
     cudnn = torch.backends.cudnn.allow_tf32
     try:

@@ -34,10 +34,10 @@ _WEIGHTS = {name: _RARE.get(name, 1.0) for name in COMMANDS}
 # How many specs a command takes, drawn from these; one where it says nothing else, none for those that describe the language.
 _SPECS = {"watch": (1,), "import": (1, 1, 1, 2), "weights": (1,), "shapes": (1, 1, 1, 2), "lint": (1, 1, 1, 2), "memory": (1, 1, 1, 2), "predict": (1, 1, 1, 2), "diff": (2,), "build": (1,),
           "explain": (1,), "serve": (1,), "sweep": (1,), "fit": (1,), "verify": (1,), "profile": (1,), "calibrate": (1,)}  # fmt: skip
-# What keeps a command short: one layer is too little for a device file, which is said when it was measured.
+# What keeps a command short: the time is too short for a device file, which is said once it is over.
 _BOUNDED = {
     "profile": ("--time", "0.01", "--repeat", "1", "--warmup", "0"),
-    "calibrate": ("--time", "0.01", "--layers", "1"),
+    "calibrate": ("--time", "0.01"),
 }
 # Values of options that are neither a flag nor a choice, by the option's name; mostly good ones.
 _VALUES = {

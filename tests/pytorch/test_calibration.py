@@ -18,6 +18,7 @@ from archcalc.layers.base import REGISTRY
 from archcalc.network.load import load_graph
 from archcalc.prediction.model import PHASES, Model
 from archcalc.prediction.operations import operations
+from archcalc.pytorch import setup
 from archcalc.pytorch.calibration import calibrate as calibrating
 from archcalc.pytorch.calibration import preflight, steps
 from archcalc.pytorch.calibration.calibrate import Request, calibrate
@@ -282,8 +283,18 @@ def test_measured_layers_are_kept_with_the_device(tiny):
 
 
 def test_too_few_layers_are_no_calibration(quick):
-    with pytest.raises(RequestError, match=r"3 layers were measured, and a fit needs 40: raise --time and --layers"):
-        calibrate(Request(seconds=60.0, most=3))
+    with pytest.raises(RequestError, match="--layers 39 is too few: a fit needs 40"):
+        calibrate(Request(seconds=60.0, most=39))
+    with pytest.raises(RequestError, match=r"1 layer was measured, and a fit needs 40: raise --time$"):
+        calibrate(Request(seconds=1e-3))
+
+
+def test_what_the_time_is_too_short_for_is_not_begun(monkeypatch):
+    monkeypatch.setattr(calibrating.machine, "peak_flops", lambda *given: 1e10)
+    monkeypatch.setattr(calibrating.machine, "bandwidth", lambda *given: 1e10)
+    monkeypatch.setattr(calibrating, "step_coefficients", lambda *given: pytest.fail("optimizers are measured"))
+    with pytest.raises(RequestError, match=r"0 layers were measured, and a fit needs 40: raise --time$"):
+        calibrate(Request(seconds=1e-9))
 
 
 @pytest.mark.parametrize("after", [10, 50])
@@ -351,3 +362,22 @@ def test_a_busy_machine_is_said(monkeypatch):
     [warning] = preflight.warnings(1, "fp32")
     assert "load 1000.0" in warning
     assert len(preflight.warnings(1, "fp16")) == 2
+
+
+def test_more_threads_than_can_be_started_are_refused(monkeypatch):
+    """The library that starts them would end the program, without a word that says why."""
+    with pytest.raises(RequestError, match=r"--threads 1000000: this machine has \d+ processors; use \d+ at most"):
+        calibrate(Request(threads=10**6))
+    monkeypatch.setattr(setup, "mappable_bytes", lambda: 2**30)
+    with pytest.raises(RequestError, match="--threads 64: the limit of this process's memory leaves room for 14"):
+        calibrate(Request(threads=64))
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory")])
+def test_too_little_memory_is_told(quick, monkeypatch, error):
+    def copied(*given):
+        raise error
+
+    monkeypatch.setattr(calibrating.machine, "bandwidth", copied)
+    with pytest.raises(RequestError, match="not enough memory to calibrate"):
+        calibrate(Request())

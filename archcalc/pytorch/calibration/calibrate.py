@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -33,8 +34,9 @@ _SHARE = 1 / 12
 _LATE, _LEAST_SHARE = 3 / 4, 1 / 8
 # Bytes of the largest layer: GPUs fill memory in no time, and a language model's layer takes a few hundred megabytes.
 _LARGEST_BYTES = {"cpu": 1e8, "cuda": 1e9}
-# PyTorch has no kernel for the layer's type on this device, or no memory for so large a layer.
-_PASSED_OVER = ("not implemented", "out of memory", "can't allocate")
+# What PyTorch says where it has no kernel for the layer's type on this device, and where it has no memory.
+_NOT_WRITTEN = "not implemented"
+_NO_MEMORY = ("out of memory", "can't allocate")
 # The share of the time that goes to optimizers.
 _STEPS_SHARE = 0.03
 
@@ -92,9 +94,11 @@ def calibrate(
         progress: called with the share of the time used and the name of what is being measured.
 
     Raises:
-        RequestError: the device does not exist, or too few layers were measured.
+        RequestError: the device does not exist, or too few layers were measured, or would be.
     """
     device = find_device(request.device)
+    if request.most < LEAST:
+        raise RequestError(f"--layers {request.most} is too few: a fit needs {LEAST}")
     setup = Setup(Running(precision=request.dtype, threads=request.threads), request.device, request.seed)
     start = time.perf_counter()
     found: list[Measured] = []
@@ -105,9 +109,12 @@ def calibrate(
         torch.manual_seed(request.seed)
         watch = Stopwatch(device, request.threads)
         progress(0.0, "matrix products and copies")
-        peak, bandwidth = machine.peak_flops(device, request.dtype, watch), machine.bandwidth(device, watch)
-        progress(0.0, "steps of optimizers")
-        steps = step_coefficients(device, request.dtype, watch, _STEPS_SHARE * request.seconds)
+        with _enough_memory():
+            peak, bandwidth = machine.peak_flops(device, request.dtype, watch), machine.bandwidth(device, watch)
+            if time.perf_counter() - start >= request.seconds:
+                raise _too_few(0)
+            progress(0.0, "steps of optimizers")
+            steps = step_coefficients(device, request.dtype, watch, _STEPS_SHARE * request.seconds)
         rates = Rates(peak, bandwidth, steps)
         try:
             for one in _measurements(request, time.perf_counter() - start, graphs, device, watch, rates):
@@ -120,12 +127,30 @@ def calibrate(
         finally:
             torch.set_flush_denormal(False)
     if len(found) < LEAST:
-        raise RequestError(
-            f"{len(found)} {'layer was' if len(found) == 1 else 'layers were'} measured, and a fit needs {LEAST}: "
-            + ("it was interrupted too early" if interrupted else "raise --time and --layers")
-        )
+        raise _too_few(len(found), interrupted)
     conditions = Conditions.now(device, request.dtype, request.threads, request.name)
     return Calibration(device_of(conditions, rates, found), found, time.perf_counter() - start, interrupted)
+
+
+@contextlib.contextmanager
+def _enough_memory() -> Iterator[None]:
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not _is_of_memory(error):
+            raise
+        raise RequestError("not enough memory to calibrate: end other programs, or use fewer --threads") from None
+
+
+def _is_of_memory(error: Exception) -> bool:
+    return isinstance(error, MemoryError) or any(words in str(error) for words in _NO_MEMORY)
+
+
+def _too_few(found: int, interrupted: bool = False) -> RequestError:
+    return RequestError(
+        f"{found} {'layer was' if found == 1 else 'layers were'} measured, and a fit needs {LEAST}: "
+        + ("it was interrupted too early" if interrupted else "raise --time")
+    )
 
 
 def _measurements(
@@ -150,7 +175,7 @@ def _measurements(
         except BuildError:
             continue  # a layer that is not written yet
         except (RuntimeError, MemoryError) as error:
-            if any(words in str(error) for words in _PASSED_OVER) or isinstance(error, MemoryError):
+            if _NOT_WRITTEN in str(error) or _is_of_memory(error):
                 continue
             raise
         yield Measured.of(sample.op, operations(taken.graph, stored), taken.seconds)
