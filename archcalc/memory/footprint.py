@@ -115,6 +115,7 @@ def footprint(
     check_checkpoint(graph, running.checkpoint)
     if running.mode == TRAIN:
         check_trains(graph, "--mode inference")
+    structure = structure or Structure(graph)
     run = simulate(graph, running, structure)
     moment = run.peak_moment if run.moments else Moment("forward", None, run.base, 0, 0, 0, 0)
     before = itertools.takewhile(lambda one: one is not moment, run.moments)
@@ -128,7 +129,7 @@ def footprint(
     return Footprint(
         graph, running, {key: bytes for key, bytes in parts.items() if bytes},
         "recomputation" if again else moment.phase, moment.node,
-        tuple(tensors(graph, running, run.all_gradients)), held, run.saved, run.forward_end, run,
+        tuple(tensors(graph, running, run.all_gradients, structure)), held, run.saved, run.forward_end, run,
     )  # fmt: skip
 
 
@@ -168,12 +169,14 @@ def weights(graph: Graph, running: Running) -> Iterator[tuple[int, int]]:
         yield from ((size, stored) for size in buffers(node, running.width))
 
 
-def tensors(graph: Graph, running: Running, all_gradients: bool) -> Iterator[tuple[int, int]]:
+def tensors(
+    graph: Graph, running: Running, all_gradients: bool, structure: Structure | None = None
+) -> Iterator[tuple[int, int]]:
     """Like `weights`, with optimizer states, and with the gradients if all of them exist at once."""
     yield from weights(graph, running)
     if not running.trains:
         return
-    structure = Structure(graph)
+    structure = structure or Structure(graph)
     if OPTIMIZER not in running.offload:
         yield from structure.states(running)
     if all_gradients:

@@ -103,13 +103,19 @@ def _in_order(points: Sequence[Point], found: Iterator[list[Outcome]]) -> Iterat
         yield next(known[key])
 
 
-def outcomes(points: Sequence[Point], names: Sequence[str], said: Running) -> list[Outcome]:
-    """The outcomes of points with the same network; `said` has the default run settings."""
+def outcomes(
+    points: Sequence[Point], names: Sequence[str], said: Running, network: Network | None = None
+) -> list[Outcome]:
+    """The outcomes of points with the same network; `said` has the default run settings.
+
+    Args:
+        network: that network, if it is known already.
+    """
     known: dict[int, Outcome] = {}
     # graphs contain reference cycles; collecting them every thousand objects would dominate the run time
     gc.disable()
     try:
-        network = Network(points[0])
+        network = network or Network(points[0])
         for index in sorted(range(len(points)), key=lambda index: points[index].batch):
             known[index] = _outcome(points[index], network, names, said)
     finally:
@@ -117,9 +123,9 @@ def outcomes(points: Sequence[Point], names: Sequence[str], said: Running) -> li
     return [known[index] for index in range(len(points))]
 
 
-def outcome(point: Point, names: Sequence[str], said: Running) -> Outcome:
-    """The outcome of one point."""
-    return outcomes([point], names, said)[0]
+def outcome(point: Point, names: Sequence[str], said: Running, network: Network | None = None) -> Outcome:
+    """The outcome of one point, as `outcomes` gives it."""
+    return outcomes([point], names, said, network)[0]
 
 
 def _outcome(point: Point, network: Network, names: Sequence[str], said: Running) -> Outcome:
@@ -150,6 +156,10 @@ class Network:
         self.path, self.variant = split_variant(point.spec)
         self.settings = dict(point.settings)
         self._known: dict[tuple[Any, ...], tuple[Graph, Shared]] = {}
+
+    def has(self, point: Point) -> bool:
+        """Whether it is the network of a point."""
+        return split_variant(point.spec) == (self.path, self.variant) and dict(point.settings) == self.settings
 
     @property
     def document(self) -> Document:

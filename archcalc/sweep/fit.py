@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from itertools import pairwise
@@ -14,11 +14,12 @@ from archcalc.memory.sizes import BATCH
 from archcalc.network.load import Graph
 from archcalc.running import FIELDS, Running
 from archcalc.sweep.axis import batch_size
-from archcalc.sweep.evaluate import Outcome, check_names, evaluate, is_of_run, network_at, outcome
+from archcalc.sweep.evaluate import Network, Outcome, check_names, evaluate, is_of_run, network_at, outcome
 from archcalc.sweep.grid import Point
 from archcalc.sweep.measures import COUNT, MEASURES, Measure
 
 # How far above a fitting value others are tried, in possible steps; the same if none fits; and the number of rounds.
+# With the batch all tensors grow, and only the kernels that it chooses may take less: then they do so soon or never.
 _FURTHER: tuple[int, ...] = tuple(4**power for power in range(8))
 _FURTHEST: tuple[int, ...] = tuple(2**power for power in range(24))
 _ROUNDS = 8
@@ -121,10 +122,15 @@ def _searched(
 ) -> tuple[Outcome | None, Outcome | None]:
     names = [measure.name for measure in wanted]
 
+    network = Network(point)  # that of the last value: neither the batch nor how it is run changes it
+
     def measure(value: int) -> float | str:
+        nonlocal network
         one = known.get(Decimal(value))
         if one is None:
-            one = known[Decimal(value)] = outcome(_at(point, name, str(value)), names, said)
+            at = _at(point, name, str(value))
+            network = network if network.has(at) else Network(at)
+            one = known[Decimal(value)] = outcome(at, names, said, network)
         return max(one.values[name] - most[name] for name in names) if one.is_valid else one.reason
 
     refused = measure(start)
@@ -134,7 +140,7 @@ def _searched(
         raise RequestError(refused)
     found = largest(start, measure, 0)
     for _ in range(_ROUNDS):
-        higher = _higher(found, start, measure)
+        higher = _higher(found, start, measure, _FURTHER if name == BATCH or found.value else _FURTHEST)
         if higher is None:
             break
         found = largest(higher, measure, 0)
@@ -142,7 +148,7 @@ def _searched(
     return best, None if found.unbounded else known[Decimal(found.next)]
 
 
-def _higher(found: Largest, start: int, measure: Callable[[int], float | str]) -> int | None:
+def _higher(found: Largest, start: int, measure: Callable[[int], float | str], further: Sequence[int]) -> int | None:
     """A larger value that fits as well, as measures need not grow with every value.
 
     A few values are tried, ever further apart, up to the last possible one; where a limited measure falls
@@ -156,7 +162,7 @@ def _higher(found: Largest, start: int, measure: Callable[[int], float | str]) -
     if not found.value:
         amounts |= {start - far: _amount(measure(start - far)) for far in _FURTHEST if far < start}
     low = first
-    for far in _FURTHER if found.value else _FURTHEST:
+    for far in further:
         value = first + far * step
         amounts[value] = _amount(measure(value))
         if amounts[value] == _NONE:

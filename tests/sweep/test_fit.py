@@ -7,9 +7,10 @@ import pytest
 from archcalc.cost import Costs
 from archcalc.diagnostics import RequestError, SpecError
 from archcalc.language.document import parse_amount
-from archcalc.network.load import load_graph
+from archcalc.network.load import graph_at, load_graph
 from archcalc.reports.fit.words import reason
 from archcalc.running import Running
+from archcalc.sweep import evaluate
 from archcalc.sweep.evaluate import outcome
 from archcalc.sweep.fit import fit
 from archcalc.sweep.grid import Point
@@ -85,6 +86,15 @@ def test_nothing_fits():
     found = fit(spec("vit.yaml"), "width", limits(params="1"), CPU)
     assert found.best is None
     assert found.binding == ["params"]
+
+
+def test_the_first_batch_is_too_large(monkeypatch):
+    """Few batches are tried, and the network is built once for all of them."""
+    built = []
+    monkeypatch.setattr(evaluate, "graph_at", lambda *given: built.append(given) or graph_at(*given))
+    found = fit(spec("lenet.yaml"), "batch", limits(memory="1k"), CPU)
+    assert (found.best, found.tried) == (None, 9)
+    assert len(built) == 2  # once to see that the spec is valid
 
 
 def test_what_no_value_changes_is_refused(tmp_path):
