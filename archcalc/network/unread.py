@@ -82,10 +82,9 @@ class Unread:
         else:
             from archcalc.spelling.unknown import advice_on_name
 
-            help = advice_on_name(item.op, list(self.blocks))
-            if first.isidentifier():
-                help = f"write a layer as `{first}: {{...}}`, its name first"
-            self.findings.error("SPC002", f"unknown layer `{op}`", item.op, help)
+            written_first = f"write a layer as `{first}: {{...}}`, its name first"
+            advice = written_first if first.isidentifier() else advice_on_name(item.op, list(self.blocks))
+            self.findings.error("SPC002", f"unknown layer `{op}`", item.op, advice)
 
     def _python(self, item: Item, line: Scalar) -> None:
         """A line of Python; as the value of a key that is not a layer, it gets the key as its name."""

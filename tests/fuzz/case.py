@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import asdict, dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 
 from tests.draw.choices import Choices
 from tests.fuzz import repository, sources
-from tests.fuzz.commands import TORCH, arguments
+from tests.fuzz.commands import LAYER, TORCH, arguments
 from tests.fuzz.commands import name as command_of
 from tests.fuzz.repository import Commit
 from tests.fuzz.texts import device, saved, settings, spec
@@ -88,15 +89,19 @@ def drawn(seed: int) -> Case:
     command = command_of(choices / "words")
     given = [_as_argument(name) for name in names]
     models: dict[str, str] = {}
+    options: list[str] = []
     for index in range(len(names)):
         if choices.chance(f"source {index}", _SOURCES.get(command, 0.12)):
             one = sources.drawn(choices / f"source {index}", command == "weights")
             names[index], given[index], models[one.name] = one.name, one.argument, one.text
+            options += one.options
     words = arguments(choices / "words", command, given)
-    small = words[0] in TORCH
-    typed = spec(choices / "typed", seed, small) if "-" in words else ""
+    if command == "import" and "--input" not in words:
+        words += options
+    small, generates = words[0] in TORCH, command == "serve" or "--generate" in words
+    typed = spec(choices / "typed", seed, small, generates) if "-" in words else ""
     files = {
-        name: models.get(name) or spec(choices / index, seed, small)
+        name: models.get(name) or spec(choices / index, seed, small, generates)
         for index, name in enumerate(names)
         if given[index] in words or f"{given[index]}@large" in words
     }
@@ -106,6 +111,8 @@ def drawn(seed: int) -> Case:
     for index, (name, base) in enumerate(zip(names, names[::-1])):
         if f"{_as_argument(name)}@large" in words or f"HEAD:{name}" in words or "." in words:
             files.setdefault(name, files.get(base) or spec(choices / index, seed))
+    if command == "explain" and len(words) > 2 and words[2] == LAYER:
+        words[2] = _layer(choices / "layer", "".join(files.values()))
     if choices.chance("settings", 0.1):
         name, text = settings(choices / "settings")
         files[name] = text
@@ -121,6 +128,14 @@ def drawn(seed: int) -> Case:
     asks_git = any(word.startswith("HEAD") for word in words)
     commit = repository.drawn(choices / "commit", files) if asks_git or choices.chance("commit", 0.02) else None
     return Case(files, words, "", typed, links, commit)
+
+
+def _layer(choices: Choices, text: str) -> str:
+    """A name or a line that a spec holds."""
+    found = re.findall(r"name[=:] ?(\w+)|^ *- (\w[^\n]*)", text, re.MULTILINE)
+    draw = choices.random()
+    name, line = draw.choice(found) if found else ("n1", "")
+    return name or (line if draw.random() < 0.3 else line.partition(" ")[0])
 
 
 def _as_argument(name: str) -> str:

@@ -44,7 +44,7 @@ _VALUES = {
     "set": ("width=8", "depth=2", "seq=5", "h1=2", "h2=1..3", "width=1..9:4", "k=1", "classes=3"),
     "vary": ("width", "depth", "h1", "batch", "seq=1..9"),
     "max": ("params=1M", "macs=2G", "memory=1GiB", "time=1ms"),
-    "device": ("h100", "a100", "t4", "mi300x", "h100", "./device.json", "./device.json", "/dev/zero"),
+    "device": (*("h100", "a100", "t4", "mi300x", "rtx4090") * 3, "./device.json", "./device.json", "/dev/zero"),
     "symbolic": ("batch", "width", "seq", "h1,h2", "batch,seq", "height"),
     "show": ("params", "params,macs,memory", "output"),
     "plot": ("params,macs", "macs,params"),
@@ -83,12 +83,28 @@ _NEEDED = {("predict", "device"), ("fit", "device"), ("serve", "device"), ("fit"
 _WHOLE = ("1", "2", "3", "8", "64")
 # Options that decide which report there is: drawn as often as a form.
 _FORMS = ("format", "steps", "report", "definitions", "symbolic", "like", "check", "generate", "front")
+# What an option does nothing without: mostly given beside it.
+_WITH = {"chunks": ("--loss", "chunked"), "lora_on": ("--lora", "4"), "front": ("--plot", "params,macs"), "checkpoint_every": ("--checkpoint", "*")}  # fmt: skip
+# Stands for a layer that the spec of the case has.
+LAYER = "LAYER"
 _LINES = (
     "conv 2 kernel=3",
     "lstm 4 layers=2",
     "attention heads=2",
     "linear 10",
     "maxpool 2",
+    "gru 3 reset=before",
+    "batchnorm",
+    "layernorm",
+    "softmax",
+    "gelu",
+    "upsample 2 mode=bilinear",
+    "rearrange 'c h w -> h w c'",
+    "mean axis=-1",
+    "embedding 40 dim=4",
+    "scan: {}",
+    "residual: [linear 16, relu]",
+    "concat: [[relu], [tanh]]",
     "moe: {experts: 2}",
     "x",
     "",
@@ -110,6 +126,9 @@ def arguments(choices: Choices, name: str, specs: list[str]) -> list[str]:
     for option in options:
         if choices.chance(f"{option.name}", _chance(name, option, likely)):
             words += _option(choices / option.name, option)
+            beside = _WITH.get(option.name or "", ())
+            if beside and beside[0] not in words and choices.chance(f"beside {option.name}", 0.9):
+                words += beside
     words += _BOUNDED.get(name, ())
     takes = any(one.name in ("spec", "specs") for one in command.params if isinstance(one, click.Argument))
     if name in _SPECS or takes:
@@ -167,8 +186,9 @@ def _spec(choices: Choices, command: str, specs: list[str], index: int) -> str:
 def _explained(choices: Choices, spec: str) -> list[str]:
     line = choices.random("line").choice((*_LINES, *sorted(REGISTRY)))
     if choices.chance("of a spec", 0.5):
-        return [spec, choices.random("layer").choice((line.partition(" ")[0] or "x", "n1", "conv1", "layer1"))]
-    return [line, "--input", choices.random("sizes").choice((*_VALUES["input"], *NUMBERS))]
+        return [spec, LAYER if choices.chance("that has it", 0.7) else line.partition(" ")[0] or "x"]
+    sizes = (*_VALUES["input"], *NUMBERS) if choices.chance("odd sizes", 0.2) else _VALUES["input"]
+    return [line, "--input", choices.random("sizes").choice(sizes)]
 
 
 def _option(choices: Choices, option: click.Option) -> list[str]:

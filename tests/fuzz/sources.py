@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import zipfile
 from collections.abc import Callable
 from functools import lru_cache
@@ -11,8 +12,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from archcalc.diagnostics import Source
+from archcalc.network.load import build_graph
+from archcalc.pytorch.names import BuildError
+from archcalc.pytorch.source import module_source
 from tests.draw.choices import Choices
 from tests.fuzz.mutations import mutate_bytes, mutate_json, mutate_lines, mutate_numbers
+from tests.fuzz.texts import SHARED, network
 from tests.sources.test_ultralytics import classifier, model
 from tests.weights.test_weights import gguf, safetensors
 
@@ -89,11 +95,15 @@ def Net(size=3):
 
 
 class Model(NamedTuple):
-    """A file of another kind, and how it is named on the command line; its odd bytes are surrogates."""
+    """A file of another kind, and how it is named on the command line; its odd bytes are surrogates.
+
+    `options` are those without which `import` does not read it.
+    """
 
     name: str
     argument: str
     text: str
+    options: tuple[str, ...] = ()
 
 
 def drawn(choices: Choices, weights: bool) -> Model:
@@ -102,7 +112,31 @@ def drawn(choices: Choices, weights: bool) -> Model:
     name = choices.random("name").choice(_NAMES[kind])
     named = {"module": f"{name}:Net", "hub": choices.random("hub").choice(("hf:org/x", "hf:x", "hf:org/x@main"))}
     argument = f"./{name}" if name.startswith("-") else named.get(kind, name)
+    if kind == "module" and choices.chance("built", 0.6):
+        return _built(choices, name, argument)
     return Model(name, argument, _text(choices, kind))
+
+
+def _built(choices: Choices, name: str, argument: str) -> Model:
+    """A module that `build` has written of a drawn network, spoilt at times."""
+    text, options = _module(choices.seed // SHARED)
+    if choices.chance("spoilt", 0.3):
+        draw = choices.random("spoil")
+        text = draw.choice((mutate_lines, mutate_numbers))(text, draw)
+    return Model(name, argument, text, options)
+
+
+@lru_cache(maxsize=8)
+def _module(number: int) -> tuple[str, tuple[str, ...]]:
+    """What `build` writes of a drawn network, as a class `Net`, and how `import` is told its inputs."""
+    try:
+        graph = build_graph(Source("net.yaml", network(number)))
+        text = module_source(graph)
+    except BuildError:
+        return _MODULES[0], ("--input", "3x8x8")
+    inputs = (f"{'x'.join(map(str, x.shape))}{':int' if x.integer else ''}" for x in graph.inputs.values())
+    *_, last = re.findall(r"(?m)^class (\w+)", text)
+    return f"{text}\n\nNet = {last}\n", tuple(word for sizes in inputs for word in ("--input", sizes))
 
 
 def _text(choices: Choices, kind: str) -> str:

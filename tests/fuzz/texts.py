@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import lru_cache
+from pathlib import Path
 
 import archcalc
 from archcalc.running import FIELDS
@@ -36,24 +37,59 @@ PRM301 = "info"
 [memory]
 optimizer = "sgd"
 """
-# One network is drawn for so many cases: to draw one takes longer than to run a command on it.
-_SHARED = 48
+# Constructs that are seldom drawn, and stand in few of the shipped specs.
+CONSTRUCTS = """\
+model: constructs
+hparams: {width: 8, deep: 2, open: false}
+variants: {large: {width: 16, deep: 3}}
+dims: {seq: 6}
+input: {frames: [seq, 3, 8, 8], tokens: [seq]}
+blocks:
+  unit(n, k=3, skip=none) -> inner:
+    - conv n kernel=k padding=k//2 name=inner reparam=weightnorm
+    - frozenbatchnorm
+    - relu
+layers:
+  - {each: frames, layers: [unit width name=unit, adaptiveavgpool 1, flatten], name: seen, frozen: open}
+  - linear width frozen=true
+  - scan: {x: prev}
+    state: {z: [width]}
+    next: {z: out}
+    layers: [{concat: [x, z]}, linear width, tanh name=out]
+    name: steps
+  - {repeat: deep, state: {h: steps}, next: {h: more}, layers: [linear width from=h, {add: [prev, steps]}, relu name=more], name: turns}
+  - {repeat: {d: [1, 2, 4]}, layers: [linear width*d, gelu, linear width]}
+  - {opaque: {output: [seq, width], params: 100, macs: 1000000, class: 'a.b:Strange'}, name: strange}
+  - embedding 50 dim=width from=tokens name=table
+  - {residual: [layernorm, attention heads=2 causal=true, dropout 0.1]}
+  - {add: [prev, strange, []]}
+  - linear 50 bias=false tie=table name=logits
+run: {mode: train, precision: bf16, optimizer: adamw}
+output: [logits, turns]
+"""
+# One network is drawn for so many cases: to draw one takes as long as to run a command on it.
+SHARED = 16
+_WRITTEN = {"everything": EVERYTHING, "constructs": CONSTRUCTS}
 
 
-def spec(choices: Choices, seed: int, small: bool = False) -> str:
+def spec(choices: Choices, seed: int, small: bool = False, generates: bool = False) -> str:
     """The text of a spec; one that was drawn is the same for the seeds beside this one, until it is spoilt.
 
     Args:
         small: none of a network that takes PyTorch long.
+        generates: mostly one that generates.
     """
-    kinds = {"drawn": 6, "published": 1.5, "everything": 0.3, "broken": 0.7}
-    kind = "drawn" if small else choices.pick("kind", kinds)
+    kinds = {"drawn": 6.0, "published": 1.5, "everything": 0.3, "constructs": 0.8, "broken": 0.7}
+    if small:
+        kinds = {"drawn": 6.0, "constructs": 1.0}
+    kind = "generative" if generates and choices.chance("generates", 0.7) else choices.pick("kind", kinds)
     if kind == "drawn":
-        text = _network(seed // _SHARED)
-    elif kind == "everything":
-        text = EVERYTHING
+        text = network(seed // SHARED)
+    elif kind in _WRITTEN:
+        text = _WRITTEN[kind]
     else:
-        text = choices.random("file").choice(SPECS if kind == "published" else BROKEN).read_text(encoding="utf-8")
+        files = {"published": SPECS, "generative": _generative(), "broken": BROKEN}[kind]
+        text = choices.random("file").choice(files).read_text(encoding="utf-8")
     if choices.chance("run", 0.1) and "\nrun:" not in text:
         text += _run(choices / "run")
     return text if choices.chance("as meant", 0.65) else spoilt(choices, text)
@@ -92,12 +128,12 @@ def device(choices: Choices) -> str:
     text = (ROOT / "archcalc" / "devices" / choices.pick("name", ("h100.json", "a100.json", "t4.json"))).read_text(
         "utf-8"
     )
-    return text if choices.chance("as meant", 0.3) else mutate_json(text, choices.random("spoil"))
+    return text if choices.chance("as meant", 0.6) else mutate_json(text, choices.random("spoil"))
 
 
 def saved(choices: Choices, seed: int) -> str:
     """What `archcalc shapes --format json` prints for a drawn network, spoilt half of the time."""
-    text = _saved(seed // _SHARED)
+    text = _saved(seed // SHARED)
     return text if choices.chance("as meant", 0.4) else mutate_json(text, choices.random("spoil"))
 
 
@@ -116,5 +152,11 @@ def spoilt(choices: Choices, text: str) -> str:
 
 
 @lru_cache(maxsize=8)
-def _network(number: int) -> str:
+def network(number: int) -> str:
+    """The text of a drawn network."""
     return drawn_network(number).text
+
+
+@lru_cache(maxsize=1)
+def _generative() -> list[Path]:
+    return [path for path in SPECS if "causal=true" in path.read_text(encoding="utf-8")]
