@@ -64,7 +64,7 @@ def test_what_pytorch_runs_is_small(monkeypatch):
     """Also what is typed: a published U-Net takes it far more than five seconds."""
     asked = []
     monkeypatch.setattr("tests.fuzz.case.arguments", lambda *_: ["profile", "-", "spec.yaml"])
-    monkeypatch.setattr("tests.fuzz.case.spec", lambda choices, seed, small=False: str(asked.append(small)))
+    monkeypatch.setattr("tests.fuzz.case.spec", lambda choices, seed, small, *_: str(asked.append(small)))
     for seed in range(20):
         drawn(seed)
     assert len(asked) >= 20
