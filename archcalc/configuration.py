@@ -207,7 +207,7 @@ def _table(path: str, nested: bool) -> dict[str, Any] | None:
         text = project.read_file(path, _MOST_BYTES).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise RequestError(f"cannot read {path!r}: {error}") from None
-    if nested and "tool.archcalc" not in text:  # most projects: no need for a TOML parser
+    if nested and "archcalc" not in text:  # most projects: no need for a TOML parser
         return None
     if sys.version_info >= (3, 11):
         import tomllib

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from archcalc.advice import meant
 from archcalc.diagnostics import Advice, Edit, Findings, Fix, Span
 from archcalc.source import Mapping, Node, Scalar, Sequence
 
@@ -40,6 +41,13 @@ def in_one_line(op: Scalar) -> Advice | None:
     return Advice(
         f"write `{text}`", Fix(f"write `{text}`", (Edit(place, text),)) if whole.line == whole.end_line else None
     )
+
+
+def beside_a_loop(op: Scalar, stray: Scalar, known: list[str], findings: Findings) -> None:
+    """Report a key that stands beside a loop and is none of its `known` ones."""
+    otherwise = f"take it out, or write it as a layer of its own; {', '.join(known)} may stand there"
+    message = f"`{stray.text}` is not a key next to `{op.text}:`"
+    findings.error("SPC003", message, stray, meant(stray, stray.text, known, otherwise))
 
 
 def open_brackets(node: Node) -> int:

@@ -11,6 +11,7 @@ import re
 from archcalc.advice import instead, meant
 from archcalc.diagnostics import Advice, Findings, Span
 from archcalc.language.hints import (
+    beside_a_loop,
     cut_line,
     in_one_line,
     indented,
@@ -323,10 +324,7 @@ def _loop(op: Scalar, value: Node, node: Mapping, findings: Findings) -> Item | 
     if "layers" not in pairs:
         return None
     if stray := next((key for text, (key, _) in pairs.items() if text not in ("layers", *CARRIED, "reverse")), None):
-        known = [*COMMON, "layers", *LOOPS[op.text]]
-        otherwise = f"take it out, or write it as a layer of its own; {', '.join(known)} may stand there"
-        help = meant(stray, stray.text, known, otherwise)
-        findings.error("SPC003", f"`{stray.text}` is not a key next to `{op.text}:`", stray, help)
+        beside_a_loop(op, stray, [*COMMON, "layers", *LOOPS[op.text]], findings)
         return Item(stray)
     for key in (*CARRIED, "reverse"):
         if key in pairs and key not in LOOPS[op.text]:

@@ -76,7 +76,7 @@ def test_a_folder_that_is_gone(command, tmp_path):
 
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="settings in a file need Python 3.11")
 @pytest.mark.parametrize(("name", "text"), [
-    ("pyproject.toml", 'tool = "x"  # tool.archcalc'), ("pyproject.toml", "[tool]\narchcalc = 3  # tool.archcalc"),
+    ("pyproject.toml", 'tool = "x"  # tool.archcalc'), ("pyproject.toml", "[tool]\narchcalc = 3"),
     ("archcalc.toml", "[" * 3000), ("archcalc.toml", "x = " + "[" * 3000), ("archcalc.toml", "x = " + "9" * 5000),
     ("archcalc.toml", "\ufeffjobs = 1"), ("archcalc.toml", "severity = 5"), ("archcalc.toml", "[lint]\nseverity = 5"),
     ("archcalc.toml", "lint = 3"), ("archcalc.toml", "[[lint]]\njobs = 1"), ("archcalc.toml", "[lint.x]\njobs = 1"),

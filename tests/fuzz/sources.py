@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from archcalc.diagnostics import Source
+from archcalc.diagnostics import Source, SpecError
 from archcalc.network.load import build_graph
 from archcalc.pytorch.names import BuildError
 from archcalc.pytorch.source import module_source
@@ -132,7 +132,7 @@ def _module(number: int) -> tuple[str, tuple[str, ...]]:
     try:
         graph = build_graph(Source("net.yaml", network(number)))
         text = module_source(graph)
-    except BuildError:
+    except (BuildError, SpecError):  # of a batch of one it may not be valid
         return _MODULES[0], ("--input", "3x8x8")
     inputs = (f"{'x'.join(map(str, x.shape))}{':int' if x.integer else ''}" for x in graph.inputs.values())
     *_, last = re.findall(r"(?m)^class (\w+)", text)
