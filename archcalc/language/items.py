@@ -295,12 +295,8 @@ def _mapping(node: Mapping, findings: Findings) -> Item | None:
         return None
     if op.text == "layers":
         if repeat is None:
-            findings.error(
-                "SPC010",
-                "`layers:` needs `repeat:` next to it",
-                op,
-                "add `repeat: N`, or list the layers themselves",
-            )
+            help = "add `repeat: N`, or list the layers themselves"
+            findings.error("SPC010", "`layers:` needs `repeat:` next to it", op, help)
             return None
         item = Item(repeat)
         item.keys = [(op, value)]
