@@ -99,9 +99,12 @@ class Arithmetic(Layer):
         return len(inputs) == 1
 
     def wanted(self, *inputs: Tensor) -> tuple[Want, ...]:
-        """Features last if a vector goes along the last axis."""
+        """Features last if a vector goes along the last axis; one of a single number goes along any."""
         wide = max(inputs, key=lambda tensor: tensor.rank)
-        vector = next((index for index, tensor in enumerate(inputs) if tensor.rank == 1 < wide.rank), None)
+        vectors = [
+            index for index, tensor in enumerate(inputs) if tensor.rank == 1 < wide.rank and tensor.shape != (1,)
+        ]
+        vector = next(iter(vectors), None)
         return () if vector is None else ((wide, FEATURES_LAST, vector),)
 
     def disagreement(self, want: Want, inputs: tuple[Tensor, ...], found: str, by: Any) -> ShapeError:
@@ -109,13 +112,12 @@ class Arithmetic(Layer):
         wide, _, operand = want
         assert isinstance(operand, int)
         along = [axis for axis, size in enumerate(wide.shape) if size == inputs[operand].shape[0]]
-        single = f", {'x'.join('1' * wide.rank)}" if inputs[operand].shape == (1,) else ""
         shapes = ["x".join("-1" if axis == other else "1" for other in range(wide.rank)) for axis in along]
         return ShapeError(
             "SHP102",
             f"`{self.op}`: a vector goes along the last axis, but {wide} {told(found)}",
             operand=operand,
-            help=None if along else f"give the vector {wide.rank} axes{single}",
+            help=None if along else f"give the vector {wide.rank} axes",
             changes=[
                 Change(operand=operand, behind=f"reshape {shape}", gives=f"to go along axis {axis}")
                 for axis, shape in zip(along, shapes)

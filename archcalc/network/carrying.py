@@ -76,7 +76,7 @@ def follow(binder: Binder, step: Step, item: Item, inner: Names) -> None:
             except SpecError as error:
                 binder.findings.take(error)
     given = {name.text for name, _ in pairs}
-    if item.over is not None and not pairs and not item.incomplete:
+    if (item.over is not None or len(step.carried) == 1) and not pairs and not item.incomplete:
         if len(step.carried) > 1:  # one of them is the body's output
             names = ", ".join(f"{one.name.text}: ..." for one in step.carried)
             count = {2: "two", 3: "three", 4: "four"}.get(len(step.carried), str(len(step.carried)))

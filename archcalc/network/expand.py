@@ -202,8 +202,10 @@ class Expander(Evaluator):
         y, children = self._inside(step.bodies["layers"], inner, x, step.op)
         result = self._container(step, x, y, children)
         if step.hands_on and result[1] is not None:
-            following = {one.name.text: one.following for one in step.carried if one.following is not None}
-            result[1].further = {name: self._single(ref, inner, y) for name, ref in following.items()}
+            result[1].further = {
+                one.name.text: y if one.following is None else self._single(one.following, inner, y)
+                for one in step.carried
+            }
         return result
 
     def _call(self, step: Step, block: BlockSteps, scope: Scope, x: Tensor | None) -> tuple[Tensor, Node | None]:

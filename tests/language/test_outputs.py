@@ -227,7 +227,7 @@ def test_what_has_no_copies(operands: str, message: str) -> None:
 @pytest.mark.parametrize(
     ("loop", "message"),
     [
-        ("state: {z: [8]}", "the state `z` has no next value"),
+        ("state: {z: [8], y: [8]}", "the state `z` has no next value"),
         ("next: {z: out}", "`next:` needs `state:` beside it"),
         ("state: 3, next: {z: out}", "`state:` takes a mapping of names"),
         ("state: {z: {a: 1}}, next: {z: out}", "`z` starts from a tensor or from zeros"),
@@ -269,3 +269,13 @@ def test_many_copies_take_little_time() -> None:
     start = time.process_time()
     assert Costs(graph(text)).totals.params == 2000 * 72
     assert time.process_time() - start < 2
+
+
+def test_one_state_goes_on_as_the_output() -> None:
+    """As in a `scan`: with one state, `next` is the output of the copy unless it is said."""
+    loop = "{repeat: 3, name: r, state: {seen: input}, layers: [conv 4 kernel=1 from=seen name=new, {concat: [seen, new], name: all}]"
+    text = f"model: m\ninput: [3, 8, 8]\nlayers:\n  - {loop}, next: {{seen: all}}}}\n  - conv 2 kernel=1 from=r.seen"
+    short = text.replace(", next: {seen: all}", "")
+    assert short != text
+    assert loads(short).to_dict()["totals"] == loads(text).to_dict()["totals"]
+    assert module_source(loads(short).graph) == module_source(loads(text).graph)

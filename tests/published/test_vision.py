@@ -12,12 +12,14 @@ from archcalc.cost import Costs
 from archcalc.network.load import load_graph
 
 from .copied import SPECS, built, copy, randomised
+from .restoration import NAFNet
 from .vision import BlurredResNet, EfficientDet, MaskRCNNHeads, SegNet, StyleGAN2, Swin
 
 # Networks as their papers have them, in plain PyTorch.
 WHOLE: dict[str, Callable[[], nn.Module]] = {
     "efficientdet": EfficientDet,
     "mask-rcnn-heads": MaskRCNNHeads,
+    "nafnet": lambda: NAFNet(32, (1, 1, 1, 28)),
     "resnetblur50": lambda: BlurredResNet((3, 4, 6, 3)),
     "segnet": lambda: SegNet(11),
     "stylegan2": lambda: StyleGAN2((512, 512, 512, 512, 256, 128)),
@@ -84,3 +86,9 @@ def test_stylegan() -> None:
     )
     small = built("stylegan2", (larger, ""), (last, last.replace("512", "128")))
     equal(small, StyleGAN2((512, 128)), torch.randn(2, 512))
+
+
+def test_nafnet() -> None:
+    """At sides that 16 does not divide."""
+    small = built("nafnet", width="4", third="2", h="20", w="36")
+    equal(small, NAFNet(4, (1, 1, 1, 2)), torch.randn(2, 3, 20, 36))

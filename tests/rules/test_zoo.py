@@ -35,7 +35,6 @@ ZOO = {
     ("squeezenet1_0", "GEO201", 14): _ROW,
     ("squeezenet1_1", "GEO201", 14): _ROW,
     ("rwkv7", "PRM308", 74): "the paper keeps two tables",
-    ("unet", "GEO212", 12): _HALVES,
     ("self-attention", "ATT607", 16): _SCORES,
     ("multi-head-attention", "ATT607", 20): _SCORES,
     ("attention", "PRM303", 11): _KEYS,

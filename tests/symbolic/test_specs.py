@@ -67,6 +67,7 @@ def images(name: str) -> Source:
     high, wide = (size if size.isdigit() else re.findall(rf"\b{size}: (\d+)", text)[0] for size in axes)
     kind = "hparams" if name == "lenet" else "dims"  # its first linear layer reads the whole image
     named = f"{kind}: {{high: {high}, wide: {wide}}}\ninput: [{channels}, high, wide]"
+    text = re.sub(r"^dims: \{h: .*\n", "", text, flags=re.M)
     return Source(str(path), text.replace(sizes.group(), named))
 
 
