@@ -30,7 +30,7 @@ def load(case: str, batch: int = 1, **given: str) -> Graph:
 # Copies and steps that each do what the one before does, and how many of them are enough to see it.
 _ALIKE = {
     "depth": 3, "steps": 4, "words": 4, "src_len": 6, "tgt_len": 5, "frames": 100, "chars": 4, "third": 2, "quarters": 1,
-    "experts": 8,
+    "experts": 8, "top_k": 8, "triples": 1,
 }  # fmt: skip
 # The same where each step is computed by itself.
 _RECURRING = {**_ALIKE, "frames": 12, "seq": 4}

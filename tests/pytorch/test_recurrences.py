@@ -271,11 +271,11 @@ def delta_net(take: Take, ids: Tensor) -> Tensor:
         (rwkv7, {"size": 4, "decays": 3, "rates": 2, "shares": 2, "gates": 3}),
         (retnet, {"heads": 2}),
         (xlstm, {"heads": 2, "hidden": 6}),
-        (recurrentgemma, {"heads": 2, "kv_heads": 1, "ff": 12, "window": 3, "groups": 1}),
+        (recurrentgemma, {"heads": 2, "kv_heads": 1, "ff": 12, "window": 3, "triples": 1}),
     ],
 )
 def test_equals_the_papers_equations(function: Callable[..., Tensor], sizes: dict[str, int]) -> None:
-    given = {name: str(size) for name, size in (SIZES | sizes).items() if name != "depth" or "groups" not in sizes}
+    given = {name: str(size) for name, size in (SIZES | sizes).items() if name != "depth" or "triples" not in sizes}
     graph = load_graph(f"specs/{function.__name__}.yaml", given=given, batch=2)
     assert not difference(graph, lambda: Written(function, instantiate(graph)), loose=function is retnet)
 
