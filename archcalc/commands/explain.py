@@ -9,7 +9,7 @@ import click
 from archcalc.commands import options
 from archcalc.commands.printing import emit
 from archcalc.cost import DTYPE_BYTES, Costs
-from archcalc.diagnostics import RequestError
+from archcalc.diagnostics import RequestError, SpecError
 from archcalc.layers import REGISTRY
 from archcalc.network.finding import find
 from archcalc.network.graph import Node, layers_of
@@ -61,7 +61,7 @@ def command(asked: _Asked) -> int:
     """
     if asked.symbolic or (asked.input is not None and any(map(str.isalpha, asked.input.replace("x", "")))):
         return _formulas(asked)
-    graph = _graph(asked.spec, asked.layer, asked.input, options.parse_settings(asked.set), asked.batch)
+    graph = _graph(asked.spec, asked.layer, asked.input, options.parse_settings(asked.set), asked.batch, asked.steps)
     if asked.steps:
         title = asked.spec if asked.input is not None and asked.layer is None else None
         return _worked(graph, asked.layer, title, asked.format, asked.color)
@@ -133,20 +133,42 @@ def _formulas(asked: _Asked) -> int:
     return 0
 
 
-def _check(spec: str, layer: str | None, sizes: str | None) -> None:
+# Inputs of a worked example that fits a page, by the number of axes.
+_SMALL = {1: "4", 2: "3x4", 3: "1x5x5"}
+
+
+def _check(spec: str, layer: str | None, sizes: str | None, steps: bool = False) -> None:
     """Raises `RequestError` for a line without its input, or a spec with one."""
     path = split_variant(spec)[0]
     # A name can be both a layer and a spec, e.g. lstm: without an input it is the spec.
     is_line = (" " in spec or spec in REGISTRY) and not os.path.exists(path) and path_of(path) is None
     if sizes is None and layer is None and is_line and not path.endswith((".yaml", ".yml")):
         like = getattr(REGISTRY.get(spec.split(" ")[0]), "example", None)
-        raise RequestError(f"a layer needs an input: use --input, e.g. --input {like[1] if like else '3x32x32'}")
+        example = like[1] if like else "3x32x32"
+        if steps:
+            example = _that_fits(spec, example)
+        raise RequestError(f"a layer needs an input: use --input, e.g. --input {example}")
     if sizes is not None and layer is not None and not spec.lstrip().startswith("["):
         raise RequestError("--input is for a layer line (quote it); a spec has its own input")
 
 
-def _graph(spec: str, layer: str | None, sizes: str | None, given: dict[str, str], batch: int) -> Graph:
-    _check(spec, layer, sizes)
+def _that_fits(line: str, example: str) -> str:
+    """An input for which the line has a worked example, with as many axes as `example` if possible."""
+    from archcalc.worked.workers import work_out
+
+    for sizes in (_SMALL.get(example.count("x") + 1, example), *_SMALL.values()):
+        try:
+            work_out(line_graph(line, sizes).nodes[0])
+        except (SpecError, RequestError):
+            continue
+        return sizes
+    return example
+
+
+def _graph(
+    spec: str, layer: str | None, sizes: str | None, given: dict[str, str], batch: int, steps: bool = False
+) -> Graph:
+    _check(spec, layer, sizes, steps)
     if sizes is None:
         return load_graph(spec, given, batch)
     if spec.endswith((".yaml", ".yml")) or (path_of(spec) is not None and spec not in REGISTRY):

@@ -23,6 +23,8 @@ def about(error: click.NoSuchOption, commands: Mapping[str, click.Command]) -> s
     if instead:
         return f"{said}: {instead}"
     word = name.lstrip("-")
+    if error.ctx is not None and (chosen := _choosing(error.ctx.command, word)):
+        return f"{said}: use {chosen} {word}"
     near = nearest(word, [option.lstrip("-") for option in here])
     near = near or [option.lstrip("-") for option in here if word.startswith(option.lstrip("-"))]
     return f"{said}: did you mean {' or '.join(f'`--{option}`' for option in near[:3])}?" if near else said
@@ -35,6 +37,12 @@ def _deprecated(command: click.Command, name: str, here: list[str]) -> str | Non
             instead = (option.help or "").partition(": ")[2].rstrip(".")
             return instead if all(word in here for word in instead.split() if word.startswith("--")) else None
     return None
+
+
+def _choosing(command: click.Command, word: str) -> str | None:
+    """The option of which `word` is a value: `--mode` for `train`."""
+    found = (one for one in command.params if isinstance(one, click.Option) and not one.hidden)
+    return next((one.opts[0] for one in found if word in getattr(one.type, "choices", ())), None)
 
 
 def _options(command: click.Command) -> list[str]:

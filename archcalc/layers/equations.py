@@ -23,5 +23,5 @@ def stacked(notation: str, goes_on: bool, directions: int, layers: int) -> str:
             f"\nand the same from the last step to the first{_GAP}with weights of its own; y(t) has both side by side"
         )
     if layers > 1:
-        notation += f"\na layer reads in each step what the one below gives{_GAP}with weights of its own"
+        notation += f"\na layer reads at each step what the one below it gives{_GAP}with weights of its own"
     return notation

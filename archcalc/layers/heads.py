@@ -53,7 +53,7 @@ class Heads(Scored):
         for letter in "KV":
             read = read.replace(f"{letter} = x", f"{letter} = {self.read(letter)}")
         if self.key_heads != self.heads:
-            read += f", of K and V one for every {self.heads // self.key_heads} of Q"
+            read += f"; {self.heads // self.key_heads} heads of Q share one of K and V"
         norm = ["Q and K divided by their root mean square, times γ"] if self.qknorm else []
         turn = ["Q and K turned by the angles of their positions (rope)"] if self.rope is not None else []
         rows = ["learned (bias_k, bias_v)"] * self.bias_kv + ["of zeros"] * self.zero_attn

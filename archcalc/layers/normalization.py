@@ -72,7 +72,7 @@ class _TrackingNorm(ChannelNorm):
     def computes(self) -> str:
         """With what it normalises by at inference."""
         normalises, _, of = self.notation.partition("μ, σ²: ")
-        at_inference = f"running ones at inference        in training those {of}"
+        at_inference = f"at inference the running ones        in training those {of}"
         return f"{normalises}μ, σ²: {at_inference if self.track_running_stats else of}"
 
     def buffers(self, x: Tensor) -> dict[str, Shape]:

@@ -128,7 +128,8 @@ def masked(line: str, causal: bool, window: int | None, given: bool = False) -> 
         hidden, said = "j > i", "no position sees later ones"
     else:
         hidden = f"j > i or j ≤ i − {window}" if causal else f"|i − j| ≥ {window}"
-        said = f"a position sees {'itself and those before it, ' if causal else 'those '}less than {window} away"
+        others = f"the {int(window) - 1} before it" if causal else f"{int(window) - 1} on each side"
+        said = "a position sees " + ("itself only" if int(window) == 1 else f"itself and {others}")
     if given and (causal or window is not None):
         hidden += " or mask[i, j] = 0"
     equation, gap, note = line.partition("        ")

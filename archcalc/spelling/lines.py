@@ -65,6 +65,8 @@ def in_one_word(op: Scalar) -> Advice | None:
     named = next((at for at, one in enumerate(words) if not one.isalpha()), len(words))
     for count in range(min(named, _MOST_WORDS), 1, -1):
         said = meaning("".join(words[:count]))
+        if said is not None and not said.layer:
+            return Advice(said.sentence)
         if said is not None and said.layer and not said.keys:
             text = " ".join((said.layer, *words[count:]))
             return Advice(f"write `{text}`", written(line, text))

@@ -39,6 +39,7 @@ LENET = "specs/lenet.yaml"
             "no such option '--generate': use --mode generate --new-tokens",
             "memory",
         ),
+        (["profile", LENET, "--train"], "no such option '--train': use --mode train", "profile"),
         (["explain", LENET, "--columns", "macs"], "no such option '--columns': `shapes` has it", "explain"),
         (["diff", LENET], "missing argument 'HEAD'", "diff"),
     ],

@@ -121,6 +121,7 @@ TOLD = {
     "conv 8 kernel=3 norm=weight": "its keys are channels, kernel, stride, padding, dilation, groups, bias, padding_mode, reparam, reparam_axis, reparam_eps, weight",
     "conv_bn_relu 8 kernel=3 tie=b": "use its layers one by one: `conv`, `batchnorm`, `relu`",
     "sub: a": "it is `sub: [...]`",
+    "cross entropy": "it is `loss: crossentropy` beside `layers:`; there are crossentropy, nll, mse, l1, bce and bcewithlogits",
     "relux": "did you mean `relu` or `relu6`?",
     "unit 8 2 3": "it takes at most 2: w, stride",
     "[[-1, 6], 1, Concat, [1]]": "it is `concat: [prev, NAME]` here; name= gives the other layer its name",

@@ -17,6 +17,7 @@ from archcalc.pytorch.instance import instantiate
 from archcalc.worked import example
 from archcalc.worked.example import WORKERS
 from archcalc.worked.workers import work_out
+from tests.each import each
 from tests.language.writing import read
 from tests.program import inside
 from tests.worked.test_several_inputs import JOINED
@@ -357,6 +358,13 @@ def test_a_layer_among_those_of_a_line_is_refused_with_what_fits(line):
     command = re.search(r"try `archcalc (.*)`$", done.stderr.strip())
     assert command, done.stderr
     assert inside(*shlex.split(command.group(1))).returncode == 0
+
+
+@each(["conv 1 kernel=3", "maxpool 2", "lstm 2", "softmax", "attention heads=2", "linear 2", "embedding vocab=5 dim=3"])
+def test_a_line_without_an_input_is_told_one_that_has_an_example(line):
+    told = inside("explain", line, "--steps")
+    assert told.returncode == 2
+    assert inside("explain", line, *told.stderr.split()[-2:], "--steps").returncode == 0
 
 
 def test_a_layer_without_one_is_told_which_have_one():
