@@ -236,6 +236,36 @@ def recurrentgemma(take: Take, ids: Tensor) -> Tensor:
     return 30 * (rms(x) @ table.T / 30).tanh()
 
 
+def hyena(take: Take, ids: Tensor, *counts: Tensor) -> Tensor:
+    """Section 3: the long convolution by a Fourier transform."""
+    table = take()
+    x, width, steps = table[ids], table.shape[1], ids.shape[1]
+
+    def normed(x: Tensor) -> Tensor:
+        return F.layer_norm(x, x.shape[-1:], take(), take())
+
+    def linear(x: Tensor) -> Tensor:
+        return x @ take().T + take()
+
+    for layer in range(2):
+        places, waves, channels = counts[3 * layer : 3 * layer + 3]  # each 0, 1, ... in the spec
+        t = places[:, None] / steps
+        u = linear(normed(x))
+        gate, k, v = causal(u, take(), take()).chunk(3, -1)
+        angles = 2 * math.pi * t * (waves + 1)
+        h = torch.cat([t, angles.cos(), angles.sin()], 1)
+        for _ in range(2):
+            h = (10 * linear(h)).sin()
+        h = h @ take().T * (-5 * t * (1.5 - 1.2 * channels / (width - 1))).exp()
+        v = k * v
+        long = torch.fft.irfft(torch.fft.rfft(h, 2 * steps, 0) * torch.fft.rfft(v, 2 * steps, 1), 2 * steps, 1)[
+            :, :steps
+        ]
+        x = x + linear(gate * (long + take() * v))
+        x = x + linear(F.gelu(linear(normed(x))))
+    return normed(x) @ table.T
+
+
 def delta_net(take: Take, ids: Tensor) -> Tensor:
     """A gated delta net, equation 10 of the paper with S transposed: two heads of keys for four of values."""
     size, keys, values = 4, 2, 4
@@ -271,6 +301,7 @@ def delta_net(take: Take, ids: Tensor) -> Tensor:
         (rwkv7, {"size": 4, "decays": 3, "rates": 2, "shares": 2, "gates": 3}),
         (retnet, {"heads": 2}),
         (xlstm, {"heads": 2, "hidden": 6}),
+        (hyena, {"bands": 5, "hidden": 6}),
         (recurrentgemma, {"heads": 2, "kv_heads": 1, "ff": 12, "window": 3, "triples": 1}),
     ],
 )
