@@ -41,13 +41,14 @@ def broken(text: str, width: int) -> list[str]:
 
 
 def _best(places: Sequence[re.Match[str]], text: str, width: int) -> re.Match[str] | None:
-    """The last of the places inside the fewest brackets: between two equations, else after a +, else a blank, else any."""
+    """The last place inside the fewest brackets: between equations, before an =, after a +, at a blank, else any."""
     late = [one for one in places if one.start() > width // 4] or places
 
-    def rank(place: re.Match[str]) -> tuple[int, bool, bool, bool]:
-        before = text[: place.start()]
+    def rank(place: re.Match[str]) -> tuple[int | bool, ...]:
+        before, behind = text[: place.start()], text[place.end() :]
         inside = sum(map(before.count, "([")) - sum(map(before.count, ")]"))
-        return inside, not before.endswith("  "), not before.endswith(" +"), place.group() != " "
+        ends = before.endswith("  "), behind.startswith("="), before.endswith(" +"), place.group() == " "
+        return inside, *(not one for one in ends)
 
     least = min(map(rank, late), default=None)
     return next((one for one in reversed(late) if rank(one) == least), None)

@@ -292,6 +292,11 @@ def test_equations_are_broken_between_their_terms():
         ("n = tanh(W x(t) + b + r ⊙ (U h(t−1) + b′))", 40, ["n = tanh(W x(t) + b +", "r ⊙ (U h(t−1) + b′))"]),
         ("Q = x W_Q + b_Q   K = x W_K + b_K   V = x W_V", 40, ["Q = x W_Q + b_Q   K = x W_K + b_K", "V = x W_V"]),
         ("y[c] = b[c] + Σ h[c, k] · x[k, i]", 30, ["y[c] = b[c] +", "Σ h[c, k] · x[k, i]"]),
+        (
+            "y[1] = [0.25, 1.5] + [0.8415, 0.5403] = [1.0915, 2.0403]",
+            50,
+            ["y[1] = [0.25, 1.5] + [0.8415, 0.5403]", "= [1.0915, 2.0403]"],
+        ),
         ("uniform between 0 and 1; p = 0.5", 30, ["uniform between 0 and 1;", "p = 0.5"]),
         ("⌊s·S / S′⌋ ≤ i < ⌈(s + 1)·S / S′⌉", 30, ["⌊s·S / S′⌋ ≤ i < ⌈(s + 1)·", "S / S′⌉"]),
     ):
