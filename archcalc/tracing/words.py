@@ -27,9 +27,27 @@ def number(value: float) -> str:
         return "1e30" if value > 0 else "-1e30"
     if value == int(value) and abs(value) < 1e15:
         return str(int(value))
+    root = _as_root(value)
+    if root is not None:
+        return root
     short = f"{value:.12g}"
     short = short if "e+" in short else repr(float(short))
     return short.replace("e-0", "e-").replace("e+0", "e").replace("e+", "e")
+
+
+def _as_root(value: float) -> str | None:
+    """A long number as a person writes it if it is a fraction 1/n or the root of a whole number: 1/15, 8**-0.5."""
+    if len(repr(value)) < _LONG or not 1e-4 < abs(value) < 1e4:
+        return None
+    for power, told in ((-1, "1/{}"), (-2, "{}**-0.5"), (2, "{}**0.5")):
+        whole = round(value**power)
+        if value > 0 and 1 < whole <= _MOST_WHOLE and abs(value**power / whole - 1) < 1e-14:
+            return told.format(whole)
+    return None
+
+
+# Numbers of fewer characters stay as they are; larger whole numbers are none that a person would recognise.
+_LONG, _MOST_WHOLE = 10, 4096
 
 
 def collapsed(op: str, key: str, value: Any) -> Any:

@@ -96,6 +96,7 @@ ONE = {
     "one place written": (Of(lambda m, x: _written(x)), TOKENS),
     "one token": (nn.Embedding(20, 6), Example("input", (), torch.long)),
     "a word from the scores": (Of(lambda m, x: m.e(m.a(x).argmax(1)), a=nn.Linear(8, 20), e=nn.Embedding(20, 6)), (8,)),
+    "prod": (Of(lambda m, x: x.prod(1) + x.unflatten(2, (4, 4)).prod(2).sum((1, 2))[:, None] + x[:, 0, :2].prod(1)[:, None]), TOKENS),
     "grucell": (Of(lambda m, x: m.c(x[:, 0], m.c(x[:, 1])), c=nn.GRUCell(16, 5)), TOKENS),
     "lstmcell": (Of(lambda m, x: m.c(x[:, 0], m.c(x[:, 1]))[0], c=nn.LSTMCell(16, 5)), TOKENS),
     "rnncell": (nn.RNNCell(8, 5, nonlinearity="relu"), (8,)),

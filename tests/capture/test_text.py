@@ -350,3 +350,10 @@ class Masked(nn.Module):
 
 def test_numbers_of_a_constant_are_those_it_has_then():
     assert layers(Masked(), (6,)) == "- tanh"
+
+
+def test_fractions_and_roots_are_written_as_such():
+    module = Of(lambda m, x: x * (1 / 15) + x * 48**-0.5 + x * 2**0.5 + x * 0.04 + x * 0.0123456789)
+    text = read(module, (8,)).text
+    written = ("scale 1/15", "scale 48**-0.5", "scale 2**0.5", "scale 0.04", "scale 0.0123456789")
+    assert [one for one in written if one not in text] == []

@@ -84,3 +84,24 @@ def norm(reader: Reader, call: Call, a: Any) -> Given:
 def cumsum(reader: Reader, call: Call, a: Any) -> Given:
     """torch.cumsum."""
     return reader.add("cumsum", [reader.out(a.input)], call.outs[0].sizes, {"axis": reader.axis(a.input, a.dim)})
+
+
+# Longer products are not written one after the other.
+_MOST_FACTORS = 16
+
+
+@reads("prod", "input dim=None keepdim=False")
+def prod(reader: Reader, call: Call, a: Any) -> Given:
+    """torch.prod along a short axis: one product of all its entries."""
+    if type(a.dim) is not int:
+        raise Beyond("of all elements")
+    x, axis, given = reader.out(a.input), reader.axis(a.input, a.dim), call.outs[0].sizes
+    count = x.sizes[axis]
+    if not 2 <= count <= _MOST_FACTORS:
+        raise Beyond("of so many")
+    if len(x.sizes) == 1:
+        parts = [reader.add("slice", [x], (1,), {"start": at, "end": at + 1, "axis": 0}) for at in range(count)]
+    else:
+        sizes = (*x.sizes[:axis], *x.sizes[axis + 1 :])
+        parts = [reader.add("select", [x], sizes, {"index": at, "axis": axis}) for at in range(count)]
+    return reader.reshaped(reader.add("mul", parts, parts[0].sizes), given or (1,))
