@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from archcalc.diagnostics import RequestError
 from archcalc.pytorch.capture.examples import Example, _parsed
 from archcalc.pytorch.capture.outputs import _numbers, compare
 
@@ -137,6 +138,27 @@ def steps_first(m, x):
     for step in range(1, len(x)):
         table[step] = found[step] * 2
     return table, found.view(-1, 8)
+
+
+def masked(m, x):
+    """Attention over steps, which come first, with a mask of as many."""
+    return m.a(m.words(x), mask=torch.ones(len(x), len(x)).tril().log())
+
+
+def test_steps_that_are_samples_are_told_with_where_the_batch_is():
+    words = nn.Embedding(20, 8)
+    (note,) = read(
+        Of(lambda m, x: m.a(m.words(x))[0], words=words, a=nn.GRU(8, 8)), _parsed("5:int", 0)
+    ).comparison.notes
+    assert note.startswith("The steps of `a` are samples of the batch: --input 5xbatch:int says where the batch is, or")
+    module = Of(
+        masked,
+        words=words,
+        a=nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2, 16), 1, enable_nested_tensor=False),
+    )
+    with pytest.raises(RequestError, match=r"self_attn` are samples of the batch: --input 6xbatch:int says"):
+        read(module, _parsed("6:int", 0))
+    assert checked(module, _parsed("6xbatch:int", 0)).checked.startswith("outputs equal")
 
 
 def test_a_batch_that_is_not_the_first_axis():

@@ -67,9 +67,38 @@ def _is_run(module: nn.Module, inputs: list[Example]) -> bool:
 def read_module(module: nn.Module, inputs: list[Example], name: str, train: bool, *comments: str) -> Reading:
     """The spec of a module that is on the meta device."""
     first, second = runs(module, inputs, name, train)
-    line_up(first, second)
+    turned = _turned(first, second, inputs)
+    try:
+        line_up(first, second)
+    except RequestError as error:
+        raise RequestError(f"{error}; {turned}") from None if turned is not None else error
     numbers = {one: parameter.numel() for one, parameter in module.named_parameters()}
-    return Reading(tell(name, first, numbers, comments, "PyTorch"), module, inputs, first)
+    reading = Reading(tell(name, first, numbers, comments, "PyTorch"), module, inputs, first)
+    if turned is not None:
+        reading.comparison.notes.append(f"{turned[0].upper()}{turned[1:]}.")
+    return reading
+
+
+def _turned(first: Run, second: Run, inputs: list[Example]) -> str | None:
+    """What to do if a module that takes steps first gets the batch first; None if none does."""
+    for one, other in zip(first.calls, second.calls):
+        x = next(one.values(), None)
+        if getattr(one.module, "batch_first", True) or x is None or len(x.shape) != 3:
+            continue
+        its = next(other.values(), None)
+        if its is None or (x.shape[0], its.shape[0]) != BATCHES or x.shape[1:] != its.shape[1:]:
+            continue
+        long = next((given for given in inputs if given.sizes and not given.batch_axis), None)
+        if long is None:
+            return None
+        steps, *rest = map(str, long.sizes)
+        size = "x".join((steps, "batch", *rest)) + (":int" if long.dtype is torch.long else "")
+        asked = f"--input {f'{long.name}=' if long.keyword else ''}{size}"
+        return (
+            f"the steps of `{one.scope.name or one.scope.kind}` are samples of the batch: {asked} says where the batch is, "
+            "or the module lacks batch_first=True"
+        )
+    return None
 
 
 def _advice(module: nn.Module, error: BaseException) -> str:
