@@ -288,7 +288,8 @@ def _mapping(node: Mapping, findings: Findings) -> Item | None:
         if near:
             findings.error("SPC003", f"`{other.text}` is not a key next to `{op.text}:`", other, near)
             return None
-        if len(layers) == 2 and isinstance(value, Sequence) and isinstance(beside, Scalar) and beside.text:
+        is_value = isinstance(beside, Sequence) or (isinstance(beside, Scalar) and beside.text)
+        if len(layers) == 2 and isinstance(value, Sequence) and is_value:
             return _unread(op, node)
         message, help = two_layers(op, value, other)
         findings.error("SPC010", message, other, help)

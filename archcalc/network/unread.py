@@ -52,8 +52,9 @@ class Unread:
         lists = [name for name, argument in arguments.items() if isinstance(argument, (Body, Operands))]
         listed = next(value for key, value in whole.pairs if key.text == op)
         message, help = two_layers(item.op, listed, other)
-        if lists and other.text in arguments and isinstance(value, Scalar):
-            help = f"the long form has both: `{op}: {{{lists[0]}: [...], {other.text}: {_in_braces(value)}}}`"
+        if lists and other.text in arguments and isinstance(value, (Scalar, Sequence)):
+            shown = _in_braces(value) if isinstance(value, Scalar) else "[...]"
+            help = f"the long form has both: `{op}: {{{lists[0]}: [...], {other.text}: {shown}}}`"
         elif op == "layers" and other.text not in REGISTRY and other.text not in self.blocks:
             message = f"`{other.text}` is neither a layer nor a key next to `layers:`"
             help = f"take it out, or give it to a layer of the list; {', '.join(COMMON)}, {' and '.join(CARRIED)} may stand there"

@@ -160,6 +160,11 @@ OUT = "take `{}` out, or write it as a layer of its own, with a `- ` before it"
             "the long form has both: `einsum: {operands: [...], equation: 'a b, a b -> a'}`",
         ),
         ("{moe: [relu], experts: 4}", "the long form has both: `moe: {layers: [...], experts: 4}`"),
+        (
+            "{residual: [relu], shortcut: [identity]}",
+            "the long form has both: `residual: {layers: [...], shortcut: [...]}`",
+        ),
+        ("{residual: [relu], relu: [relu]}", OUT.format("relu")),
         ("{add: [prev, prev], linear: 4}", OUT.format("linear")),
         ("{linear 4: {}, name: b}", "write `linear 4 name=b`"),
         ("linear 4: {bias: false}", "write `linear 4 bias=false`"),
