@@ -44,7 +44,7 @@ ZOO = {
     **{(f"transformer{v}", "PRM303", line): _KEYS for v in ("", "@big") for line in (14, 18, 20)},
     **{(f"swin{v}", "PRM303", 27): _KEYS for v in ("", "@s", "@b")},
     ("dit", "PRM303", 12): _KEYS,
-    **{("segformer", "PRM303", line): _KEYS for line in (18, 23)},
+    **{("segformer", "PRM303", line): _KEYS for line in (19, 24)},
     ("wav2vec2", "PRM303", 20): _KEYS,
     **{
         ("hrnet", "PRM301", line): "timm has these biases; the comments in the spec say so" for line in (43, 45, 47, 49)
