@@ -44,7 +44,7 @@ EXPECTATIONS = ("params", "active_params", "trainable", "buffers", "macs", "othe
 
 _VARIANT = r"[A-Za-z0-9_][A-Za-z0-9_.-]*\Z"
 # A bare B could mean bytes or billions.
-_AMOUNT = r"(\d[\d_]*(?:\.\d+)?)\s*(?:([kmgt]i?)b?)?\Z"
+_AMOUNT = r"(\d[\d_]*(?:\.\d+)?)(?:e\+?(\d\d?))?\s*(?:([kmgt]i?)b?)?\Z"
 
 
 class Block:
@@ -144,13 +144,13 @@ def _other_keys(source: Source, keys: list[str]) -> SpecError | None:
 
 
 def parse_amount(text: str) -> int | None:
-    """`25M`, `4G`, `8 GiB`, `1.5g`, `61_100_840` as an integer, or None."""
+    """`25M`, `4G`, `8 GiB`, `1.5g`, `61_100_840`, `3e11` as an integer, or None."""
     match = re.match(_AMOUNT, text, re.ASCII | re.IGNORECASE)
     if not match or len(text) > 40:
         return None
-    number, unit = match.groups()
+    number, power, unit = match.groups()
     step = 1024 if unit and unit.lower().endswith("i") else 1000
-    scale = int(step ** ("kmgt".index(unit[0].lower()) + 1)) if unit else 1
+    scale = int(step ** ("kmgt".index(unit[0].lower()) + 1) if unit else 1) * int(10 ** int(power or "0"))
     whole, _, part = number.partition(".")
     return int(whole) * scale + int(part or "0") * scale // int(10 ** len(part))
 

@@ -176,7 +176,7 @@ def test_a_block_without_a_body_is_not_unknown_as_well():
 @pytest.mark.parametrize(
     ("text", "amount"),
     [("25M", 25_000_000), ("4g", 4_000_000_000), ("8 GiB", 8 * 2**30), ("8gib", 8 * 2**30), ("1.5k", 1500),
-     ("0.5MiB", 2**19), ("61_100_840", 61_100_840), ("12MB", 12_000_000), ("7B", None), ("25,000", None), ("1e6", None), ("-5", None), ("5 M iB", None)],
+     ("0.5MiB", 2**19), ("61_100_840", 61_100_840), ("12MB", 12_000_000), ("7B", None), ("25,000", None), ("1e6", 1_000_000), ("2.5E+9", 2_500_000_000), ("1e-6", None), ("e6", None), ("-5", None), ("5 M iB", None)],
 )  # fmt: skip
 def test_amounts(text, amount):
     assert parse_amount(text) == amount
