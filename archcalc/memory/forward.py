@@ -101,17 +101,20 @@ class Forward(LayerRun):
 
     def _run(self, node: Node, batch: int, before: Node | None) -> None:
         if node.unfolded:
-            last = {key: child for child in node.children for key in self.structure.read(child)}
+            last = {key: index for index, child in enumerate(node.children) for key in self.structure.read(child)}
             # Copies may return their input.
             there = {key for child in node.children for key in results(child) if key in self.env} | gathered(node)
-            for child, previous in zip(node.children, [None, *node.children]):
+            made: list[int] = []  # by the copies before, which may hand it on as a state
+            for index, (child, previous) in enumerate(zip(node.children, [None, *node.children])):
                 self._run_copies(child, batch, previous)
-                made = [] if previous is None else [id(previous.output)]
-                if previous is not None and previous.further:
-                    made += sorted(results(previous) - {id(previous.output)} - results(child))
-                for key in made:
-                    if key not in there and last.get(key, child) is child:
-                        self._unbind(key)
+                if previous is not None:
+                    made.append(id(previous.output))
+                    made += sorted(results(previous) - set(made)) if previous.further else []
+                gives = results(child)
+                gone = [key for key in made if key not in there and key not in gives and last.get(key, index) <= index]
+                for key in gone:
+                    self._unbind(key)
+                made = [key for key in made if key in self.env]
             self._bind(node.output, self._value(node.children[-1].output))
         elif node.copies > 1:
             self._run_copies(node, batch, before)
@@ -164,11 +167,12 @@ class Forward(LayerRun):
 
     def _pass_on(self, entry: Tensor, node: Node) -> None:
         """Let the next copy start from the output of this one."""
+        given = node.exit.outputs or {}
+        after = [(extra, given[name]) for name, extra in (entry.outputs or {}).items() if self._there(given[name])]
+        values = [self._value(tensor) for _, tensor in after]  # one may be the state that another is
         self._bind(entry, self._value(node.exit))
-        for name, extra in (entry.outputs or {}).items():
-            given = (node.exit.outputs or {})[name]
-            if self._there(given):
-                self._bind(extra, self._value(given))
+        for (extra, _), value in zip(after, values):
+            self._bind(extra, value)
 
     def _enter(self, entry: Tensor | None) -> bool:
         """Set the alias that copies start from to its first value, if it was made for these copies."""
