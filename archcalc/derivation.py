@@ -154,7 +154,7 @@ def _quantities(node: Node) -> tuple[Layer, tuple[Tensor, ...]]:
         elif isinstance(argument, Whole) and isinstance(value, int) and argument.min >= 0:
             layer.__dict__[name] = Quantity.named(name, value)
         elif isinstance(argument, Size) and isinstance(value, tuple) and argument.min >= 0:
-            layer.__dict__[name] = _per_axis(name, value, node)
+            layer.__dict__[name] = _per_axis(name, value, node, argument.spreads)
     count = sum(isinstance(value, Tensor) and layer.reads(name) for name, value in node.layer.__dict__.items())
     given = node.inputs[: len(node.inputs) - count]
     prefixes = ["in_"]
@@ -179,10 +179,10 @@ def _quantities(node: Node) -> tuple[Layer, tuple[Tensor, ...]]:
     return layer, inputs
 
 
-def _per_axis(name: str, sizes: tuple[int, ...], node: Node) -> tuple[int, ...]:
+def _per_axis(name: str, sizes: tuple[int, ...], node: Node, spreads: bool) -> tuple[int, ...]:
     x = node.inputs[0] if node.inputs else node.output
     axes = _SPATIAL.get(x.rank - 1, ()) if x.layout == CHANNELS_FIRST else ()
-    if len(sizes) == 1 and axes and getattr(node.layer, "axis", None) is None:
+    if len(sizes) == 1 and axes and spreads:
         sizes = sizes * len(axes)
     if len(axes) != len(sizes):
         axes = tuple(f"axis{index}" for index in range(len(sizes)))

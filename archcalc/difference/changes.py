@@ -286,7 +286,7 @@ def _show(argument: Argument, value: Any) -> str | None:
 
 def _one_size(argument: Argument, values: tuple[Any, Any]) -> bool:
     """Whether the values are like `3` and `3x3`."""
-    if not isinstance(argument, Size) or not all(isinstance(value, tuple) for value in values):
+    if not isinstance(argument, Size) or not argument.spreads or not all(isinstance(value, tuple) for value in values):
         return False
     return len({*values[0], *values[1]}) == 1
 

@@ -223,6 +223,7 @@ class Size(Argument):
     """One size for every axis (`3`) or one for each (`3x5`).
 
     Args:
+        spreads: whether one alone holds for every spatial axis; else as many are meant as are given.
         words: further values.
         foreign: words of other frameworks, which the layer refuses only once it knows its input and can say what to
         write instead.
@@ -239,9 +240,11 @@ class Size(Argument):
         aliases: Sequence[str] = (),
         also: int | None = None,
         foreign: Sequence[str] = (),
+        spreads: bool = True,
     ) -> None:
         super().__init__(doc, default, aliases)
         self.min, self.words, self.also, self.foreign = min, tuple(words), also, tuple(foreign)
+        self.spreads = spreads
 
     def parse(self, node: Node, known: Collection[str]) -> Any:
         if isinstance(node, NodeList) and node.items and all(isinstance(item, Scalar) for item in node.items):

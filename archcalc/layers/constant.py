@@ -101,7 +101,7 @@ class Constant(Layer):
     view = True
     keeps_nothing = True
 
-    shape: tuple[int, ...] | None = arg(Size, "its sizes, e.g. 1x1x4x4; not its batch", default=None)
+    shape: tuple[int, ...] | None = arg(Size, "its sizes, e.g. 1x1x4x4; not its batch", default=None, spreads=False)
     kind: str = arg(
         Word,
         "what it holds: arange counts along the last axis, triangle has ones up to the diagonal, binomial blurs as filters",

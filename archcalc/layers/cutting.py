@@ -162,6 +162,7 @@ class Split(FeatureAxis, Rearranging):
         default=None,
         also=-1,
         aliases=("split_size",),
+        spreads=False,
     )
     axis: int | None = arg(Whole, "axis; default: channels or features", default=None, min=-8, aliases=("dim",))
 

@@ -269,7 +269,7 @@ class Parameter(Layer):
     view = True
     keeps_nothing = True
 
-    shape: tuple[int, ...] = arg(Size, "its sizes, e.g. 16x768; not its batch")
+    shape: tuple[int, ...] = arg(Size, "its sizes, e.g. 16x768; not its batch", spreads=False)
 
     def output_rank(self, *inputs: Tensor) -> int:
         """As many axes as sizes are given."""

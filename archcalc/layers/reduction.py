@@ -37,7 +37,7 @@ class Reduction(Layer):
     call: ClassVar[str]
     before: ClassVar[str] = ""
 
-    axis: tuple[int, ...] = arg(Size, "axes, e.g. 0 or 1x2", default=(0,), min=-8, aliases=("dim",))
+    axis: tuple[int, ...] = arg(Size, "axes, e.g. 0 or 1x2", default=(0,), min=-8, aliases=("dim",), spreads=False)
     keepdim: bool = arg(Flag, "keep the axes with size 1", default=False)
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
@@ -213,7 +213,7 @@ class Norm(Reduction):
     before = "{0}, "
     keeps = _BOTH
 
-    axis: tuple[int, ...] = arg(Size, "axes, e.g. 0 or 1x2", min=-8, aliases=("dim",))
+    axis: tuple[int, ...] = arg(Size, "axes, e.g. 0 or 1x2", min=-8, aliases=("dim",), spreads=False)
     p: float = arg(
         Number, "the power: 1 for the sum of absolute values, 2 for Euclid's", default=2.0, above=0, aliases=("ord",)
     )

@@ -29,7 +29,7 @@ class Roll(Rearranging):
     shift: tuple[int, ...] = arg(
         Size, "positions, e.g. 3 or 3x3; negative to the front", min=-(2**62), aliases=("shifts",)
     )
-    axes: tuple[int, ...] = arg(Size, "axes, e.g. 0x1", default=(0,), min=-8, aliases=("dims",))
+    axes: tuple[int, ...] = arg(Size, "axes, e.g. 0x1", default=(0,), min=-8, aliases=("dims",), spreads=False)
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """Raises `ShapeError` unless each shift has its axis."""
@@ -75,7 +75,9 @@ class Flip(Rearranging):
     layout = KEEPS
     view = hands_on = False
 
-    axis: tuple[int, ...] = arg(Size, "axes, e.g. 0 or 0x1", default=(0,), min=-8, aliases=("dims", "dim"))
+    axis: tuple[int, ...] = arg(
+        Size, "axes, e.g. 0 or 0x1", default=(0,), min=-8, aliases=("dims", "dim"), spreads=False
+    )
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """Raises `ShapeError` for axes the input does not have."""
@@ -107,7 +109,9 @@ class Tile(Rearranging):
     layout = KEEPS
     view = hands_on = False
 
-    times: tuple[int, ...] = arg(Size, "copies along each axis, e.g. 2x1", aliases=("dims", "reps", "repeats"))
+    times: tuple[int, ...] = arg(
+        Size, "copies along each axis, e.g. 2x1", aliases=("dims", "reps", "repeats"), spreads=False
+    )
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """Raises `ShapeError` unless each axis has a number of copies."""

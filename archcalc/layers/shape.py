@@ -126,7 +126,7 @@ class Reshape(Rearranging):
     notation = "y has the elements of x in their order"
 
     layout = ENDS
-    shape: tuple[int, ...] = arg(Size, "sizes, e.g. 64x7x7; -1 takes what is left", also=-1)
+    shape: tuple[int, ...] = arg(Size, "sizes, e.g. 64x7x7; -1 takes what is left", also=-1, spreads=False)
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """Raises `ShapeError` if the number of elements would change."""
@@ -194,7 +194,7 @@ class Transpose(Rearranging):
     notation = "y[…, j, i] = x[…, i, j]"
 
     layout = ENDS
-    axes: tuple[int, ...] = arg(Size, "the two axes, e.g. 0x1 or -2x-1", default=(-2, -1), min=-8)
+    axes: tuple[int, ...] = arg(Size, "the two axes, e.g. 0x1 or -2x-1", default=(-2, -1), min=-8, spreads=False)
 
     @property
     def computes(self) -> str:
@@ -260,7 +260,7 @@ class Expand(Rearranging):
     layout = ENDS
     hands_on = False
 
-    shape: tuple[int, ...] = arg(Size, "sizes, e.g. 10x-1", also=-1)
+    shape: tuple[int, ...] = arg(Size, "sizes, e.g. 10x-1", also=-1, spreads=False)
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """Raises `ShapeError` for an axis that has neither size 1 nor the new size."""
