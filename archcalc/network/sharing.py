@@ -6,7 +6,7 @@ from typing import Any
 
 from archcalc.layers.tensor import Alias, Tensor
 from archcalc.network.codes import code_of
-from archcalc.network.graph import Node
+from archcalc.network.graph import Node, walk
 
 
 class Sharing:
@@ -43,10 +43,19 @@ class Sharing:
             for child, counterpart in zip(node.children, other.children):
                 self._pair(child, counterpart)
         elif not node.params and (_has_buffers_alone(node) or (node.children and _has_ties(node))):
+            equal = _same(node, other) and _wiring(node) == _wiring(other)
+            if not equal and self._calls_again(other):
+                return  # it has fewer modules, so that each layer is tied by itself
             self._target[id(node)] = other
             self._cover(node.children)
-            if _same(node, other) and _wiring(node) == _wiring(other):
+            if equal:
                 self._reused[id(node)] = other
+
+    def _calls_again(self, group: Node) -> bool:
+        """Whether a module of a group is called by several of its layers."""
+        inside = [node for node, _, _ in walk(group.children)]
+        made = {id(node) for node in inside}
+        return any(self.is_reused(node) and id(self.module_of(node)) in made for node in inside)
 
     def _cover(self, nodes: list[Node]) -> None:
         for node in nodes:
