@@ -182,7 +182,7 @@ def _quantities(node: Node) -> tuple[Layer, tuple[Tensor, ...]]:
 def _per_axis(name: str, sizes: tuple[int, ...], node: Node, spreads: bool) -> tuple[int, ...]:
     x = node.inputs[0] if node.inputs else node.output
     axes = _SPATIAL.get(x.rank - 1, ()) if x.layout == CHANNELS_FIRST else ()
-    if len(sizes) == 1 and axes and spreads:
+    if len(sizes) == 1 and axes and spreads and getattr(node.layer, "axis", None) is None:
         sizes = sizes * len(axes)
     if len(axes) != len(sizes):
         axes = tuple(f"axis{index}" for index in range(len(sizes)))
