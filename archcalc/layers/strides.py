@@ -140,7 +140,10 @@ class Strides:
         """Some positions of an axis, or every `step`-th of them."""
         sizes = (*self.sizes[:axis], size, *self.sizes[axis + 1 :])
         steps = (*self.steps[:axis], self.steps[axis] * step, *self.steps[axis + 1 :])
-        return Strides(sizes, steps, self.in_order and int(size) == self.numbers[axis] and step == 1)
+        # Compared as it is traced, so that it is noted: every second of an even number of rows can be viewed as one axis
+        # with the axis before, of an odd number it cannot.
+        is_whole = size * step == self.sizes[axis]
+        return Strides(sizes, steps, self.in_order and is_whole and step == 1)
 
     def selected(self, axis: int) -> Strides:
         """One position of an axis, which goes away."""
