@@ -69,7 +69,7 @@ class Forward(LayerRun):
             apart = {key for _, keys in further for key in keys}
             taken = variables.take(index, variable, made - apart) if made - apart or not further else set()
             for name, keys in further:
-                taken |= variables.take(index, name, made & keys)
+                taken = taken | variables.take(index, name, made & keys)  # which may be the set of `given`
             gone += [key for key in taken if key not in given and (key not in made or not variables.hold(key))]
             gone += [replaced[key] for key in made if key in replaced and function.last.get(replaced[key], -1) <= index]
             self._let_go(gone)

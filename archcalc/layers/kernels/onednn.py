@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from math import prod
 
+from archcalc.layers.kernels.narrow import is_narrow
 from archcalc.layers.kernels.onednn_gradient import Gradient
+from archcalc.layers.kernels.onednn_narrow import NarrowGradient, NarrowPasses
 from archcalc.layers.kernels.onednn_passes import Passes
 from archcalc.layers.kernels.onednn_threads import ALIGNED, BLOCK, up
 from archcalc.layers.saved import Saving
@@ -74,7 +76,7 @@ class Convolving(NamedTuple):
         before, after = _cube(self.before), _cube(self.after)
         if self.transposed:
             before, after, inputs, outputs = after, before, outputs, inputs
-        return Passes(
+        return (NarrowPasses if is_narrow(self.how) else Passes)(
             self.how.threads, self.how.batch, self.groups, inputs, outputs, before, after, _cube(self.kernel),
             _cube(self.strides), _cube(self.dilations), _cube(self.padding, 0), len(self.before) == 3, self.biased,
             self.how.width, self.transposed,
@@ -181,7 +183,8 @@ class Convolving(NamedTuple):
         return max(inputs, x + self._weights_gradient(seen)) - (x + self._weight + self._bias)
 
     def _weights_gradient(self, seen: Passes) -> int:
-        kernel = Gradient(*seen._replace(biased=self.biased and not self.transposed)).best()
+        gradient = NarrowGradient if is_narrow(self.how) else Gradient
+        kernel = gradient(*seen._replace(biased=self.biased and not self.transposed)).best()
         scratch = kernel.scratch and kernel.scratch + ALIGNED * self.transposed
         copies, filters = 0, self._weight
         if kernel.block:

@@ -131,21 +131,26 @@ class Gradient(Seen):
         return found + reduced(self.threads, self.taps * block * _HALF, jobs, self.samples * self.after[0], _MOST)
 
     def _matrices(self) -> int:
-        """Windows as rows of a matrix, and sums of the threads, four times as large as they need be.
+        """Windows as rows of a matrix, and sums of the threads, larger than they need be by the bytes of a weight.
 
-        Where that is more than it may take, nothing: one number after the other.
+        In 16 bits there is one sum more, and the bias in fp32. Where that is more than it may take, nothing: one number
+        after the other.
         """
-        weights, room = self.groups * self.inputs * self.outputs * self.taps * _FLOAT, limit(self)
+        weights, room = self.weights, limit(self)
         window, results = self.inputs * self.taps, self.windows
-        least = _FLOAT * self.threads * (weights + window * BLOCK)
+        bias = self.groups * self.outputs * _FLOAT * self.biased
+        more = (weights * _FLOAT + bias) if self.width < _FLOAT else 0
+        least = self.threads * (_FLOAT * weights + self.width * window * BLOCK) + more
         apart = least < room and self.windows // self.threads < _FEW_RESULTS and (self.samples > 1 or self.groups > 2)
         threads = self.threads if apart else 1
         sums = threads * weights * _FLOAT + ALIGNED
+        if more:
+            sums += more + ALIGNED * (1 + self.biased)
         if sums > room:
             return 0
         if self.keeps_sizes:
             return sums
-        row = threads * window * _FLOAT
+        row = threads * window * self.width
         if row * results > room - sums:
             results = max(BLOCK, int((room - sums) // row * 0.05))
         found = sums + row * results + ALIGNED

@@ -34,17 +34,10 @@ class Passes(Seen):
             return y + max(y, _aligned(forward_rows(self), self.nested))
         flat = self._is_flat and not self.is_pointwise
         x, blocks = 0 if flat else self.source_in_blocks(), self.result_in_blocks()
-        scratch = 0
-        if self.is_pointwise and self.stride > 1:  # positions between the strides are left out
-            scratch = self._packed(-(-self.inputs // BLOCK))
-        if (
-            self.biased
-            and not self.nested
-            and self.groups * self.outputs % BLOCK
-            and (self.groups == 1 or self.depthwise)
-        ):
-            scratch += up(self.groups * self.outputs) * self.width + ALIGNED
-        return max(x + self.filters(flat=flat) + blocks + _aligned(scratch, self.nested), blocks + y)
+        scratch = self.pointwise_scratch(back=False) if self.is_pointwise else 0
+        if self.biased and not self.nested:
+            scratch += self.bias_scratch()
+        return max(x + self.read_filters(flat) + blocks + _aligned(scratch, self.nested), blocks + y)
 
     def backward(self) -> int:
         """Bytes at once, with what it gives: the gradient of its input, or what a transposed convolution gives."""
@@ -58,8 +51,8 @@ class Passes(Seen):
         if self._goes_by_matrices:
             return x + max(x, _aligned(sums + backward_rows(self), self.nested))
         blocks = self.source_in_blocks()
-        if self.is_pointwise and self.stride > 1:
-            sums += self._packed(-(-self.inputs // BLOCK))
+        if self.is_pointwise:
+            sums += self.pointwise_scratch(back=True)
         return blocks + max(self.result_in_blocks() + self.filters() + sums, x)
 
     def _by_steps(self, kernel: Strided, sums: int) -> int:
@@ -69,9 +62,21 @@ class Passes(Seen):
         back = 3 if self.groups * self.inputs > 1 and prod(self.before) > 1 else 2
         return max(result + kernel.filters + x + kernel.scratch + sums, back * x)
 
-    def _packed(self, blocks: int) -> int:
-        """Of each thread, the positions of some blocks of channels side by side."""
-        return self.threads * blocks * prod(self.after) * BLOCK * self.width + ALIGNED
+    def pointwise_scratch(self, back: bool) -> int:
+        """What a 1×1 kernel works in: with strides, of each thread the positions that it reads, side by side."""
+        if self.stride == 1:
+            return 0
+        return self.threads * -(-self.inputs // BLOCK) * prod(self.after) * BLOCK * self.width + ALIGNED
+
+    def read_filters(self, flat: bool) -> int:
+        """Bytes of the weights as the forward pass reads them."""
+        return self.filters(flat=flat)
+
+    def bias_scratch(self) -> int:
+        """A bias in whole blocks."""
+        if self.groups * self.outputs % BLOCK == 0 or not (self.groups == 1 or self.depthwise):
+            return 0
+        return up(self.groups * self.outputs) * self.width + ALIGNED
 
     @property
     def _is_in_blocks(self) -> bool:

@@ -38,9 +38,14 @@ class Strided(NamedTuple):
 
     @property
     def filters(self) -> int:
-        """Bytes of the weights in blocks of input channels."""
+        """Bytes of the weights in blocks of input channels, and in 16 bits in pairs of output channels."""
         seen, block = self.seen, self._vectors() * self.vector
-        return seen.groups * up(seen.inputs, block) * seen.outputs * seen.taps * seen.width
+        return seen.groups * up(seen.inputs, block) * self._outputs * seen.taps * seen.width
+
+    @property
+    def _outputs(self) -> int:
+        """Output channels of a group, in 16 bits in pairs."""
+        return up(self.seen.outputs, 2) if self.seen.width < _FLOAT else self.seen.outputs
 
     def _vectors(self) -> int:
         """How many vectors of input channels a block has: as many as keep the processor busiest."""
@@ -74,10 +79,14 @@ class Strided(NamedTuple):
         after = [max(0, reach - 1 - p) // s for reach, p, s in zip(seen.reach, seen.ends, seen.strides)]
         padded = prod(o + first + last for o, first, last in zip(seen.after, outside, after))
         places = -(-up(_PLACE * seen.taps, _PAGE) // _PLACE) * _PLACE
-        pieces = [places, up(padded * seen.groups * seen.outputs, _PAGE) * _FLOAT, up(seen.groups, _PAGE)]
-        if seen.before[2] % seen.strides[2]:
+        uneven = seen.before[2] % seen.strides[2]
+        outputs = self._outputs if uneven else seen.outputs
+        pieces = [places, up(padded * seen.groups * outputs, _PAGE) * seen.width, up(seen.groups, _PAGE)]
+        if uneven:
             row = up(seen.before[2], seen.strides[2]) * seen.strides[2]
-            pieces.append(up(row * seen.groups * seen.inputs, _PAGE) * _FLOAT)
+            pieces.append(up(row * seen.groups * seen.inputs, _PAGE) * seen.width)
+        if seen.width < _FLOAT:  # sums of a row
+            pieces.append(-(-seen.before[2] // seen.strides[2]) * self._vectors() * self.vector * _FLOAT)
         found = sum(seen.threads * piece + _PAGE for piece in pieces)
         return found + ALIGNED * seen.nested
 
@@ -85,11 +94,11 @@ class Strided(NamedTuple):
 def strided(seen: Seen, in_blocks: bool) -> Strided | None:
     """The kernel where it is the one that runs; `in_blocks`: whether one of blocks would take the convolution.
 
-    A transposed convolution of whole strides asks for it before all others.
+    A transposed convolution of whole strides asks for it before all others. In 16 bits it takes depthwise ones as well.
     """
     if seen.stride == 1 or seen.dilated:
         return None
-    if seen.groups == 1 or seen.outputs > BLOCK:
+    if seen.groups == 1 or seen.outputs > BLOCK or (seen.depthwise and seen.width < _FLOAT):
         return Strided(seen, BLOCK)
     half = Strided(seen, _HALF)
     return half if seen.outputs > _HALF and (not in_blocks or (seen.nested and half.even)) else None

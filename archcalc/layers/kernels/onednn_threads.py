@@ -13,8 +13,8 @@ from archcalc.records import NamedTuple
 BLOCK = 16
 _FLOAT = 4
 # What a piece of scratch memory is aligned to, and one that threads wait at, or that is shared by pages.
-ALIGNED, _PAGE = 128, 4096
-_BARRIER = 2 * _PAGE
+ALIGNED, PAGE = 128, 4096
+_BARRIER = 2 * PAGE
 # Rows of an output below which they are not shared out.
 ROWS = 9
 # How much more it costs to write a weight than to read an input.
@@ -54,7 +54,7 @@ def reduced(threads: int, length: int, jobs: int, samples: int, most: int) -> in
     there, members, jobs_of_each = best
     if members == 1:
         return 0
-    return there * ((members - 1) * jobs_of_each * length * _FLOAT + _PAGE) + 2 * _PAGE
+    return there * ((members - 1) * jobs_of_each * length * _FLOAT + PAGE) + 2 * PAGE
 
 
 def _of_bias(threads: int, blocks: int, samples: int) -> int:
@@ -88,14 +88,14 @@ class Pointwise(NamedTuple):
         if biased:
             found += _of_bias(threads, self.outputs, self.samples)
         if strided:
-            found += threads * _divider(self.inputs, 5, self.inputs, False) * self.positions * BLOCK * _FLOAT + ALIGNED
+            found += threads * divider(self.inputs, 5, self.inputs, False) * self.positions * BLOCK * _FLOAT + ALIGNED
         return found
 
     def _divide(self) -> tuple[int, int, int]:
         """Threads for samples and positions, for blocks of outputs and for blocks of inputs."""
-        at_once = _divider(self.positions, 7, BLOCK, True)
+        at_once = divider(self.positions, 7, BLOCK, True)
         if self.positions % at_once:
-            at_once = _divider(self.columns, 4, self.columns, False)
+            at_once = divider(self.columns, 4, self.columns, False)
         at_once = 1 if at_once > _MOST_AT_ONCE else at_once
         parts = self.samples * -(-self.positions // at_once)
 
@@ -115,10 +115,10 @@ class Pointwise(NamedTuple):
         return best
 
 
-def _divider(size: int, least: int, most: int, largest: bool) -> int:
+def divider(size: int, least: int, most: int, largest: bool, step: int = 1) -> int:
     """The number from `least` to `most` of which multiples exceed `size` by least; the largest or the smallest of several."""
     most = max(1, min(most, size))
-    numbers = range(most, max(1, min(least, most)) - 1, -1)
+    numbers = range(most, max(1, min(least, most)) - 1, -step)
     best, lost = most, 1.0
     for number in numbers:
         whole = -(-size // number) * number
