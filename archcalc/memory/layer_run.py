@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections import Counter
 from typing import Any
 
 from archcalc.layers.base import Layer
@@ -15,6 +16,7 @@ from archcalc.memory.asked import Asked
 from archcalc.memory.autocast import Autocast, Copies
 from archcalc.memory.given import INDEX, for_each, forced, is_pointwise, tensor_bytes
 from archcalc.memory.heads import head
+from archcalc.memory.parameters import Shared
 from archcalc.memory.run import Run
 from archcalc.memory.scene import Scene
 from archcalc.memory.stored import Stored
@@ -33,7 +35,9 @@ class LayerRun(Scene):
     Attributes:
         at: which copy runs of each repeated group around. experts: how many surrounding experts are simulated as one.
         tape: the entries for the backward pass; keeping: whether layers save something for it.
+        is_again: whether layers run a second time, to be recomputed.
         products: saved matrix products of a checkpoint; known_products: those of the checkpoint being recomputed.
+        readers: how many layers give a gradient to each parameter, counted in the forward pass.
         known: answers of layers about how they run.
     """
 
@@ -45,10 +49,12 @@ class LayerRun(Scene):
         self.experts = 1
         self.tape: list[Any] = []
         self.keeping = running.trains
+        self.is_again = False
         self.products: Products | None = None
         self.known_products: Products = {}
         self.autocast = Autocast(running, structure)
         self.more_remembered = 0
+        self.readers: Counter[Shared] = Counter()
         self.known: dict[tuple[Any, ...], Asked] = {}
         self.stored = Stored(graph, running)
         self.head = head(graph, running)
@@ -103,6 +109,8 @@ class LayerRun(Scene):
         inputs = [for_each(node, x, value, batch) for x, value in zip(node.inputs, given)]
         where = (id(node), *self._which()) if self.at else (id(node),)
         needs = self.needs.get(where)  # None if the layer has no backward pass
+        if needs is not None and not self.is_again:
+            self.readers.update(one.key(self.at) for one in self.structure.learned.by(node))
         width = self.autocast.computes(node, inputs)
         beside = needs is not None and where in self.structure.beside
         asked = self._asked(node, layer, batch, width, inputs, needs, beside)

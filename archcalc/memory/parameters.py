@@ -93,6 +93,29 @@ class Parameter(NamedTuple):
             at = tuple(0 if place in self.turning else which for place, which in enumerate(at))
         return at[:shared] + (at[len(at) - own :] if own else ())
 
+    def key(self, at: tuple[int, ...]) -> Shared:
+        """What layers that read the same copy of it have in common."""
+        return self.owner, self.name, self.copy(at)
+
+
+Shared = tuple[int, str, tuple[int, ...]]
+
+
+class Given(NamedTuple):
+    """Bytes of the gradients of parameters from one backward pass of a layer.
+
+    Attributes:
+        first: of parameters that had none, which stay; more: of others, which are added.
+        sums: of further contributions with any new sums.
+        waits: of the first ones those to which others will be added; whole: of parameters that now have all of them.
+    """
+
+    first: int
+    more: int
+    sums: int
+    waits: int
+    whole: int
+
 
 class Learned:
     """The parameters whose gradients the layers of a network compute."""
@@ -147,28 +170,25 @@ class Gradients:
     Source: torch/csrc/autograd/input_buffer.cpp.
     """
 
-    def __init__(self, learned: Learned, width: int) -> None:
+    def __init__(self, learned: Learned, width: int, readers: Counter[Shared]) -> None:
         self.learned, self.width = learned, width
-        self._given: dict[tuple[int, str, tuple[int, ...]], bool] = {}
+        self._left = readers
+        self._given: dict[Shared, bool] = {}
 
-    def give(self, node: Node, at: tuple[int, ...]) -> tuple[int, int, int]:
-        """Bytes of the gradients that a layer's backward pass computes.
-
-        Returns the first gradient of each parameter, which stays; further contributions; and these with any new sums.
-
-        Args:
-            at: which copy it is in each repeated group around it.
-        """
-        layer, first, more, sums = node.layer, 0, [0], [0]
+    def give(self, node: Node, at: tuple[int, ...]) -> Given:
+        """The gradients that a layer's backward pass computes, in the copies `at` of the repeated groups around it."""
+        layer, first, more, sums, waits, whole = node.layer, 0, [0], [0], 0, 0
         assert layer is not None
         for one in self.learned.by(node):
-            size, is_view = one.size * self.width, one.is_view
-            key = (one.owner, one.name, one.copy(at))
+            size, is_view, key = one.size * self.width, one.is_view, one.key(at)
+            self._left[key] -= 1
             if key not in self._given:
                 self._given[key] = is_view
                 first += size
+                waits += size * (self._left[key] > 0)
             else:
                 more.append(size)
                 sums.append(2 * size if self._given[key] else 0)
                 self._given[key] = False
-        return first, max(more) if layer.learns_in_turn else sum(more), max(sums)
+                whole += size * (self._left[key] == 0)
+        return Given(first, max(more) if layer.learns_in_turn else sum(more), max(sums), waits, whole)

@@ -128,7 +128,8 @@ class _Step(ScanForward):
         self.is_offloaded = False  # what is recomputed stays until it is used
         # Gradients are freed as soon as they exist: each is used for a step at once, or waits elsewhere.
         self.leaves = self.running.update == BACKWARD or GRADIENTS in self.running.offload
-        self.learned = Gradients(self.structure.learned, self.running.width)
+        self.is_again = True  # what runs forward from here on
+        self.learned = Gradients(self.structure.learned, self.running.width, self.readers)
         self._backward(results, losses)
         apart = self.running.update != BACKWARD and OPTIMIZER not in self.running.offload
         self._moment("step", None, self.structure.stepping(self.running) if apart else 0)
@@ -307,11 +308,12 @@ class _Step(ScanForward):
         if ran.cast[1] or ran.cast[0]:
             self._back_cast(ran, gradients, given, shared, new)
             return
-        learned, more, sums = self.learned.give(node, ran.at)
-        if self.adds_up or self.leaves:
-            more += learned
-        else:
-            self.gradients += learned
+        learned, more, sums, waits, whole = self.learned.give(node, ran.at)
+        passes = self.adds_up or self.leaves
+        stays = waits if passes else learned
+        self.gradients += stays
+        learned -= stays
+        more += learned
         passing = max(ran.passing, more) if more and layer.learns_in_turn else ran.passing + more
         self._moment("backward", node, passing + shared)
         for storage in (given, *further.values()):
@@ -322,11 +324,13 @@ class _Step(ScanForward):
             self._give(gradients, value, storage, node)
             self.heap.drop(storage)
         if self.head is not None and node is self.head.node and not (self.head.is_fused or self.head.is_one):
-            sums = max(sums, 2 * learned)  # the first two parts of its gradient, and their sum
+            sums = max(sums, 2 * (learned + stays))  # the first two parts of its gradient, and their sum
         if sums or ran.joining:
             self._moment("backward", node, max(sums, ran.joining))
-        if self.running.update == BACKWARD and learned and OPTIMIZER not in self.running.offload:
+        if self.running.update == BACKWARD and learned + whole and OPTIMIZER not in self.running.offload:
             self._moment("backward", node, learned + self.structure.step_of(node, self.running))
+        if passes:
+            self.gradients -= whole
 
     def _back_cast(
         self,
@@ -347,7 +351,7 @@ class _Step(ScanForward):
             self.heap.release(storage)
         for storage in low:
             self.heap.hold(storage)
-        learned = self.learned.give(ran.node, ran.at)[0]
+        learned = self.learned.give(ran.node, ran.at).first
         passes = self.adds_up or self.leaves
         self.gradients += 0 if passes else learned
         beside = max(low.values(), default=of_parameters)
