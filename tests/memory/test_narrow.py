@@ -1,4 +1,4 @@
-"""What oneDNN needs for products of 16-bit matrices is what PyTorch's allocator records, over drawn sizes."""
+"""What oneDNN needs for products of 16-bit matrices and for 16-bit convolutions is what PyTorch's allocator records."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import pytest
 import torch
 
 from archcalc.layers.kernels.narrow import room
+from archcalc.layers.kernels.onednn import Convolving
 from archcalc.layers.saved import Saving
+from archcalc.layers.strides import contiguous
 from archcalc.pytorch.memory import cpu_allocations
 from tests.memory.processors import needs_bf16
 
@@ -35,3 +37,44 @@ def test_room_of_a_product(threads: int) -> None:
             assert measured(turned, b) == room(how, rows, depth, columns, turned=True), (rows, depth, columns)
     finally:
         torch.set_num_threads(before)
+
+
+# Samples, channels, rows and columns, channels out, kernel, stride, padding, groups, and whether there is a bias.
+CONVOLUTIONS = [
+    (2, 16, 20, 24, 64, 1, 1, 0, 1, False),
+    (1, 200, 14, 14, 256, 1, 1, 0, 1, True),
+    (3, 96, 8, 9, 10, 1, 2, 0, 1, True),
+    (2, 64, 20, 24, 64, 3, 1, 1, 1, True),
+    (4, 3, 28, 9, 256, 1, 2, 0, 1, True),
+    (4, 3, 16, 16, 40, 4, 4, 0, 1, False),
+    (1, 8, 20, 20, 40, 5, 2, 2, 1, True),
+    (2, 24, 16, 16, 24, 5, 1, 2, 24, True),
+    (2, 32, 20, 9, 32, 7, 2, 3, 32, False),
+    (2, 64, 20, 20, 64, 3, 1, 1, 8, False),
+    (2, 32, 7, 7, 32, 3, 2, 1, 8, False),
+]
+
+
+def test_room_of_a_convolution() -> None:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        for samples, inputs, rows, columns, outputs, kernel, stride, padding, groups, bias in CONVOLUTIONS:
+            module = torch.nn.Conv2d(inputs, outputs, kernel, stride, padding, groups=groups, bias=bias).bfloat16()
+            x = torch.rand(samples, inputs, rows, columns).bfloat16().requires_grad_()
+            y = module(x)
+            g = torch.rand_like(y)
+            forward = max(cpu_allocations(lambda: module(x))) - 2 * y.numel()
+            y.backward(g, retain_graph=True)
+            x.grad = None
+            module.zero_grad()
+            learned = 2 * sum(one.numel() for one in module.parameters())
+            backward = max(cpu_allocations(lambda: y.backward(g))) - 2 * x.numel() - learned
+            how = Saving((True,), samples, 2, strides=(contiguous(x.shape),))
+            found = Convolving(
+                how, inputs, outputs, groups, (rows, columns), tuple(y.shape[2:]), (kernel,) * 2, (padding,) * 2,
+                (stride,) * 2, (1, 1), False, bias,
+            ).passing()  # fmt: skip
+            assert found == (forward, backward), (samples, inputs, rows, columns, outputs, kernel, stride, groups)
+    finally:
+        torch.set_num_threads(threads)

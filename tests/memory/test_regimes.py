@@ -91,15 +91,44 @@ layers:
 """
 
 
+TIED = """
+model: tied
+input: [12]
+layers:
+  - embedding 600 dim=32 name=table
+  - linear 32
+  - linear 600 bias=false tie=table name=head
+loss: crossentropy
+"""
+LOOP = """
+model: loop
+input: [5, 6]
+layers:
+  - scan: {x: prev}
+    state: {a: [24], b: [24]}
+    layers:
+      - concat: [x, a]
+      - [linear 24, tanh]
+      - mul: [prev, b]
+        name: c
+      - add: [c, a]
+        name: d
+    next: {a: d, b: c}
+"""
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
+        (TIED, {"accumulate": 2, "optimizer": "sgd"}),
+        (TIED, {"update": "backward", "optimizer": "momentum"}),
+        (LOOP, {"optimizer": "sgd"}),
         ("model: m\ninput: [30, 4]\nlayers: [gru 20]", {"accumulate": 2}),
         (LLAMA, {"accumulate": 2, "checkpoint": ["h"], "optimizer": "sgd"}),
         (CODES, {"optimizer": "adam"}),
         (CODES, {"optimizer": "momentum", "checkpoint": ["h", "g"], "accumulate": 2}),
     ],
-    ids=["outputs of the batch before", "states of random numbers", "no gradient", "nothing to recompute"],
+    ids=["tied, added up", "tied, steps in backward", "states after a loop", "outputs of the batch before", "states of random numbers", "no gradient", "nothing to recompute"],
 )
 def test_equals_the_allocator_to_a_few_bytes(text: str, said: dict[str, Any]) -> None:
     run = Running(mode="train", threads=1, **said)

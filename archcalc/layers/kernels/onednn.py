@@ -13,6 +13,7 @@ from archcalc.layers.kernels.narrow import is_narrow
 from archcalc.layers.kernels.onednn_gradient import Gradient
 from archcalc.layers.kernels.onednn_narrow import NarrowGradient, NarrowPasses
 from archcalc.layers.kernels.onednn_passes import Passes
+from archcalc.layers.kernels.onednn_strided import products, strided
 from archcalc.layers.kernels.onednn_threads import ALIGNED, BLOCK, up
 from archcalc.layers.saved import Saving
 from archcalc.records import NamedTuple
@@ -165,9 +166,19 @@ class Convolving(NamedTuple):
         """With channels last in memory already, the weights alone are copied: to that order, and into blocks."""
         ordered = self._weight if self._taps > 1 and self._of_group[0] > 1 else 0
         seen = self._seen()
-        blocks = seen.filters()
+        blocks, scratch, sums = seen.filters(), 0, 0
+        forward = blocks
+        if self.transposed:
+            kernel = strided(seen, in_blocks=False)
+            scratch = kernel.scratch if kernel else 0
+        elif self.groups == 1 or self._of_group[1] > BLOCK:
+            scratch = products(self.how.threads, self._taps)
+            forward = seen.read_filters(flat=True) if self.groups == 1 else blocks
         own = blocks if self._narrow else seen.filters(alone=True)
-        return ordered + blocks, ordered + max(blocks - self._weight, own + self._weight + self._bias)
+        if is_narrow(self.how) and not (seen.depthwise and self._narrow):
+            sums = NarrowGradient(*seen).channels_last() - self._weight
+        back = max(blocks - self._weight, own + max(self._weight + self._bias, sums))
+        return ordered + forward + scratch, ordered + back
 
     @property
     def _narrow(self) -> bool:

@@ -6,6 +6,7 @@ Source: gemm_convolution_utils.cpp of oneDNN 3.12.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import prod
 
 from archcalc.layers.kernels.onednn_seen import Seen
 from archcalc.layers.kernels.onednn_threads import ALIGNED, BLOCK, up
@@ -51,7 +52,7 @@ def forward_rows(seen: Seen) -> int:
 
 
 def backward_rows(seen: Seen) -> int:
-    """Bytes of the windows that are written out for the gradient of the input."""
+    """Bytes of the windows that are written out for the gradient of the input, in 16 bits with sums in fp32."""
     if seen.keeps_sizes:
         return 0
     pixels = seen.before[1] * seen.before[2]
@@ -61,7 +62,8 @@ def backward_rows(seen: Seen) -> int:
     apart = few and several and _shares(seen, seen.samples * seen.groups, pixels, seen.inputs, products)
     threads = seen.threads if apart else 1
     at_once = limit(seen) // (_FLOAT * threads * seen.inputs * seen.taps)
-    return _rows(seen, threads, seen.windows if seen.windows <= at_once else max(BLOCK, int(at_once * _SHARE)))
+    sums = threads * up(prod(seen.before) * seen.inputs) * _FLOAT + ALIGNED if seen.width < _FLOAT else 0
+    return sums + _rows(seen, threads, seen.windows if seen.windows <= at_once else max(BLOCK, int(at_once * _SHARE)))
 
 
 def _rows(seen: Seen, threads: int, windows: int) -> int:

@@ -151,10 +151,14 @@ class NarrowGradient(Gradient):
             found += (there - 1) * up(self.groups) * _FLOAT + ALIGNED if there > 1 else 0
         return found
 
-    def _pointwise(self) -> int:
+    def channels_last(self) -> int:
+        """What it works in where channels lie last."""
+        return self._pointwise(False) if self.is_pointwise else self._turned(self.inputs > 1)
+
+    def _pointwise(self, in_blocks: bool = True) -> int:
         inputs, outputs = -(-self.inputs // BLOCK), -(-self.outputs // BLOCK)
         positions, (_, rows, columns) = prod(self.after), self.after
-        permuted = rows > 14 and columns > 14 and (not self.deep or up(self.outputs) <= 64)
+        permuted = in_blocks and rows > 14 and columns > 14 and (not self.deep or up(self.outputs) <= 64)
         step = 2
         if permuted:
             at_once = divider(positions, 7, min(256, positions), True, step)
@@ -187,13 +191,13 @@ class NarrowGradient(Gradient):
             found += threads * at_most * positions * BLOCK * self.width + ALIGNED
         return found
 
-    def _turned(self) -> int:
-        """Inputs and gradients in pairs of positions, and sums of the threads."""
+    def _turned(self, always: bool = False) -> int:
+        """Inputs and gradients in pairs of positions, and sums of the threads; `always`: few input channels, too."""
         flat, block = self._is_flat, self.inputs if self._is_flat else BLOCK
         inputs, outputs = -(-self.inputs // block), -(-self.outputs // BLOCK)
         (thick, tall, broad), (depth, rows, columns), step = self.before, self.after, self.strides[2]
         aside = up(max(self.padding[2], self._trailing[2] + 1), 2)
-        width = broad if flat else up(-(-broad // step) + aside, 2) * step
+        width = broad if flat and not always else up(-(-broad // step) + aside, 2) * step
         across = up(columns, 2)
         permuted = self.deep and not flat and self.kernel[2] == step == self.dilations[2] == 1
         width, across = (broad, columns) if permuted else (width, across)
@@ -224,7 +228,7 @@ class NarrowGradient(Gradient):
         if permuted:
             return found
         count = samples * inputs * self.groups if together else threads
-        found += (0 if flat else count * read * block * self.width) + aside * self.width + ALIGNED
+        found += (0 if flat and not always else count * read * block * self.width) + aside * self.width + ALIGNED
         count = samples * outputs * self.groups if together else threads
         found += count * written * BLOCK * self.width + ALIGNED
         for others in (of_outputs, of_inputs):

@@ -78,17 +78,21 @@ class Strided(NamedTuple):
         outside = [max(0, reach - 1 - p) // s for reach, p, s in zip(seen.reach, seen.padding, seen.strides)]
         after = [max(0, reach - 1 - p) // s for reach, p, s in zip(seen.reach, seen.ends, seen.strides)]
         padded = prod(o + first + last for o, first, last in zip(seen.after, outside, after))
-        places = -(-up(_PLACE * seen.taps, _PAGE) // _PLACE) * _PLACE
         uneven = seen.before[2] % seen.strides[2]
         outputs = self._outputs if uneven else seen.outputs
-        pieces = [places, up(padded * seen.groups * outputs, _PAGE) * seen.width, up(seen.groups, _PAGE)]
+        pieces = [up(padded * seen.groups * outputs, _PAGE) * seen.width, up(seen.groups, _PAGE)]
         if uneven:
             row = up(seen.before[2], seen.strides[2]) * seen.strides[2]
             pieces.append(up(row * seen.groups * seen.inputs, _PAGE) * seen.width)
         if seen.width < _FLOAT:  # sums of a row
             pieces.append(-(-seen.before[2] // seen.strides[2]) * self._vectors() * self.vector * _FLOAT)
         found = sum(seen.threads * piece + _PAGE for piece in pieces)
-        return found + ALIGNED * seen.nested
+        return products(seen.threads, seen.taps) + found + ALIGNED * seen.nested
+
+
+def products(threads: int, taps: int) -> int:
+    """Bytes for the places of the products of each thread, one for each tap."""
+    return threads * -(-up(_PLACE * taps, _PAGE) // _PLACE) * _PLACE + _PAGE
 
 
 def strided(seen: Seen, in_blocks: bool) -> Strided | None:
