@@ -55,26 +55,35 @@ CONVOLUTIONS = [
 ]
 
 
+def convolved(
+    samples: int, inputs: int, rows: int, columns: int, outputs: int, kernel: int, stride: int, padding: int, groups: int,
+    bias: bool,
+) -> tuple[tuple[int, int], tuple[int, int]]:  # fmt: skip
+    """What a convolution is said to need forward and backward, and what it takes."""
+    module = torch.nn.Conv2d(inputs, outputs, kernel, stride, padding, groups=groups, bias=bias).bfloat16()
+    x = torch.rand(samples, inputs, rows, columns).bfloat16().requires_grad_()
+    y = module(x)
+    g = torch.rand_like(y)
+    forward = max(cpu_allocations(lambda: module(x))) - 2 * y.numel()
+    y.backward(g, retain_graph=True)
+    x.grad = None
+    module.zero_grad()
+    learned = 2 * sum(one.numel() for one in module.parameters())
+    backward = max(cpu_allocations(lambda: y.backward(g))) - 2 * x.numel() - learned
+    how = Saving((True,), samples, 2, strides=(contiguous(x.shape),))
+    said = Convolving(
+        how, inputs, outputs, groups, (rows, columns), tuple(y.shape[2:]), (kernel,) * 2, (padding,) * 2, (stride,) * 2,
+        (1, 1), False, bias,
+    ).passing()  # fmt: skip
+    return said, (forward, backward)
+
+
 def test_room_of_a_convolution() -> None:
     threads = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        for samples, inputs, rows, columns, outputs, kernel, stride, padding, groups, bias in CONVOLUTIONS:
-            module = torch.nn.Conv2d(inputs, outputs, kernel, stride, padding, groups=groups, bias=bias).bfloat16()
-            x = torch.rand(samples, inputs, rows, columns).bfloat16().requires_grad_()
-            y = module(x)
-            g = torch.rand_like(y)
-            forward = max(cpu_allocations(lambda: module(x))) - 2 * y.numel()
-            y.backward(g, retain_graph=True)
-            x.grad = None
-            module.zero_grad()
-            learned = 2 * sum(one.numel() for one in module.parameters())
-            backward = max(cpu_allocations(lambda: y.backward(g))) - 2 * x.numel() - learned
-            how = Saving((True,), samples, 2, strides=(contiguous(x.shape),))
-            found = Convolving(
-                how, inputs, outputs, groups, (rows, columns), tuple(y.shape[2:]), (kernel,) * 2, (padding,) * 2,
-                (stride,) * 2, (1, 1), False, bias,
-            ).passing()  # fmt: skip
-            assert found == (forward, backward), (samples, inputs, rows, columns, outputs, kernel, stride, groups)
+        for one in CONVOLUTIONS:
+            said, taken = convolved(*one)
+            assert said == taken, one
     finally:
         torch.set_num_threads(threads)

@@ -128,7 +128,15 @@ layers:
         (CODES, {"optimizer": "adam"}),
         (CODES, {"optimizer": "momentum", "checkpoint": ["h", "g"], "accumulate": 2}),
     ],
-    ids=["tied, added up", "tied, steps in backward", "states after a loop", "outputs of the batch before", "states of random numbers", "no gradient", "nothing to recompute"],
+    ids=[
+        "tied, added up",
+        "tied, steps in backward",
+        "states after a loop",
+        "outputs of the batch before",
+        "states of random numbers",
+        "no gradient",
+        "nothing to recompute",
+    ],
 )
 def test_equals_the_allocator_to_a_few_bytes(text: str, said: dict[str, Any]) -> None:
     run = Running(mode="train", threads=1, **said)
