@@ -28,6 +28,9 @@ ROOT = Path(__file__).parent.parent
 _STREAMS = ("stdin", "stdout", "stderr")
 Done = subprocess.CompletedProcess[str]
 
+# Not that of the test that starts the process: its imports leave files in the home, which a test may look at.
+_AT_FIRST = dict(os.environ)
+
 
 def run(
     *arguments: str, stdin: str = "", env: Mapping[str, str] | None = None, cwd: str | os.PathLike[str] = ROOT
@@ -113,7 +116,9 @@ def _encoding(environment: Mapping[str, str]) -> tuple[str, str]:
 def _server() -> Any:
     """The process that others are forked off; it ends with this one."""
     command = [sys.executable, "-m", "tests.program"]
-    server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT, text=True)
+    server = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT, text=True, env=_AT_FIRST
+    )
 
     def end() -> None:
         server.communicate()
