@@ -147,6 +147,19 @@ class _Resolver:
                 steps.append(step)
         return steps
 
+    def _check_previous(self, step: Step) -> None:
+        """Report a key whose `prev` may be meant to be the layer before, where from= names another."""
+        assert step.source is not None
+        for key, ref in step.references.items():
+            if ref.name == "prev" and step.source.name != "prev":
+                begins = step.source.place.text
+                self.findings.error(
+                    "SPC008",
+                    f"`prev` is `{begins}` beside `from={begins}`, not the layer before",
+                    ref.place,
+                    f"put `{key}={begins}` if that is meant; else give the layer before a name, and put the name here",
+                )
+
     def _item(self, item: Item, names: Names) -> Step | None:
         op = item.op.text
         if item.unread is not None:
@@ -181,6 +194,7 @@ class _Resolver:
                 message = f"`{op}: {step.source.place.text}` says what it goes through already"
                 self.findings.error("SPC006", message, item.common["from"], "leave from= out")
             step.source = around.reference(item.common["from"])
+            self._check_previous(step)
         if "tie" in item.common:
             step.tie = around.inside(item.common["tie"])
         if "repeat" in item.common:
