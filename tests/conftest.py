@@ -81,6 +81,7 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+@cache
 def computes(test: Callable[..., object]) -> bool:
     """Whether a test reads PyTorch as it runs: in its own lines, or in a function that it calls."""
     pending, seen = [test], set()

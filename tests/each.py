@@ -7,19 +7,26 @@ from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any
 
+import pytest
 
-def each(cases: Iterable[Any]) -> Callable[[Callable[[Any], None]], Callable[[], None]]:
-    """`@each(REGISTRY)`: the test is called with every case, and what fails says with which."""
 
-    def mark(check: Callable[[Any], None]) -> Callable[[], None]:
+def each(cases: Iterable[Any]) -> Callable[[Callable[..., None]], Callable[[], None]]:
+    """`@each(REGISTRY)`: the test is called with every case, and what fails says with which.
+
+    If the test has several parameters, a case is a tuple of their values.
+    """
+
+    def mark(check: Callable[..., None]) -> Callable[[], None]:
+        several = len(inspect.signature(check).parameters) > 1
+
         @wraps(check)
         def test() -> None:
             tried = False
             for case in cases:
                 tried = True
                 try:
-                    check(case)
-                except Exception as error:
+                    check(*case) if several else check(case)
+                except (Exception, pytest.fail.Exception) as error:
                     raise AssertionError(f"{check.__name__} of {case}: {error}") from error
             assert tried, "no case"
 

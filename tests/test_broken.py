@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from unittest import mock
 
 import pytest
 import yaml
@@ -289,7 +290,7 @@ DECIDED = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", DECIDED)
+@each(DECIDED)
 def test_what_decided_a_layout_is_shown(name):
     with pytest.raises(SpecError) as caught:
         load_graph(str(FOLDER / f"{name}.yaml"))
@@ -325,10 +326,10 @@ def test_1e6_is_a_number():
     assert Costs(graph).totals.params == 16_640
 
 
-@pytest.mark.parametrize("name", SAME_IN_PYTHON)
-def test_without_the_c_scanner(monkeypatch, name):
-    monkeypatch.setattr("archcalc.source._LOADER", yaml.SafeLoader)
-    check(name)
+@each(SAME_IN_PYTHON)
+def test_without_the_c_scanner(name):
+    with mock.patch("archcalc.source._LOADER", yaml.SafeLoader):
+        check(name)
 
 
 def test_unclosed_bracket_without_the_c_scanner(monkeypatch):

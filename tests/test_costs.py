@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 
-import pytest
-
 from archcalc.cost import Cost, Costs
 from archcalc.network.load import load_graph
 from archcalc.reports.rows import SORT_KEYS, flat, largest, nested
+from tests.each import each
 
 from .cases import shared
 from .conftest import SPECS
@@ -21,9 +20,9 @@ def add(rows):
     return total
 
 
-def rows_add_up(costs):
-    assert add(flat(costs)) == costs.totals
-    assert add(flat(costs, expand=True)) == costs.totals
+def rows_add_up(costs, rows, expanded):
+    assert add(rows) == costs.totals
+    assert add(expanded) == costs.totals
     for depth in (1, 2, 3):
         assert add(row for row in nested(costs, depth) if row.level == 0) == costs.totals
     for key in SORT_KEYS:
@@ -45,23 +44,19 @@ def a_group_is_its_own_cost_and_what_is_inside(costs):
             assert total == row.cost, row
 
 
-def ids_are_unique(costs):
-    for expand in (False, True):
-        ids = [row.id for row in flat(costs, expand)]
-        assert len(ids) == len(set(ids))
+def ids_are_unique(rows):
+    assert len({row.id for row in rows}) == len(rows)
 
 
-def expanded_copies_are_counted(costs):
-    assert len(list(flat(costs, expand=True))) == sum(row.count for row in flat(costs))
-
-
-@pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
+@each(SPECS)
 def test_of_specs(path):
     costs = Costs(shared(path.stem))
-    rows_add_up(costs)
+    rows, expanded = list(flat(costs)), list(flat(costs, expand=True))
+    rows_add_up(costs, rows, expanded)
     a_group_is_its_own_cost_and_what_is_inside(costs)
-    ids_are_unique(costs)
-    expanded_copies_are_counted(costs)
+    ids_are_unique(rows)
+    ids_are_unique(expanded)
+    assert len(expanded) == sum(row.count for row in rows), "expanded copies are counted"
 
 
 def test_batch_scales_work_and_not_weights():

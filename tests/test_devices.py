@@ -12,6 +12,7 @@ import pytest
 from archcalc.devices import LOCAL, Device, find, local_path, names, save
 from archcalc.diagnostics import RequestError
 from archcalc.reports.devices.report import known_from
+from tests.each import each
 
 from .conftest import ROOT
 
@@ -21,7 +22,7 @@ WHOLE = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", [path.stem for path in (ROOT / "archcalc" / "devices").glob("*.json")])
+@each([path.stem for path in (ROOT / "archcalc" / "devices").glob("*.json")])
 def test_is_whole(name: str) -> None:
     device = find(name)
     assert device.name == name
@@ -52,8 +53,7 @@ def test_the_format_is_documented() -> None:
     assert set(documented) == {"version", *(field.name for field in fields(Device))}
 
 
-@pytest.mark.parametrize(
-    ("written", "name"),
+@each(
     [
         ("RTX A6000", "a6000"), ("GeForce RTX 5090", "rtx5090"), ("RTX 3060 Ti", "rtx3060ti"), ("Apple M4 Max", "m4max"),
         ("Jetson Orin Nano Super", "orin-nano"), ("A10G", "a10g"), ("NVIDIA B200", "b200"), ("RTX PRO 6000", "rtxpro6000"),
@@ -86,7 +86,7 @@ def test_reads_a_file(tmp_path: Path) -> None:
     assert find(str(path)).ridge("fp32") == 4
 
 
-@pytest.mark.parametrize(("written", "name"), [("h1000", "h100"), ("4090", "rtx4090"), ("3060 ti", "rtx3060ti")])
+@each([("h1000", "h100"), ("4090", "rtx4090"), ("3060 ti", "rtx3060ti")])
 def test_suggests_a_name(written: str, name: str) -> None:
     with pytest.raises(RequestError, match=f"did you mean `{name}`"):
         find(written)

@@ -9,6 +9,7 @@ import pytest
 from archcalc.diagnostics import Source
 from archcalc.network.load import build_graph, load_graph
 from archcalc.network.paths import EVERYTHING, depth, fields
+from tests.each import each
 
 from .conftest import ROOT
 
@@ -59,7 +60,7 @@ def test_a_residual_sees_what_its_widest_way_sees(graph):
     )
 
 
-@pytest.mark.parametrize("copies", [1, 2, 3, 7])
+@each([1, 2, 3, 7])
 def test_copies_count_as_if_written_out(copies):
     body = "conv 8 kernel=3 padding=1, relu, conv 8 kernel=5 padding=2"
     folded = spec("8, 32, 32", f"  - repeat: {copies}\n    layers: [{body}]\n")
@@ -68,7 +69,7 @@ def test_copies_count_as_if_written_out(copies):
     assert depth(folded) == depth(written) == 2 * copies
 
 
-@pytest.mark.parametrize("copies", [2, 3, 6])
+@each([2, 3, 6])
 def test_copies_of_growing_shape(copies):
     body = "{concat: [prev, [conv 4 kernel=3 padding=1]]}"
     folded = spec("8, 32, 32", f"  - repeat: {copies}\n    layers: [{body}]\n")
@@ -108,7 +109,7 @@ def test_a_resnet_sees_through_its_shortcuts():
     assert told["fc"] == EVERYTHING
 
 
-@pytest.mark.parametrize("spec", ["vit", "hierarchical-attention"])
+@each(["vit", "hierarchical-attention"])
 def test_attention_behind_moved_places_sees_everything(spec):
     graph = load_graph(str(ROOT / "specs" / f"{spec}.yaml"))
     assert field(graph) == EVERYTHING

@@ -1,10 +1,9 @@
 """Blocks: signatures, arguments, and what a body sees."""
 
-import pytest
-
 from archcalc.diagnostics import Source
 from archcalc.network.graph import walk
 from archcalc.network.load import build_graph
+from tests.each import each
 
 from .writing import at, graph, marked, params, refused, shape, spec, wrong
 
@@ -23,8 +22,7 @@ hparams: {width: 4}
 """
 
 
-@pytest.mark.parametrize(
-    ("call", "out"),
+@each(
     [
         ("conv3 8", [8, 32, 32]),
         ("conv3 n=8", [8, 32, 32]),
@@ -42,7 +40,7 @@ hparams: {width: 4}
         ("plain: {}", [3, 32, 32]),
         ("empty", [3, 32, 32]),
         ("[conv3 8, [plain, conv3 4]]", [4, 32, 32]),
-    ],
+    ]
 )
 def test_calls(call, out):
     if out is None:
@@ -114,8 +112,7 @@ def test_input_is_that_of_the_block():
     assert shape("conv 3 kernel=5", "b", top=top) == [3, 28, 28]
 
 
-@pytest.mark.parametrize(
-    ("call", "column", "under", "message", "help"),
+@each(
     [
         ("conv3", 5, "conv3", "block `conv3` needs `n`", "e.g. n=..."),
         ("conv3 8 q=3", 13, "q", "block `conv3` has no argument `q`", "its arguments are n, k, bias"),
@@ -139,8 +136,7 @@ def test_wrong_call(call, column, under, message, help):
     assert help in (said.help or "")
 
 
-@pytest.mark.parametrize(
-    ("signature", "column", "message"),
+@each(
     [
         ("b(", 3, "not a block's signature"),
         ("b)", 3, "`b)` is not a name"),
@@ -159,7 +155,7 @@ def test_wrong_call(call, column, under, message, help):
         ("b(n=q)", 7, "no hparam, dim or argument is named `q`"),
         ("b(n=cin)", 7, "a default cannot use `cin`"),
         ("b(m, n=m)", 10, "no hparam, dim or argument is named `m`"),
-    ],
+    ]
 )
 def test_wrong_signature(signature, column, message):
     said = refused(f"model: m\nhparams: {{w: 1}}\ninput: [3]\nblocks:\n  {signature}: [relu]\nlayers: [relu]\n")

@@ -1,8 +1,7 @@
 """The top level of a file: which keys there are and what each holds."""
 
-import pytest
-
 from archcalc.language.document import parse_amount
+from tests.each import each
 
 from .writing import at, graph, marked, read, refused, spec
 
@@ -15,7 +14,7 @@ def only(text):
     return diagnostics[0]
 
 
-@pytest.mark.parametrize("key", ["model", "input", "layers"])
+@each(["model", "input", "layers"])
 def test_required(key):
     text = "".join(line for line in LAYERS.splitlines(keepends=True) if not line.startswith(key))
     said = only(text)
@@ -29,8 +28,7 @@ def test_all_that_is_missing_is_told():
     assert said.message == "the spec has no `model:`, `input:` and `layers:`"
 
 
-@pytest.mark.parametrize(
-    ("extra", "place", "message", "help"),
+@each(
     [
         ("layer: [relu]", (4, 1), "unknown key `layer`", "did you mean `layers`?"),
         ("optimizer: adam", (4, 1), "unknown key `optimizer`", "the keys are model, include"),
@@ -79,8 +77,7 @@ def test_wrong_key(extra, place, message, help):
     assert help in (said.help or "")
 
 
-@pytest.mark.parametrize(
-    ("value", "message"),
+@each(
     [
         ("3", "`input:` must be a list of sizes"),
         ("", "`input:` must be a list of sizes"),
@@ -98,7 +95,7 @@ def test_wrong_key(extra, place, message, help):
         ("{a: 3}", "an input must be a list of sizes"),
         ("{2a: [3]}", "`2a` is not a name"),
         ("{width: [3]}", "`width` is already an hparam or dim"),
-    ],
+    ]
 )
 def test_wrong_input(value, message):
     said = only(f"model: m\nhparams: {{width: 8}}\ninput: {value}\nlayers: [relu]\n")
@@ -173,8 +170,7 @@ def test_a_block_without_a_body_is_not_unknown_as_well():
     assert said.message == "the body of `a` must be a list of layers"
 
 
-@pytest.mark.parametrize(
-    ("text", "amount"),
+@each(
     [("25M", 25_000_000), ("4g", 4_000_000_000), ("8 GiB", 8 * 2**30), ("8gib", 8 * 2**30), ("1.5k", 1500),
      ("0.5MiB", 2**19), ("61_100_840", 61_100_840), ("12MB", 12_000_000), ("7B", None), ("25,000", None), ("1e6", 1_000_000), ("2.5E+9", 2_500_000_000), ("1e-6", None), ("e6", None), ("-5", None), ("5 M iB", None)],
 )  # fmt: skip

@@ -7,6 +7,7 @@ import pytest
 from archcalc.diagnostics import Source, SpecError
 from archcalc.language.expressions import ExpressionError, parse_expression, parse_number
 from archcalc.source import Scalar
+from tests.each import each
 
 from .writing import at, graph, marked, params, refused, shape, spec, wrong
 
@@ -19,8 +20,7 @@ def value(text, **names):
     return parsed(text).evaluate(names)
 
 
-@pytest.mark.parametrize(
-    "text",
+@each(
     [
         "1+2*3", "(1+2)*3", "2*3-4", "10-4-3", "100//7//2", "100%7", "2**3**2", "-2**2", "(-2)**2", "2**-1", "--3", "+3",
         "7//2*2", "7/2", "-7//2", "-7%3", "1.5*4", ".5+1", "1e3*2", "2*-3", "10-(4-3)", "1e-5", "2E3+1", "5%3*2",
@@ -31,8 +31,7 @@ def test_as_in_python(text):
     assert value(text) == eval(text)
 
 
-@pytest.mark.parametrize(
-    ("text", "result"),
+@each(
     [
         ("6/2", 3),
         ("round(2.5)", 2),
@@ -51,14 +50,14 @@ def test_as_in_python(text):
         ("round8(1)", 8),
         ("round8(1.4*1280)", 1792),
         ("max(8, round8(4*ceil(0.3)))", 8),
-    ],
+    ]
 )
 def test_functions(text, result):
     assert value(text) == result
     assert isinstance(value(text), int)
 
 
-@pytest.mark.parametrize(("text", "result"), [("log(100)", math.log(100)), ("exp(-log(2)/2)", 0.5**0.5)])
+@each([("log(100)", math.log(100)), ("exp(-log(2)/2)", 0.5**0.5)])
 def test_functions_of_no_whole_result(text, result):
     assert value(text) == pytest.approx(result, rel=1e-15)
 
@@ -74,17 +73,12 @@ def test_names_and_their_places():
     assert {name: place.column for name, place in expression.names.items()} == {"width": 3, "depth": 11}
 
 
-@pytest.mark.parametrize(
-    ("text", "number"),
-    [("64", 64), ("017", 17), ("1e-5", 1e-5), ("-1", -1), ("3.", 3.0), (".5", 0.5), ("1E3", 1000.0)],
-)
+@each([("64", 64), ("017", 17), ("1e-5", 1e-5), ("-1", -1), ("3.", 3.0), (".5", 0.5), ("1E3", 1000.0)])
 def test_number(text, number):
     assert parse_number(text) == number
 
 
-@pytest.mark.parametrize(
-    "text", ["", "no", "3:25", "0x10", "1_000", "nan", "inf", "1e309", "٣", "²", "1e", "--1", "+1"]
-)
+@each(["", "no", "3:25", "0x10", "1_000", "nan", "inf", "1e309", "٣", "²", "1e", "--1", "+1"])
 def test_no_number(text):
     assert parse_number(text) is None
 
@@ -93,8 +87,7 @@ def test_no_number_is_infinite():
     assert all(math.isfinite(parse_number(text)) for text in ("1e308", "9" * 40))
 
 
-@pytest.mark.parametrize(
-    "text",
+@each(
     [
         "1/0",
         "1//0",
@@ -109,7 +102,7 @@ def test_no_number_is_infinite():
         "2**201",
         "1e29*11",
         "9**99",
-    ],
+    ]
 )
 def test_no_value(text):
     with pytest.raises(ExpressionError):
@@ -122,7 +115,7 @@ WRONG = """
 """
 
 
-@pytest.mark.parametrize("text", WRONG.strip().replace("\n", "|").split("|"))
+@each(WRONG.strip().replace("\n", "|").split("|"))
 def test_not_an_expression(text):
     with pytest.raises(SpecError) as caught:
         parsed(text)
@@ -153,10 +146,7 @@ def test_places():
     assert "division by zero" in zero.message
 
 
-@pytest.mark.parametrize(
-    ("text", "help"),
-    [("(64", "a `(` is not closed"), ("64)", "a `)` has no `(`"), ("(3,n)", "a size is written 3x5")],
-)
+@each([("(64", "a `(` is not closed"), ("64)", "a `)` has no `(`"), ("(3,n)", "a size is written 3x5")])
 def test_help(text, help):
     assert help in wrong(f"conv 8 kernel={text}").help
 
@@ -180,9 +170,7 @@ def test_cin_in_a_block_is_the_channels_there():
     assert params("depthwise 3", "conv 8 kernel=1 bias=false", "depthwise 5", top=top) == 27 + 24 + 200
 
 
-@pytest.mark.parametrize(
-    ("size", "out"), [("3x5", [4, 30, 28]), ("(1+2)x5", [4, 30, 28]), ("kx(k+2)", [4, 30, 28]), ("3", [4, 30, 30])]
-)
+@each([("3x5", [4, 30, 28]), ("(1+2)x5", [4, 30, 28]), ("kx(k+2)", [4, 30, 28]), ("3", [4, 30, 30])])
 def test_sizes(size, out):
     if size.startswith("k"):
         size = "(k)x(k+2)"
@@ -199,7 +187,7 @@ def test_sizes_that_are_none():
         assert wrong(f"conv 4 kernel={size}").code in ("SPC005", "SPC008")
 
 
-@pytest.mark.parametrize("text", ["no", "yes", "True", "1", "on", "~", "null"])
+@each(["no", "yes", "True", "1", "on", "~", "null"])
 def test_true_and_false_only(text):
     assert wrong(f"conv 4 kernel=3 bias={text}").message == f"`bias` must be true or false, not `{text}`"
 
@@ -220,15 +208,12 @@ def test_fractions():
     assert said.help == "write `floor(3.7)` for 3, or `ceil(3.7)` for 4"
 
 
-@pytest.mark.parametrize(
-    ("expression", "channels"),
-    [("1.4*160", 224), ("(0.1+0.2)*10", 3), ("1.1*10", 11), ("2**52/2", 2**51), ("1.2**2*100", 144)],
-)
+@each([("1.4*160", 224), ("(0.1+0.2)*10", 3), ("1.1*10", 11), ("2**52/2", 2**51), ("1.2**2*100", 144)])
 def test_what_was_rounded_is_the_whole_number_it_stands_for(expression, channels):
     assert graph(f"linear {expression}", input="[4]").nodes[0].output.shape == (channels,)
 
 
-@pytest.mark.parametrize("expression", ["(2*10**9+1)/2", "10**17/3", "1000000000001/1000000000000", "2.0**60"])
+@each(["(2*10**9+1)/2", "10**17/3", "1000000000001/1000000000000", "2.0**60"])
 def test_a_fraction_is_no_whole_number_however_large_it_is(expression):
     said = wrong(f"linear {expression}", input="[4]")
     assert said.code == "SPC005"

@@ -19,6 +19,7 @@ from archcalc.network.load import Graph
 from archcalc.prediction.predict import predict
 from archcalc.reports.difference.headline import headline
 from archcalc.reports.difference.rows import rows
+from tests.each import each
 from tests.runs import run_of
 
 from .writing import graph, params
@@ -84,13 +85,12 @@ def test_patterns_name_layers_groups_and_ties() -> None:
     assert trained(net) == []
 
 
-@pytest.mark.parametrize(
-    ("pattern", "said"),
+@each(
     [
         ("r.0.linear", "names some of several equal copies, r.0.linear: write r.*.linear for all of them"),
         ("relu", "there are no parameters in relu"),
         ("liner", "no layer or group is named `liner`: did you mean `linear`?"),
-    ],
+    ]
 )
 def test_patterns_that_mean_nothing(pattern: str, said: str) -> None:
     net = graph("{repeat: 3, layers: [linear 4], name: r}", "relu", "linear 2", input="[4]")

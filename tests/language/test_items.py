@@ -1,8 +1,7 @@
 """One entry of a list of layers: as a line, a list and a mapping."""
 
-import pytest
-
 from archcalc.cost import Costs
+from tests.each import each
 
 from .writing import at, graph, marked, refused, shape, spec, wrong
 
@@ -29,7 +28,7 @@ def facts(layer):
     return [(node.op, node.name, node.copies, node.params, node.output.shape) for node in first.nodes]
 
 
-@pytest.mark.parametrize(("line", "mapping"), SAME)
+@each(SAME)
 def test_forms_are_interchangeable(line, mapping):
     assert facts(line) == facts(mapping)
     assert shape("conv 3 kernel=1", f"[{line}]") if "{" in line else True
@@ -53,8 +52,7 @@ def test_words_with_spaces_and_parentheses():
     assert shape("  conv   8    kernel=3  # a comment") == [8, 30, 30]
 
 
-@pytest.mark.parametrize(
-    ("layer", "column", "under", "message", "help"),
+@each(
     [
         ("conv 8 9 kernel=3", 12, "9", "takes one unnamed value, `8`; `9` needs its key", "write `conv 9 kernel=3`"),
         ("relu 3", 10, "3", "`relu` takes no unnamed value", "write `relu`"),
@@ -109,8 +107,7 @@ def test_wrong_line(layer, column, under, message, help):
     assert help in (said.help or "")
 
 
-@pytest.mark.parametrize(
-    ("layer", "place", "message"),
+@each(
     [
         ("conv: 64", (4, 11), "`conv:` takes a mapping"),
         ("conv:", (4, 5), "`conv:` has no value"),
@@ -151,8 +148,7 @@ def test_wrong_mapping(layer, place, message):
 OUT = "take `{}` out, or write it as a layer of its own, with a `- ` before it"
 
 
-@pytest.mark.parametrize(
-    ("layer", "help"),
+@each(
     [
         ("{concat: [prev, prev], axis: 0}", "the long form has both: `concat: {operands: [...], axis: 0}`"),
         (
@@ -175,7 +171,7 @@ OUT = "take `{}` out, or write it as a layer of its own, with a `- ` before it"
         ("{each: [linear 8], foo: 3}", OUT.format("foo")),
         ("{each: prev, layers: [linear 8], layer: 3}", "did you mean `layers`?"),
         ("{foo: 3}", "`archcalc layers` lists them; your own go under `blocks:`"),
-    ],
+    ]
 )
 def test_a_key_beside_a_list(layer, help):
     assert wrong(layer).help == help
@@ -201,14 +197,13 @@ def test_spec_of_one_line():
     assert spec("relu").endswith("  - relu\n")
 
 
-@pytest.mark.parametrize(
-    "layer",
+@each(
     [
         "residual: []",
         "residual: {layers: []}",
         "residual: {layers: [relu], shortcut: []}",
         "{repeat: 3, layers: []}",
-    ],
+    ]
 )
 def test_lists_without_layers(layer):
     said = wrong(layer)

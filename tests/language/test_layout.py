@@ -1,14 +1,12 @@
 """Layout and content of a tensor: channels first, features last or open; numbers or token ids."""
 
-import pytest
-
 from archcalc.layers.layout import CHANNELS_FIRST, FEATURES_LAST
+from tests.each import each
 
 from .writing import at, graph, marked, shape, wrong
 
 
-@pytest.mark.parametrize(
-    ("layers", "input", "under", "help"),
+@each(
     [
         (["conv 8 kernel=3", "linear 10"], "[3, 32, 32]", "linear", "add `flatten` before it"),
         (
@@ -25,7 +23,7 @@ from .writing import at, graph, marked, shape, wrong
         (["embedding 9 dim=4", "maxpool 2"], "[7]", "maxpool", "add `transpose` before it"),
         (["attention 2", "relu", "dropout 0.1", "conv 8 kernel=3"], "[7, 4]", "conv", "transpose"),
         (["conv 8 kernel=1", "relu", "{residual: [relu]}", "linear 10"], "[3, 32]", "linear", "flatten"),
-    ],
+    ]
 )
 def test_one_kind_into_the_other(layers, input, under, help):
     said = wrong(*layers, input=input)
@@ -33,15 +31,14 @@ def test_one_kind_into_the_other(layers, input, under, help):
     assert help in said.help
 
 
-@pytest.mark.parametrize(
-    ("layers", "input"),
+@each(
     [
         (["conv 8 kernel=3", "flatten", "linear 10"], "[3, 32, 32]"),
         (["conv 8 kernel=3", "rearrange 'c h w -> (h w) c'", "attention 2"], "[3, 8, 8]"),
         (["linear 10", "transpose", "conv 8 kernel=3"], "[7, 4]"),
         (["conv 8 kernel=3", "transpose", "linear 3"], "[3, 32]"),
         (["conv 8 kernel=3", "reshape 8x30", "linear 3"], "[3, 32]"),
-    ],
+    ]
 )
 def test_what_the_help_says_works(layers, input):
     shape(*layers, input=input)
@@ -96,8 +93,7 @@ def test_token_ids():
     ]
 
 
-@pytest.mark.parametrize(
-    ("layers", "under", "message"),
+@each(
     [
         (["embedding 100 dim=7 name=e", "linear 7 from=input"], "linear", "computes with numbers, but its input holds"),
         (["linear 7", "embedding 100 dim=7"], "embedding", "looks up token ids, but its input [7] holds numbers"),
@@ -105,7 +101,7 @@ def test_token_ids():
         (["relu", "embedding 100 dim=7"], "embedding", "looks up token ids"),
         (["embedding 100 dim=7 name=e", "add: [input, e]"], "input", "computes with numbers, but [7] holds token ids"),
         (["embedding 100 dim=7 name=e", "matmul: [e, input]"], "input", ""),
-    ],
+    ]
 )
 def test_token_ids_are_no_numbers(layers, under, message):
     said = wrong(*layers, input="[7]")
@@ -113,15 +109,14 @@ def test_token_ids_are_no_numbers(layers, under, message):
     assert message in said.message
 
 
-@pytest.mark.parametrize(
-    ("layer", "input", "message"),
+@each(
     [
         ("conv 8 kernel=3", "[3]", "needs a channels-first tensor"),
         ("conv 8 kernel=3", "[3, 4, 5, 6, 7]", "needs a channels-first tensor"),
         ("attention 2", "[4]", "needs a sequence of vectors"),
         ("lstm 2", "[3, 4, 5]", "needs a sequence of vectors"),
         ("pixelshuffle 2", "[4, 8]", "needs an image"),
-    ],
+    ]
 )
 def test_rank(layer, input, message):
     said = wrong(layer, input=input)

@@ -2,10 +2,9 @@
 
 import re
 
-import pytest
-
 from archcalc.cost import Costs
 from archcalc.layers.layout import CHANNELS_FIRST, FEATURES_LAST
+from tests.each import each
 
 from .writing import graph, marked, read, refused, shape, spec, wrong
 
@@ -22,8 +21,7 @@ FAR = (
 )
 
 
-@pytest.mark.parametrize(
-    ("last", "joined"),
+@each(
     [
         ("conv 2 kernel=1", [8, 8, 6]), ("maxpool 2", [8, 8, 6]), ("batchnorm", [8, 8, 6]), ("upsample 2", [8, 8, 6]),
         ("linear 2", [4, 8, 12]), ("layernorm", [4, 8, 12]), ("attention 2", [4, 8, 12]), ("moe: {experts: 2, top_k: 1, layers: [linear 4]}", [4, 8, 12]),
@@ -61,8 +59,7 @@ def test_an_input_may_state_it():
     assert [note.message for note in said.notes] == ["decided by `channels-first`"]
 
 
-@pytest.mark.parametrize(
-    ("input", "under", "message"),
+@each(
     [
         ("{x: {size: [4, 6], layout: 3}}", "3", "not `3`"),
         ("{x: {size: [4, 6], layout: [a]}}", "", "`layout` must be channels-first or features-last"),
@@ -72,7 +69,7 @@ def test_an_input_may_state_it():
         ("{x: {size: [], layout: channels-first}}", "", "one to eight sizes"),
         ("{x: {size: [4], batch: 3}}", "batch", "no key `batch`"),
         ("{size: [4, 6], layout: channels-first}", "channels-first", "an input must be a list of sizes"),
-    ],
+    ]
 )
 def test_an_input_that_states_it_wrongly(input, under, message):
     (said,) = refused(spec("relu from=x" if input.startswith("{x") else "relu from=size", input=input))[:1]
@@ -106,7 +103,7 @@ def test_the_error_in_a_block_names_the_call():
     ]
 
 
-@pytest.mark.parametrize("copies", [2, 3, 1000, 1_000_000_000])
+@each([2, 3, 1000, 1_000_000_000])
 def test_what_goes_round_is_one_group(copies):
     inside = graph(f"{{repeat: {copies}, layers: [softmax, relu]}}", "conv 4 kernel=1", input="[3, 8, 6]")
     assert inside.nodes[0].output.layout == CHANNELS_FIRST
@@ -148,15 +145,14 @@ def test_further_outputs_are_of_the_group():
     assert shape("lstm 4 name=a", "concat: [a.h, a.c]", input="[5, 3]") == [1, 8]
 
 
-@pytest.mark.parametrize(
-    ("layers", "channels"),
+@each(
     [
         (["relu", "scale cin**-0.5", "conv 2 kernel=1"], "0.5"),
         (["relu", "scale cin**-0.5", "linear 2"], "0.408248"),
         (["prelu cin", "flatten"], "prelu 4"),
         (["groupnorm cin//2"], "groupnorm 2"),
         (["relu repeat=cin", "conv 2 kernel=1"], "relu"),
-    ],
+    ]
 )
 def test_cin_is_decided_like_any_layer(layers, channels):
     net = graph(*layers, input="[4, 8, 6]")
@@ -171,8 +167,7 @@ def test_cin_through_a_block():
     assert shape("relu", "deep 2*cin", input="[4, 8, 6]", top=top) == [8, 8, 6]
 
 
-@pytest.mark.parametrize(
-    ("layers", "says"),
+@each(
     [
         (
             ["concat: [input, input]"],
@@ -184,7 +179,7 @@ def test_cin_through_a_block():
         (["logsoftmax"], ["logsoftmax axis=0", "logsoftmax axis=2"]),
         (["layerscale"], ["layerscale axis=0", "layerscale axis=2"]),
         (["rmsnorm"], ["rmsnorm axis=0", "rmsnorm axis=2"]),
-    ],
+    ]
 )
 def test_both_readings_are_told_and_work(layers, says):
     """Each advice is followed; it gives what it says, and what the layout gives where it is stated."""
@@ -215,8 +210,7 @@ def test_a_reading_that_does_not_fit_is_told():
     assert wrong("split 5 name=a", input="[3, 8, 6]").code == "SHP108"
 
 
-@pytest.mark.parametrize(
-    ("layers", "code"),
+@each(
     [
         (["conv 8 kernel=1", "rearrange 'h w c -> c h w'"], "SHP112"),
         (["linear 8", "rearrange 'c h w -> h w c'"], "SHP112"),
@@ -234,8 +228,7 @@ def test_letters_are_held_to(layers, code):
     assert wrong(*layers, input="[6, 4, 8]").code == code
 
 
-@pytest.mark.parametrize(
-    ("layers", "output"),
+@each(
     [
         (["conv 8 kernel=1", "rearrange 'c h w -> h w c'", "softmax", "linear 3"], [4, 8, 3]),
         (["conv 8 kernel=1", "rearrange 'c h w -> (h w) c'", "concat: [prev, prev]"], [32, 16]),
@@ -280,7 +273,7 @@ CASES = {  # networks that were counted as others: the input, the layers, parame
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("case", CASES)
+@each(CASES)
 def test_networks_that_people_write(case):
     input, layers, params, output = CASES[case]
     net = graph(*layers, input=input)
@@ -308,7 +301,7 @@ NOTED = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("case", NOTED)
+@each(NOTED)
 def test_what_was_probably_meant_otherwise(case):
     from archcalc.network.misread import misread
 
@@ -316,8 +309,7 @@ def test_what_was_probably_meant_otherwise(case):
     assert [one.code for one in misread(graph(*layers, input=input))] == ([code] if code else [])
 
 
-@pytest.mark.parametrize(
-    ("input", "layers", "followed"),
+@each(
     [
         ("[1, 28, 28]", ["linear 128"], ("[1, 28, 28]", ["flatten", "linear 128"])),
         ("[32, 32, 3]", ["conv 16 kernel=3"], ("[3, 32, 32]", ["conv 16 kernel=3"])),
@@ -327,7 +319,7 @@ def test_what_was_probably_meant_otherwise(case):
             ["conv 8 kernel=3 padding=1", "mean", "linear 10"],
             ("[3, 56, 56]", ["conv 8 kernel=3 padding=1", "mean axis=1x2", "linear 10"]),
         ),
-    ],
+    ]
 )
 def test_the_notes_advice_works(input, layers, followed):
     from archcalc.network.misread import misread

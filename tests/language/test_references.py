@@ -1,6 +1,6 @@
 """Names of layers: from=, prev, input, further outputs, clashes, and what is said of unknown ones."""
 
-import pytest
+from tests.each import each
 
 from .writing import at, graph, marked, refused, shape, spec, wrong
 
@@ -44,9 +44,7 @@ def test_an_expert_is_a_scope():
     assert said.message == "no earlier layer is named `a`"
 
 
-@pytest.mark.parametrize(
-    ("ref", "out"), [("e", [7, 10]), ("e.h", [4, 5]), ("e.c", [4, 5]), ("e.last", [10]), ("prev.last", [10])]
-)
+@each([("e", [7, 10]), ("e.h", [4, 5]), ("e.c", [4, 5]), ("e.last", [10]), ("prev.last", [10])])
 def test_further_outputs(ref, out):
     layer = "lstm 5 layers=2 bidirectional=true name=e"
     assert shape(layer, f"identity from={ref}", input="[7, 4]") == out
@@ -63,8 +61,7 @@ def test_parts_of_a_split():
     assert said.message == "`s` has no output `4`"
 
 
-@pytest.mark.parametrize(
-    ("layers", "place", "under", "message", "help"),
+@each(
     [
         (
             ["relu from=x"],
@@ -101,7 +98,7 @@ def test_parts_of_a_split():
         (["relu from='a b'"], (4, 15), "'a b'", "not the name of a layer: `a b`", "put them in [ ]"),
         (["relu from=3"], (4, 15), "3", "not the name of a layer: `3`", ""),
         (["relu from=a.b.c"], (4, 15), "a.b.c", "not the name of a layer", ""),
-    ],
+    ]
 )
 def test_wrong_reference(layers, place, under, message, help):
     diagnostics = refused(spec(*layers, input="[7, 4]" if "lstm" in layers[0] else "[3]", top="hparams: {w: 1}\n"))
@@ -111,8 +108,7 @@ def test_wrong_reference(layers, place, under, message, help):
     assert help in (said.help or "")
 
 
-@pytest.mark.parametrize(
-    ("name", "message"),
+@each(
     [
         ("a", "`a` is already the name of a layer"),
         ("w", "`w` is already an hparam or dim"),
@@ -127,7 +123,7 @@ def test_wrong_reference(layers, place, under, message, help):
         ("a.b", "`a.b` is not a name"),
         ("größe", "`größe` is not a name"),
         ("''", "`` is not a name"),
-    ],
+    ]
 )
 def test_wrong_name(name, message):
     said = wrong("relu name=a", f"relu name={name}", top="hparams: {w: 1}\ndims: {s: 1}\n")

@@ -4,6 +4,7 @@ import pytest
 
 from archcalc.cost import Costs
 from archcalc.diagnostics import RequestError, SpecError
+from tests.each import each
 from tests.program import inside
 
 from .writing import at, read, refused
@@ -69,15 +70,14 @@ def test_model_name():
     assert (read(TEXT).model, read(TEXT, "large").model) == ("m", "m@large")
 
 
-@pytest.mark.parametrize(
-    ("variant", "given", "message"),
+@each(
     [
         ("larg", {}, "no variant is named `larg`: did you mean `large`?"),
         ("zzz", {}, "no variant is named `zzz`: expected one of large, odd, v1.4"),
         (None, {"widht": "3"}, "no hparam or dim is named `widht`: did you mean `width`?"),
         (None, {"zzz": "3"}, "expected one of width, twice, kernel, bias, seq, half"),
         (None, {"linear": "3"}, "no hparam or dim is named `linear`"),
-    ],
+    ]
 )
 def test_unknown(variant, given, message):
     with pytest.raises(RequestError) as caught:
@@ -85,9 +85,7 @@ def test_unknown(variant, given, message):
     assert message in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    "value", ["", "a", "1+", "8 8", "width", "1/0", "10**99", "(" * 40, "\ud800", "x" * 1000, "\0"]
-)
+@each(["", "a", "1+", "8 8", "width", "1/0", "10**99", "(" * 40, "\ud800", "x" * 1000, "\0"])
 def test_wrong_set(value):
     with pytest.raises(SpecError) as caught:
         read(TEXT, width=value)
@@ -117,8 +115,7 @@ def test_wrong_value_of_a_variant_is_told_there():
     assert (at(said), "division by zero" in said.message) == ((3, 19), True)
 
 
-@pytest.mark.parametrize(
-    ("layer", "under"),
+@each(
     [
         ("linear seq", "seq"), ("linear seq//2", "seq//2"), ("linear seq*0.5", "seq*0.5"), ("linear 2**seq", "2**seq"),
         ("linear round8(seq)", "round8(seq)"), ("linear min(seq, 4)", "min(seq, 4)"), ("linear seq%7", "seq%7"),
@@ -137,9 +134,7 @@ def test_a_dim_never_changes_parameters(layer, under):
     assert "make it an hparam" in said[0].help
 
 
-@pytest.mark.parametrize(
-    "layer", ["relu repeat=seq", "dropout seq/100", "posembed length=64", "posembed kind=sinusoidal"]
-)
+@each(["relu repeat=seq", "dropout seq/100", "posembed length=64", "posembed kind=sinusoidal"])
 def test_a_dim_where_it_changes_no_parameters(layer):
     read(f"model: m\ndims: {{seq: 10}}\ninput: [seq, 4]\nlayers:\n  - {layer}\n")
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from archcalc.cost import Costs
 from archcalc.language.expressions import divisible, round8
 from archcalc.network.unused import unused
+from tests.each import each
 
 from .writing import graph, params, refused, shape, spec, wrong
 
 
-@pytest.mark.parametrize(("layers", "input", "values"), [
+@each(
+    [
     (["flatten name=x"], "[2, 3]", {"c": 6}),
     (["conv 5 kernel=1 name=x"], "[2, 7]", {"c": 5, "n": 7}),
     (["conv 5 kernel=1 name=x"], "[2, 7, 8]", {"c": 5, "h": 7, "w": 8}),
@@ -21,7 +22,8 @@ from .writing import graph, params, refused, shape, spec, wrong
     (["linear 5 name=x"], "[7, 2]", {"c": 5, "n": 7}),
     (["linear 5 name=x"], "[7, 8, 2]", {"c": 5, "h": 7, "w": 8, "n": 8}),
     (["linear 5 name=x"], "[7, 8, 9, 2]", {"c": 5, "n": 9}),
-])  # fmt: skip
+],
+)  # fmt: skip
 def test_letters(layers, input, values):
     for letter in "cdhwn":
         asked = [*layers, f"reshape ({letter}(x))x1x-1"]
@@ -71,7 +73,8 @@ def test_sizes_of_dims_stay_dims():
     assert "depends on the dim in `side`" in error.message
 
 
-@pytest.mark.parametrize(("line", "message", "help"), [
+@each(
+    [
     ("reshape (h(input))x-1", "`h(input)`: the layout of input [8, 4, 6] is not decided", "size(input, 0), size(input, 1) or size(input, 2)"),
     ("reshape (h(input))x-9", "`h(input)`: the layout of input [8, 4, 6] is not decided", "size(input, 0), size(input, 1) or size(input, 2)"),
     ("conv size(input, 3) kernel=1", "`size(input, 3)`: input [8, 4, 6] has no axis 3", "its axes are 0 to 2"),
@@ -82,7 +85,8 @@ def test_sizes_of_dims_stay_dims():
     ("conv h(prve) kernel=1", "no earlier layer is named `prve`", "give an earlier layer name=prve"),
     ("conv divisible(3) kernel=1", "`divisible` takes a value and a divisor, not 1", ""),
     ("conv divisible(3, 0) kernel=1", "`divisible(3, 0)`: 0 is not a valid divisor", ""),
-])  # fmt: skip
+],
+)  # fmt: skip
 def test_messages(line, message, help):
     error = wrong(line, input="[8, 4, 6]")
     assert message in error.message
@@ -140,7 +144,8 @@ def test_values_of_all_kinds():
     assert shape("{repeat: {i: n}, layers: [pad i]}", top="hparams: {n: 0}\n") == [3, 32, 32]
 
 
-@pytest.mark.parametrize(("entry", "code", "message"), [
+@each(
+    [
     ("{relu: {}, repeat: {}}", "SPC010", "`repeat:` names nothing"),
     ("{pad: {size: d}, repeat: {d: []}}", "SPC010", "an empty list of values"),
     ("{pad: {size: d}, repeat: {d: [1, 2], k: [3]}}", "SPC005", "`repeat` goes through 2 values of `d` but 1 of `k`"),
@@ -153,7 +158,8 @@ def test_values_of_all_kinds():
     ("{pad: {size: d}, repeat: {d: [[1], 2]}}", "SPC010", "a value of a loop must be a number, a size, true or false, or an expression"),
     ("{conv: {channels: 3, kernel: d}, repeat: {d: [0]}}", "SPC005", "`kernel` must be at least 1, not 0"),
     ("{pad: {size: d}, repeat: {d: 1.5}}", "SPC005", "`repeat` must be a whole number, not 1.5"),
-])  # fmt: skip
+],
+)  # fmt: skip
 def test_loops_that_cannot_be(entry, code, message):
     error = refused(spec("relu name=first", entry, top="hparams: {n: 5}\n"))[0]
     assert code == error.code
@@ -165,6 +171,6 @@ def test_a_loop_that_nothing_reads():
     assert warning.message == "nothing reads `i`, which the repeat goes through"
 
 
-@pytest.mark.parametrize("sizes", ["(seq)x2x3", "(seq)x-1x3", "(seq)x2x-1"])
+@each(["(seq)x2x3", "(seq)x-1x3", "(seq)x2x-1"])
 def test_axes_that_hold_no_dim_are_free_of_it(sizes: str) -> None:
     assert params(f"reshape {sizes}", "linear 5", input="[seq, 6]", top="dims: {seq: 8}\n") == 20

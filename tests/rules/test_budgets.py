@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
-
 from archcalc.devices import find
 from archcalc.diagnostics import Source
 from archcalc.memory.allocator import needed
@@ -15,6 +13,7 @@ from archcalc.prediction.predict import predict
 from archcalc.rules.check import load_rules
 from archcalc.rules.memory import found, inference_bytes, largest, training_bytes
 from archcalc.rules.model import Model
+from tests.each import each
 from tests.rules.linting import findings
 from tests.runs import run_of
 
@@ -23,13 +22,12 @@ def model(layers: str, input: str) -> Model:
     return Model(build_graph(Source("t.yaml", f"model: m\ninput: [{input}]\nlayers: [{layers}]\n")))
 
 
-@pytest.mark.parametrize(
-    ("layers", "input", "base", "more"),
+@each(
     [
         ("linear 20 bias=false", "10", 200 + 10, 20),
         ("linear 20 bias=false, relu, linear 5 bias=false", "10", 300 + 10, 40),  # relu reads 20 and gives 20
         ("conv 4 kernel=1 bias=false, flatten", "2, 3, 3", 8 + 18, 36),
-    ],
+    ]
 )
 def test_a_forward_pass(layers, input, base, more):
     assert inference_bytes(model(layers, input)) == (4 * base, 4 * more)
@@ -51,7 +49,7 @@ def test_a_training_step():
     assert more == 4 * (300 + 5 + 2 + 2 * 200)
 
 
-@pytest.mark.parametrize(("bound", "codes"), [(3, ["BUD908"]), (4, []), (8, []), (9, ["BUD906"])])
+@each([(3, ["BUD908"]), (4, []), (8, []), (9, ["BUD906"])])
 def test_depth(bound, codes):
     text = f"model: m\ninput: [8]\nlayers: [{{repeat: 3, layers: [linear 8, relu]}}, linear 2]\nbudget: {{depth: {bound}}}\n"
     found = findings(text)
@@ -74,7 +72,7 @@ def test_the_largest_batch_that_fits_a_device(tmp_path):
     assert one.help.endswith("; inference, batch 20000000, bf16, on h100")
 
 
-@pytest.mark.parametrize(("size", "waits"), [(4096, False), (256, True)])
+@each([(4096, False), (256, True)])
 def test_the_part_that_waits_is_the_predictions(size, waits):
     text = f"model: m\ninput: [8192, {size}]\nlayers: [linear {size}, gelu]\n"
     whole = predict(build_graph(Source("t.yaml", text), batch=8), run_of(device="h100")).forward

@@ -8,11 +8,10 @@ import re
 from importlib import import_module
 from pathlib import Path
 
-import pytest
-
 import archcalc.rules
 from archcalc.rules.base import EVIDENCE, SEVERITIES, Finding, Rule
 from archcalc.rules.check import load_rules
+from tests.each import each
 from tests.rules.linting import apply, findings, lint
 
 RULES = list(load_rules().values())
@@ -28,7 +27,7 @@ def test_codes_and_names_are_unique() -> None:
     assert len({rule.name for rule in RULES}) == len(RULES) == len({rule.code for rule in RULES})
 
 
-@pytest.mark.parametrize("rule", RULES, ids=rule_ids)
+@each(RULES)
 def test_its_file_is_where_its_name_says(rule: Rule) -> None:
     group, _, file = type(rule).__module__.removeprefix("archcalc.rules.").partition(".")
     assert (group.upper(), file) == (rule.code[:3], rule.name.replace("-", "_"))
@@ -44,7 +43,7 @@ def test_one_rule_in_a_file() -> None:
     assert len(files) == len(RULES)
 
 
-@pytest.mark.parametrize("rule", RULES, ids=rule_ids)
+@each(RULES)
 def test_it_says_what_and_why(rule: Rule) -> None:
     text = inspect.getdoc(type(rule)) or ""
     first, _, rest = text.partition("\n")
@@ -59,7 +58,7 @@ def test_it_says_what_and_why(rule: Rule) -> None:
         assert (rule.severity, rule.on) == ("info", False)
 
 
-@pytest.mark.parametrize("rule", RULES, ids=rule_ids)
+@each(RULES)
 def test_its_example_fires(rule: Rule) -> None:
     found = findings(rule.section("Example"), ("ALL",))
     assert rule.code in {finding.code for finding in found}
@@ -73,13 +72,13 @@ def test_its_example_fires(rule: Rule) -> None:
             assert rule.evidence != "proof" or finding.data, "a proof carries its numbers"
 
 
-@pytest.mark.parametrize("rule", RULES, ids=rule_ids)
+@each(RULES)
 def test_what_to_use_instead_is_silent(rule: Rule) -> None:
     assert not [finding.message for finding in lint(rule.section("Use instead"), (rule.code,))]
     assert not {finding.code for finding in lint(rule.section("Use instead"))} - ALSO.get(rule.code, set())
 
 
-@pytest.mark.parametrize("rule", [rule for rule in RULES if rule.fixable], ids=rule_ids)
+@each([rule for rule in RULES if rule.fixable])
 def test_its_fix_mends_the_example_once(rule: Rule) -> None:
     text = rule.section("Example")
     found = findings(text, (rule.code,))
@@ -93,6 +92,6 @@ def test_its_fix_mends_the_example_once(rule: Rule) -> None:
     assert apply(mended, [finding.fix for finding in again if finding.fix]) == mended
 
 
-@pytest.mark.parametrize("rule", [rule for rule in RULES if not rule.fixable], ids=rule_ids)
+@each([rule for rule in RULES if not rule.fixable])
 def test_no_fix_where_none_is_promised(rule: Rule) -> None:
     assert not any(finding.fix for finding in findings(rule.section("Example"), (rule.code,)))

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
-
 from archcalc.diagnostics import Source
 from archcalc.network.graph import Node
 from archcalc.network.load import build_graph
 from archcalc.rules.model import Model
+from tests.each import each
 from tests.rules.linting import apply, findings, one
 
 
@@ -77,14 +76,13 @@ def test_a_bias_before_the_norms_of_all_copies() -> None:
     assert [finding.data["parameters"] for finding in found] == [8, 16]
 
 
-@pytest.mark.parametrize(
-    ("line", "mended"),
+@each(
     [
         ("conv 8 kernel=3", "conv 8 kernel=3 bias=false"),
         ("conv 8 bias=true kernel=3", "conv 8 bias=false kernel=3"),
         ("conv: {channels: 8, kernel: 3}", "conv: {channels: 8, kernel: 3, bias: false}"),
         ("conv: {channels: 8, kernel: 3, bias: true}", "conv: {channels: 8, kernel: 3, bias: false}"),
-    ],
+    ]
 )
 def test_an_argument_is_added(line: str, mended: str) -> None:
     text = "model: m\ninput: [3, 9, 9]\nlayers:\n  - {}   # stem\n  - batchnorm\n"
@@ -101,10 +99,7 @@ def test_an_argument_is_added_to_the_long_form_over_several_lines() -> None:
     assert apply(text, [fix]) == text.replace("      kernel", "      bias: false\n      kernel")
 
 
-@pytest.mark.parametrize(
-    "line",
-    ["'conv 8 kernel=3'", "conv: {channels: 8,\n      kernel: 3}", "conv: {channels: 8, kernel: 3, bias: 'true'}"],
-)
+@each(["'conv 8 kernel=3'", "conv: {channels: 8,\n      kernel: 3}", "conv: {channels: 8, kernel: 3, bias: 'true'}"])
 def test_no_fix_where_the_text_is_not_plain(line: str) -> None:
     text = f"model: m\ninput: [3, 9, 9]\nlayers:\n  - {line}\n  - batchnorm\n"
     assert one(text, "PRM301").fix is None

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
-
 from archcalc.network.load import build_graph, load_graph
 from archcalc.network.unused import unused
 from archcalc.source import decode
-from tests.conftest import ROOT
+from tests.cases import shared
+from tests.conftest import SPECS
+from tests.each import each
 from tests.rules.linting import apply, findings
 
 CASE = """\
@@ -48,8 +48,7 @@ def test_each_at_its_place():
     ]
 
 
-@pytest.mark.parametrize(
-    ("top", "layers"),
+@each(
     [
         ("hparams: {a: 3}\ninput: [a, 8]", ["relu"]),
         ("dims: {s: 3}\ninput: [s, 8]", ["relu"]),
@@ -74,8 +73,7 @@ def test_what_is_read_somewhere(top, layers):
     assert names(spec(top, *layers)) == []
 
 
-@pytest.mark.parametrize(
-    ("top", "layers", "unread"),
+@each(
     [
         ("hparams: {a: 3, b: 2*a}\ninput: [8]", ["relu"], ["a", "b"]),  # what only `b` reads is not read either
         ("hparams: {n: 3}\nblocks: {b(n): [linear n]}\ninput: [8]", ["b 4"], ["n"]),  # the argument hides it
@@ -100,9 +98,9 @@ def test_blocks_of_an_included_file_may_be_for_others(tmp_path):
     assert unused(load_graph(str(tmp_path / "t.yaml"))) == []
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "specs").glob("*.yaml")), ids=lambda path: path.stem)
+@each(SPECS)
 def test_specs_hold_none(path):
-    assert unused(load_graph(str(path))) == []
+    assert unused(shared(path.stem)) == []
 
 
 BLOCK = """\
