@@ -67,6 +67,7 @@ GENERATE = (
     "mixtral",
     "qwen3",
     "qwen3-moe",
+    "qwen3-next",
     "wavenet",
     "gemma2",
     "gemma3",
