@@ -38,6 +38,8 @@ class LayerFacts:
     tied_as: ClassVar[str] = ""
     # True: a gradient can pass it without being multiplied by its weights.
     has_shortcut: ClassVar[bool] = False
+    # True: no gradient goes back through it, though what it gives depends on what it reads.
+    ends_gradients: ClassVar[bool] = False
 
     @property
     def draws(self) -> bool:

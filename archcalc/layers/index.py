@@ -16,7 +16,7 @@ FILES = {
     "reduction": "mean sum max min var std logsumexp norm argmax argmin cumsum normalize",
     "regularization": "dropout droppath",
     "resizing": "upsample pad crop",
-    "shape": "flatten reshape transpose expand identity",
+    "shape": "flatten reshape transpose expand identity detach",
     "adaptive_pooling": "adaptiveavgpool adaptivemaxpool",
     "cells": "rnncell grucell lstmcell",
     "constant": "constant",

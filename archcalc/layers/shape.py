@@ -349,3 +349,24 @@ class Identity(Rearranging):
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
         return module("nn.Identity")
+
+
+@layer("detach", aliases=("stopgradient", "stop_gradient"))
+class Detach(Identity):
+    """The input as it is, through which no gradient goes back: what is before it learns from other readers alone.
+
+    `add: [z, [sub: [q, z], detach]]` is q forward and z backward, a straight-through estimate. Source:
+    torch.Tensor.detach.
+    """
+
+    ends_gradients = True
+
+    notation = "y = x, and ∂y/∂x is taken to be 0"
+
+    def hands_back(self, how: Saving, y: Tensor, *inputs: Tensor) -> bool:
+        """Another tensor on the same memory."""
+        return False
+
+    def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
+        """The same in PyTorch."""
+        return expression("{0}.detach()")

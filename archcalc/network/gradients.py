@@ -80,7 +80,9 @@ def _family(tensor: Tensor) -> Iterator[int]:
 
 def sources(node: Node) -> tuple[Tensor, ...]:
     """The inputs that receive a gradient from the layer's output; whole numbers have none."""
-    return () if node.layer is None or node.exit.integer else node.layer.sources(*node.inputs)
+    if node.layer is None or node.layer.ends_gradients or node.exit.integer:
+        return ()
+    return node.layer.sources(*node.inputs)
 
 
 # -- which tensors depend on a parameter ----------------------------------------------------

@@ -52,7 +52,7 @@ _DATA = re.compile(
 # Keys whose number means something else in PyTorch, which counts the batch axis.
 _COUNTED = ("axis", "start")
 # Calls that change where a tensor is stored, not what it holds.
-_WITHOUT_EFFECT = ("contiguous", "clone", "detach", "to", "float", "half", "cuda", "cpu", "type", "double", "bfloat16")
+_WITHOUT_EFFECT = ("contiguous", "clone", "to", "float", "half", "cuda", "cpu", "type", "double", "bfloat16")
 # Methods of a list of layers or of a Keras model, which take the next layer.
 _COLLECTING = ("add", "append", "add_module")
 _TENSOR = "a tensor that has a name is read with from=NAME, or as `identity from=NAME`"

@@ -128,7 +128,6 @@ SAID = {
         _BLOCK,
     ),
     **dict.fromkeys(("dropconnect", "dropblock"), _NO_DROPS),
-    **dict.fromkeys(("detach", "stopgradient"), "it changes gradients, not what comes out: leave it out, or write frozen=true"),
     "weightnorm": "it is a key of the layer whose weight it normalizes: `conv 64 kernel=3 reparam=weightnorm`",
     "spectralnorm": "it is a key of the layer whose weight it normalizes: `conv 64 kernel=3 reparam=spectralnorm`",
     "alibi": "it is a bias of scores that nothing learns: `attention heads=8 causal=true` has the same parameters",

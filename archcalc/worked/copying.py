@@ -10,7 +10,7 @@ from archcalc.layers.base import Layer
 from archcalc.layers.cutting import Select, Slice
 from archcalc.layers.reordering import Flip, Roll, Tile
 from archcalc.layers.resizing import Crop, Pad
-from archcalc.layers.shape import Expand, Identity
+from archcalc.layers.shape import Detach, Expand, Identity
 from archcalc.layers.shuffling import ChannelShuffle
 from archcalc.layers.tensor import Tensor
 from archcalc.layers.windows import Unfold
@@ -92,6 +92,7 @@ def unfolded(layer: Any, place: list[int], x: Tensor) -> list[int | None]:
 
 _READS: dict[type[Layer], tuple[Reading, str]] = {
     Identity: (_same, '"identity" --input 2x3'),
+    Detach: (_same, '"detach" --input 2x3'),
     Flip: (_flipped, '"flip 0x1" --input 2x3'),
     Roll: (_rolled, '"roll 1" --input 4x2'),
     Tile: (_tiled, '"tile 2x2" --input 2x2'),

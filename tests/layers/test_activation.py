@@ -5,7 +5,15 @@ from torch import nn
 
 from .oracle import FEW, LAYOUTS, Draw, compare, covers, dims, layer, line
 
+
 # Layer: its PyTorch module, its key, PyTorch's name of the key and values of it.
+class Detached(nn.Module):
+    """The numbers alone, without where they come from."""
+
+    def forward(self, x):
+        return x.detach()
+
+
 PLAIN = {
     "relu": (nn.ReLU, None),
     "relu6": (nn.ReLU6, None),
@@ -21,6 +29,7 @@ PLAIN = {
     "hardtanh": (nn.Hardtanh, ("low", "min_val", [-2.0, 0.5, 1.0, 3.0])),
     "celu": (nn.CELU, ("alpha", "alpha", [1.0, 0.5, -2.0, 0.0])),
     "identity": (nn.Identity, None),
+    "detach": (Detached, None),
     "leakyrelu": (nn.LeakyReLU, ("slope", "negative_slope", [0.2, 0.0, -1.0])),
     "elu": (nn.ELU, ("alpha", "alpha", [1.0, 0.5, 2.0])),
     "gelu": (nn.GELU, ("approximate", "approximate", ["none", "tanh", "erf"])),

@@ -40,7 +40,7 @@ LINES = {
     "reshape": "reshape 4x-1", "transpose": "transpose", "select": "select 0", "slice": "slice 1",
     "split": "split 2", "expand": "expand 3x-1x-1", "mean": "mean", "norm": "norm 0", "argmax": "argmax 0", "index": "index 4",
     "argmin": "argmin 0", "tile": "tile 1x1", "pow": "pow 2", "offset": "offset 1", "div": "{div: [prev, prev]}",
-    "maximum": "{maximum: [prev, prev]}", "minimum": "{minimum: [prev, prev]}", "roll": "roll 1", "identity": "identity",
+    "maximum": "{maximum: [prev, prev]}", "minimum": "{minimum: [prev, prev]}", "roll": "roll 1", "identity": "identity", "detach": "detach",
     "residual": "{residual: [relu]}", "add": "{add: [prev, prev]}", "sub": "{sub: [prev, prev]}",
     "mul": "{mul: [prev, prev]}", "concat": "{concat: [prev, prev]}", "matmul": "{matmul: [prev, [transpose]]}",
     "einsum": "{einsum: {equation: 'ab,ab->ab', operands: [prev, prev]}}", "scale": "scale 2",

@@ -229,6 +229,7 @@ def test_moving_elements_takes_no_operations_and_no_memory_where_pytorch_makes_a
         "split 2 axis=-1": x.chunk(2, -1)[0],
         "expand 3x-1x-1": x[:, None].expand(2, 3, 4, 6),
         "identity": nn.Identity()(x),
+        "detach": x.detach(),
         "roll 1": x.roll(1, 1),
         "rearrange 'a b -> b a'": x.permute(0, 2, 1),
         "rearrange 'a b -> (b a)'": x.permute(0, 2, 1).reshape(2, -1),
@@ -243,7 +244,7 @@ def test_moving_elements_takes_no_operations_and_no_memory_where_pytorch_makes_a
 @given(data=st.data())
 def test_token_ids_stay_token_ids(data):
     op = Draw(data).of(
-        "flatten", "reshape -1", "transpose", "select 0", "slice 1", "roll 1", "expand 2x-1x-1", "identity"
+        "flatten", "reshape -1", "transpose", "select 0", "slice 1", "roll 1", "expand 2x-1x-1", "identity", "detach"
     )
     node = graph([op, "embedding 9 dim=3"], (4, 6)).nodes[-1]
     assert node.output.shape[-1] == 3

@@ -83,6 +83,7 @@ CASES = """
 [5] | embedding 10 dim=4, posembed, clstoken, rope, linear 4, posembed kind=sinusoidal
 [4,6] | linear 6, flatten, reshape 4x6, transpose, linear 5, rearrange 'a b -> b a', rearrange 'a b -> (b a)'
 [4,6] | linear 6, slice 1 end=3, roll 1, identity, expand 3x-1x-1, mean, select 0
+[4,6] | linear 6 name=z, linear 6 name=q, sub: [q, z], detach, add: [z, prev], linear 4
 [4,6] | linear 6 name=a, linear 6 name=b, {mul: [a, b]}, {add: [a, prev]}, {sub: [prev, b]}, {concat: [prev, a]}
 [4,6] | linear 6 name=a, linear 1 name=b, linear 6 name=c from=a, {mul: [a, b, c]}
 [4,6] | linear 6 name=a, linear 4 name=b, transpose name=c, linear 4 name=d, {matmul: [c, a]}

@@ -41,7 +41,7 @@ CASES: dict[str, tuple[str, ...]] = {
         "hardsigmoid", "leakyrelu", "prelu", "elu", "celu", "selu", "glu axis=0", "hardtanh",
         "softsign", "logsigmoid", "exp", "gelu", "softplus", "softmax axis=0", "logsoftmax axis=0", "batchnorm",
         "batchnorm affine=false", "groupnorm 2", "groupnorm 2 affine=false", "instancenorm", "instancenorm affine=true",
-        "localresponsenorm 4", "identity", "maxpool 2", "avgpool 2", "adaptiveavgpool 3", "adaptivemaxpool 3",
+        "localresponsenorm 4", "identity", "detach", "maxpool 2", "avgpool 2", "adaptiveavgpool 3", "adaptivemaxpool 3",
         "upsample 2", "upsample 2 mode=bilinear", "upsample 2 mode=bicubic", "upsample 2x3", "upsample 1.5",
         "upsample 1.5x2.5", "upsample size=5x7", "upsample size=9 mode=bilinear", "pad 1", "pad 1 axis=0x2", "crop 4", "pixelshuffle 2",
         "pixelunshuffle 2", "channelshuffle 2", "flatten", "split 2 axis=0", "layerscale axis=0",

@@ -180,7 +180,7 @@ DRAWS: dict[str, Callable[[random.Random], Line]] = {
     "celu": of("celu", "", "0.5"), "hardtanh": of("hardtanh", "", "low=0 high=0.5"),
     "flatten": of("flatten"), "transpose": lambda r: (f"transpose {r.choice(('0x1', '-1x0', '0x-1'))}", r.choice(("2x3", "2x3x4"))),
     "reshape": lambda r: (f"reshape {r.choice(('3x-1', '12', '2x2x3'))}", r.choice(("2x6", "12", "3x4"))),
-    "identity": of("identity"), "flip": of("flip", "0", "-1"), "roll": of("roll", "1", "-2", "1 axes=-1"),
+    "identity": of("identity"), "detach": of("detach"), "flip": of("flip", "0", "-1"), "roll": of("roll", "1", "-2", "1 axes=-1"),
     "tile": lambda r: (f"tile {r.randint(1, 3)}x{r.randint(1, 2)}", "2x3"), "channelshuffle": lambda r: (f"channelshuffle {r.choice((1, 2, 3))}", "6x2"),
     "slice": lambda r: (f"slice {r.choice((0, 1, -2))} step={r.randint(1, 2)} axis={r.randint(0, 1)}", "4x3"),
     "select": lambda r: (f"select {r.choice((0, 1, -1))} axis={r.randint(0, 1)}", "3x2"),
