@@ -352,3 +352,10 @@ def test_a_loop_over_experts_is_told_what_to_write():
     module = Of(forward, gate=nn.Linear(16, 4), experts=nn.ModuleList(nn.Linear(16, 16) for _ in range(4)))
     with pytest.raises(RequestError, match=r"`experts` is a mixture of experts.*experts: 4"):
         read(module, TOKENS)
+
+
+def test_what_no_gradient_goes_through_is_said():
+    module = Of(lambda self, x: (y := self.a(x)) + (y.sign() - y).detach(), a=nn.Linear(6, 4))
+    found = read(module, (6,))
+    assert "opaque" not in found.text
+    assert "detach" in found.text

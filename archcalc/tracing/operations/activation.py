@@ -123,8 +123,15 @@ def dropout(reader: Reader, call: Call, a: Any) -> Given:
     return reader.add("dropout", [x], call.outs[0].sizes, {"p": a.p})
 
 
+@reads("detach", "input")
+def detach(reader: Reader, call: Call, a: Any) -> Given:
+    """No gradient goes back through it, which matters to numbers alone."""
+    x = reader.out(a.input)
+    return reader.add("detach", [x], call.outs[0].sizes, {}) if call.outs[0].kind == FLOAT else x
+
+
 @reads(
-    "contiguous clone detach to float type_as double half bfloat16 type requires_grad_ identity alias view_as_same "
+    "contiguous clone to float type_as double half bfloat16 type requires_grad_ identity alias view_as_same "
     "expand_as_same cpu cuda data positive long int byte short",
     "input *rest",
 )
