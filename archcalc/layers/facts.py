@@ -40,6 +40,8 @@ class LayerFacts:
     has_shortcut: ClassVar[bool] = False
     # True: no gradient goes back through it, though what it gives depends on what it reads.
     ends_gradients: ClassVar[bool] = False
+    # True: an output of it has no gradient, as it holds whole numbers or gradients end there.
+    gives_constants: ClassVar[bool] = False
 
     @property
     def draws(self) -> bool:

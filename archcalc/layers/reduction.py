@@ -227,6 +227,7 @@ class Norm(Reduction):
 class _Place(Layer):
     """The place of a value along an axis: whole numbers, which have no gradient. One comparison per element."""
 
+    gives_constants = True
     one_pass = True
     bare = True
     keeps_nothing = True

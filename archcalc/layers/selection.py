@@ -23,6 +23,7 @@ _INDEX = 8
 class TopK(Layer):
     """The k largest along an axis, in order. [n] -> [k]. Further output: `indices`, their places. Source: torch.topk."""
 
+    gives_constants = True
     selects = True
     one_pass = True
     bare = True
@@ -231,6 +232,7 @@ class Index(Layer):
     Source: torch.Tensor.long, torch.clamp.
     """
 
+    gives_constants = True
     one_pass = True
     bare = True
     keeps_nothing = True

@@ -359,7 +359,7 @@ class Detach(Identity):
     torch.Tensor.detach.
     """
 
-    ends_gradients = True
+    ends_gradients = gives_constants = True
 
     notation = "y = x, and ∂y/∂x is taken to be 0"
 

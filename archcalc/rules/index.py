@@ -43,7 +43,7 @@ FACTS = {
     "GRF705": ("grf.unused_name", "unused-name", ON, "", ""),
     "GRF706": ("grf.nothing_to_freeze", "nothing-to-freeze", ON, "", ""),
     "GRF707": ("grf.declared_costs", "declared-costs", ASKED, "", ""),
-    "GRF708": ("grf.untrained_layers", "untrained-layers", ON, "", ""),
+    "GRF708": ("grf.untrained_layers", "untrained-layers", ON, "", "argmax argmin detach topk index"),
     "HWE801": ("hwe.unaligned_channels", "unaligned-channels", MEASURED, "", ""),
     "HWE802": ("hwe.unaligned_vocabulary", "unaligned-vocabulary", MEASURED, "", "embedding"),
     "HWE803": ("hwe.unaligned_head_dim", "unaligned-head-dim", MEASURED, "", "attention sdpa"),

@@ -41,6 +41,8 @@ class UntrainedLayers(Rule):
         Bengio et al. 2013, Estimating or Propagating Gradients Through Stochastic Neurons, arXiv:1308.3432.
     """
 
+    about = "gives_constants"
+
     def check(self, model: Model) -> Iterator[Finding]:
         """Each place where gradients end, with the layers before it that have none from elsewhere."""
         reached = {id(one.node) for one in backward(model.graph)}
