@@ -3,6 +3,7 @@
 Parameters stay in fp32. Matrix-product layers compute in 16 bits and read cast copies of other types; autograd
 keeps the copies, and gradients are in 16 bits until they reach the tensors that were copied. In training, copies of
 trained parameters are cached until the forward pass ends; at inference every layer makes its own.
+A quantised matrix has no copy that is kept: both passes restore it, in the compute type, for its product alone.
 Source: torch/csrc/autocast and aten/src/ATen/autocast_mode.h of PyTorch 2.13, compared with its allocator on the CPU.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 from archcalc.layers.memory import JOINED, LOW, WIDE
 from archcalc.layers.tensor import Tensor
+from archcalc.memory.stored import Stored
 from archcalc.memory.structure import Structure
 from archcalc.memory.values import Storage, Value
 from archcalc.network.graph import Node
@@ -29,8 +31,8 @@ class Autocast:
         remembered: the cached copies of parameters, by owner, its copy, and name.
     """
 
-    def __init__(self, running: Running, structure: Structure) -> None:
-        self.running, self.structure, self.types = running, structure, running.types
+    def __init__(self, running: Running, structure: Structure, stored: Stored) -> None:
+        self.running, self.structure, self.stored, self.types = running, structure, stored, running.types
         self.is_on = self.types.autocast
         self.remembered: dict[tuple[int, str, tuple[int, ...]], Storage] = {}
 
@@ -71,7 +73,8 @@ class Autocast:
                     new.append(known)
             read.append((one.name, known))
         if node.frozen and node.inputs:
-            numbers = sum(plain(product(shape)) for shape in layer.params(node.inputs[0]).values())
+            shapes, restored = layer.params(node.inputs[0]).values(), self.stored.is_quantised(node)
+            numbers = sum(plain(product(shape)) for shape in shapes if not (restored and len(shape) == 2))
             read.append(("", Storage(numbers * experts * width)))
         return read, new
 

@@ -52,11 +52,11 @@ class LayerRun(Scene):
         self.is_again = False
         self.products: Products | None = None
         self.known_products: Products = {}
-        self.autocast = Autocast(running, structure)
+        self.stored = Stored(graph, running)
+        self.autocast = Autocast(running, structure, self.stored)
         self.more_remembered = 0
         self.readers: Counter[Shared] = Counter()
         self.known: dict[tuple[Any, ...], Asked] = {}
-        self.stored = Stored(graph, running)
         self.head = head(graph, running)
         self._attention, self.trains, self.threads = forced(running), running.trains, running.threads or 2
 

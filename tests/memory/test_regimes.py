@@ -215,6 +215,13 @@ def test_quantised_matrices_take_what_their_blocks_do() -> None:
     assert QUANTISED["q4_k"].stored((4096, 4096)) / 4096**2 == pytest.approx(4.5 / 8)
 
 
+def test_autocast_keeps_no_copies_of_quantised_matrices() -> None:
+    # As bitsandbytes' MatMul4Bit, which restores the matrix in backward; fp32 matrices are kept as 16-bit copies.
+    numbers = 5 * 128 * (128 + 64 + 64 + 128) + 6 * 3 * 128 * 352  # the first attention's input needs no gradient
+    whole, restored = (found(lora=8, precision="autocast-bf16", **said).run.saved for said in ({}, {"weights": "nf4"}))
+    assert whole - restored == 2 * numbers
+
+
 def test_what_waits_elsewhere_takes_nothing_here() -> None:
     whole, base = found(optimizer="adam"), found(optimizer="adam", offload=["optimizer", "gradients"])
     assert base.parts.get("optimizer", 0) == 0
