@@ -57,7 +57,7 @@ def test_the_format_is_documented() -> None:
     [
         ("RTX A6000", "a6000"), ("GeForce RTX 5090", "rtx5090"), ("RTX 3060 Ti", "rtx3060ti"), ("Apple M4 Max", "m4max"),
         ("Jetson Orin Nano Super", "orin-nano"), ("A10G", "a10g"), ("NVIDIA B200", "b200"), ("RTX PRO 6000", "rtxpro6000"),
-        ("4060 Ti 16GB", None),
+        ("4060 Ti 16GB", "rtx4060ti-16gb"), ("RTX 4090 24GB", "rtx4090"), ("RTX 4090 24 GB", "rtx4090"), ("1x A100", "a100"), ("RTX 4061", None),
     ],
 )  # fmt: skip
 def test_names_as_people_write_them(written: str, name: str | None) -> None:
@@ -80,15 +80,19 @@ def test_the_ridge_of_an_h100() -> None:
     assert find("h100").ridge("bf16") == pytest.approx(989.4 / 3.35, rel=1e-9)
 
 
+def test_a_number_is_enough() -> None:
+    assert [find(name).name for name in ("4090", "3090", "3060 ti")] == ["rtx4090", "rtx3090", "rtx3060ti"]
+
+
 def test_reads_a_file(tmp_path: Path) -> None:
     path = tmp_path / "mine.json"
     path.write_text(json.dumps(WHOLE))
     assert find(str(path)).ridge("fp32") == 4
 
 
-@each([("h1000", "h100"), ("4090", "rtx4090"), ("3060 ti", "rtx3060ti")])
+@each([("h1000", "h100"), ("rtx4091", "rtx4090"), ("4x A100", "a100"), ("8 × 4090", "rtx4090"), ("2 A100", "a100")])
 def test_suggests_a_name(written: str, name: str) -> None:
-    with pytest.raises(RequestError, match=f"did you mean `{name}`"):
+    with pytest.raises(RequestError, match=f"(did you mean|use) `{name}`"):
         find(written)
 
 

@@ -46,7 +46,7 @@ class _Asked(NamedTuple):
 @options.look(
     "-n",
     "--number",
-    type=options.Whole(1),
+    type=options.Whole(0),
     help="Show only this many of the slowest layers, and the rest in one row.",
 )
 @options.look(

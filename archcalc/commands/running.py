@@ -82,7 +82,8 @@ class _Word(click.Choice):  # type: ignore[type-arg,unused-ignore]
         """The word."""
         if value in self.choices or value in self.old:
             return str(value)
-        near = suggest(str(value), list(self.choices))
+        begun = [one for one in self.choices if one.startswith(f"{value}-")]  # `autocast` has no type of its own
+        near = " or ".join(begun) or suggest(str(value), list(self.choices))
         hint = f"did you mean {near}?" if near else f"expected one of {', '.join(self.choices)}"
         raise click.BadParameter(f"unknown value {value!r}: {hint}", ctx, param)
 

@@ -117,13 +117,24 @@ def find(name: str) -> Device:
             f"{name} has not been measured on this machine: run `archcalc calibrate --device {name}` once"
         )
     if name not in (known := names()):
-        if (meant := as_written(name, known)) is not None:
-            return find(meant)
-        near = suggest(name.lower(), known) or as_written(f"rtx {name}", known)
+        several = re.match(r"(\d\d?)( ?[x×*] ?| +)", name.lower())
+        one = _meant(name[several.end() :] if several else name, known)
+        if one is not None and (not several or several[1] == "1"):
+            return find(one)
+        if several and one is not None:
+            raise RequestError(
+                f"{name!r} is {several[1]} devices, archcalc computes one: use `{one}` for what each of them takes where "
+                "each holds the whole network (data parallel); sharded networks are not computed"
+            )
+        near = suggest(name.lower(), known)
         hint = f"did you mean `{near}`?" if near else f"expected one of {', '.join(known)}, or a file, e.g. ./mine.json"
         raise RequestError(f"no device is named {name!r}: {hint}")
     here = os.path.join(_FOLDER, f"{name}.json")
     return _read(here if os.path.exists(here) else local_path(name))
+
+
+def _meant(name: str, known: list[str]) -> str | None:
+    return as_written(name, known) or as_written(f"rtx {name}", known)  # 4090: no other card has such a number
 
 
 def as_written(name: str, known: Iterable[str]) -> str | None:
@@ -131,13 +142,17 @@ def as_written(name: str, known: Iterable[str]) -> str | None:
 
     "A100 80GB" is the `a100-80gb` of these, or where the memory stands in no name, the one without it.
     """
-    words = [word for word in re.split(r"[^a-z0-9]+", name.lower()) if word and word not in _MAKERS]
+    words, bare = _words(name), _words(re.sub(r"\b\d+ ?gb\b", "", name.lower()))
     plain = {entry.replace("-", ""): entry for entry in known}
     without = [word for word in words if not re.fullmatch(r"\d+(gb)?", word)]
-    for wanted in ("".join(words), "".join(without), "".join(without[1:])):  # RTX A6000
+    for wanted in ("".join(words), "".join(bare), "".join(without), "".join(without[1:])):  # RTX A6000
         if wanted in plain:
             return plain[wanted]
     return None
+
+
+def _words(name: str) -> list[str]:
+    return [word for word in re.split(r"[^a-z0-9]+", name.lower()) if word and word not in _MAKERS]
 
 
 def save(device: Device, path: str) -> None:

@@ -49,7 +49,7 @@ class Words(Kind[str]):
         """The word."""
         if given in self.words:
             return str(given)
-        near = suggest(str(given), self.words)
+        near = " or ".join(one for one in self.words if one.startswith(f"{given}-")) or suggest(str(given), self.words)
         raise ValueError(
             f"must be {', '.join(self.words[:-1])} or {self.words[-1]}, not {given!r}"
             + (f": did you mean {near}?" if near else "")

@@ -79,7 +79,7 @@ def test_the_batch_and_a_dim():
     assert not found.binding
     assert "1024 positions" in found.beyond.reason
     assert found.beyond.help == "`--set context=1025` would do"
-    assert reason(found).endswith(found.beyond.help)
+    assert reason(found).endswith(f"{found.beyond.help}, and more for more")
 
 
 def test_nothing_fits():

@@ -33,7 +33,8 @@ def reason(fit: Fit) -> str:
     if not fit.beyond.is_valid:
         place = f", at {fit.beyond.place}" if fit.beyond.place else ""
         help = f": {fit.beyond.help}" if fit.beyond.help else ""
-        return f"no limit stops it, but the network: {value}: {fit.beyond.reason}{place}{help}"
+        more = ", and more for more" if help and help.startswith(": `--set ") else ""
+        return f"no limit stops it, but the network: {value}: {fit.beyond.reason}{place}{help}{more}"
     parts = [
         f"{shown(fit.beyond.values[name], MEASURES[name].unit)} {_title(name)}, "
         f"{shown(fit.beyond.values[name] - fit.limits[name], MEASURES[name].unit)} over the limit"

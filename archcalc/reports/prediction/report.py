@@ -40,8 +40,8 @@ class Report:
 
     def rows(self, answer: Answer) -> Sequence[TimedRow]:
         """Rows for people: nested like the spec, or the slowest first."""
-        return slowest(answer, self.number) if self.number else list(rows(answer, self.depth))
+        return slowest(answer, self.number) if self.number is not None else list(rows(answer, self.depth))
 
     def layers(self, answer: Answer) -> Sequence[TimedRow]:
         """Rows for machines: every layer on its own, or the slowest first."""
-        return slowest(answer, self.number) if self.number else layers(answer)
+        return slowest(answer, self.number) if self.number is not None else layers(answer)

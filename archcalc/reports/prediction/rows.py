@@ -50,7 +50,13 @@ def slowest(answer: Answer, count: int) -> list[TimedRow]:
     found = sorted(layers(answer), key=lambda row: -row.total.seconds)
     if len(found) <= count:
         return found
-    rest = TimedRow(None, f"and {len(found) - count} faster", Estimate(), Estimate(), Estimate())
+    rest = TimedRow(
+        None,
+        f"and {len(found) - count} faster" if count else f"all {len(found)} layers",
+        Estimate(),
+        Estimate(),
+        Estimate(),
+    )
     for row in found[count:]:
         rest = TimedRow(
             None, rest.label, rest.forward + row.forward, rest.backward + row.backward, rest.steps + row.steps

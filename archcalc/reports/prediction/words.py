@@ -164,8 +164,8 @@ def whole(run: Whole) -> list[str]:
     facts = [f"{run.amount:,} {run.of}: {run.steps:,} step{'' if run.steps == 1 else 's'}", hours(time)]
     facts.append(f"{_three(time.seconds / 3600)} device-hours")
     if run.power:
-        low, high = (_three(run.kilowatt_hours(seconds)) for seconds in (time.low, time.high))
-        facts.append(f"at most {low} to {high} kWh at {run.power:g} W")
+        best, low, high = (_three(run.kilowatt_hours(seconds)) for seconds in (time.seconds, time.low, time.high))
+        facts.append(f"at most {best} kWh ({low} to {high} kWh), all the time at {run.power:g} W")
     return facts
 
 

@@ -82,8 +82,15 @@ def _load(answer: Answer) -> list[list[str]]:
     timed = answer.timed
     if timed is None:
         return []
-    firsts = [f"first token {between(each)}" for each in timed.first]
+    alone = [
+        f"a prompt of {one.prompt:,} alone takes {between(each)} to its first token"
+        for one, each in zip(answer.load, timed.first)
+    ]
     return [
-        [f"at {described(answer.load)}", *firsts],
-        [f"then {between(timed.token)} a token", f"{rate(timed.tokens_per_second)} tokens/s together"],
+        [f"at {described(answer.load)}"],
+        list(dict.fromkeys(alone)),
+        [
+            f"a token of each, all at once, takes {between(timed.token)}",
+            f"{rate(timed.tokens_per_second)} tokens/s together",
+        ],
     ]

@@ -39,5 +39,9 @@ class Report:
 
 
 def described(load: Sequence[Request]) -> str:
-    """`20 × 1,000 + 200`, several separated by commas."""
-    return ", ".join(f"{one.count:,} × {one.prompt:,} + {one.new_tokens:,}" for one in load)
+    """`20 requests of 1,000 + 200 tokens (prompt + new)`, several separated by commas."""
+    parts = ", ".join(
+        f"{one.count:,} {'request' if one.count == 1 else 'requests'} of {one.prompt:,} + {one.new_tokens:,}"
+        for one in load
+    )
+    return f"{parts} tokens (prompt + new)"

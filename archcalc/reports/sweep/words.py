@@ -52,16 +52,9 @@ def count(results: Results) -> str:
 
 def front(sides: tuple[Side, Side]) -> str:
     """What it means to be on the Pareto front."""
-    (x, y) = sides
-    return f"● on the Pareto front: none has {_better(y)} {y.name} without {_worse(x)} {x.name}"
-
-
-def _better(side: Side) -> str:
-    return "less" if side.less else "more"
-
-
-def _worse(side: Side) -> str:
-    return "more" if side.less else "less"
+    x, y = (f"{'low' if side.less else 'high'} {side.name}" for side in sides)
+    turned = ",".join(f"{'+' if side.less else '-'}{side.name}" for side in sides)
+    return f"● Pareto front for {x} and {y}: no other is as good in both and better in one; --plot {turned} for the opposite"
 
 
 def refusals(results: Results) -> Iterator[str]:
