@@ -85,6 +85,10 @@ class Tree:
         try:
             self.id = ask("rev-parse", "--verify", f"{revision}^{{tree}}").decode().strip()
         except RequestError as error:
+            if "Needed a single revision" in str(error):
+                raise RequestError(
+                    f"git knows no revision {revision!r} here: `git fetch` gets those of others"
+                ) from None
             raise RequestError(f"{error} (of {revision!r})") from None
         self._reader: subprocess.Popen[bytes] | None = None
         self._silent: SilentError | None = None

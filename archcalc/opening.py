@@ -59,6 +59,10 @@ def located(path: str) -> str:
         raise RequestError(f"cannot read {path!r}: no such file, and no spec that comes along: did you mean `{near}`?")
     if found is None and (near := _beside(path)):
         raise RequestError(f"cannot read {path!r}: no such file: did you mean `{near}`?")
+    if found is None and os.path.basename(path) == path and "." not in path and path != "-":
+        raise RequestError(
+            f"cannot read {path!r}: no such file, and no spec that comes along: `archcalc specs` lists them"
+        )
     return found or path
 
 

@@ -180,6 +180,19 @@ def checked_out(spec: str) -> Iterator[Place]:
         yield Place(_copied(was, path), was)
 
 
+def is_revision_alone(spec: str) -> bool:
+    """Whether it is the name of a revision, with no path, and nothing else that can be read."""
+    from archcalc import shipped  # in most calls there is a file
+
+    if ":" in spec or spec == "-" or os.path.lexists(split_variant(spec)[0]) or shipped.path_of(split_variant(spec)[0]):
+        return False
+    try:
+        Tree(spec)
+    except RequestError:
+        return False
+    return True
+
+
 def _is_module(name: str) -> bool:
     """Whether what stands before the colon is a module's name and not a revision.
 

@@ -33,7 +33,11 @@ def path_of(name: str) -> str | None:
 
 def nearest(name: str) -> str | None:
     """The name of a spec that may have been meant; None for a path."""
-    return suggest(name, names()) if name and os.path.basename(name) == name and "." not in name else None
+    if not name or os.path.basename(name) != name or "." in name:
+        return None
+    beginnings = {one[: len(name) + more]: one for more in (1, 0) for one in reversed(names())}  # `gogle`
+    begun = suggest(name, [*beginnings]) if len(name) > 3 else None
+    return suggest(name, names()) or (beginnings[begun] if begun else None)
 
 
 def about(text: str) -> tuple[str, str]:

@@ -180,7 +180,11 @@ def _invalid(source: Source, error: yaml.MarkedYAMLError, findings: Findings) ->
     elif "could not find expected ':'" in problem:
         help = "a line is `key: value`, or `- ` and an entry of a list"
     else:
-        help = _keys_behind_a_list(source, place.line) or "check the quotes, brackets and indentation before this place"
+        help = (
+            _keys_behind_a_list(source, place.line)
+            or _out_of_line(source, place.line)
+            or "check the quotes, brackets and indentation before this place"
+        )
     findings.error("SPC001", f"not valid YAML: {problem}", place, help)
     return SpecError(list(findings))
 
@@ -192,6 +196,19 @@ def _on_the_line(source: Source, number: int, line: str, whole: bool) -> Advice:
     added = line[len(above.strip()[2:]) :]
     place = Span(source, number - 1, end, number, len(source.line(number)) + 1)
     return Advice(f"write `{line}`", Fix(f"write `{line}`", (Edit(place, added),)) if whole else None)
+
+
+def _out_of_line(source: Source, number: int) -> str | None:
+    """What to do if a `- ` on line `number` starts in no column of the entries above it."""
+    columns = [
+        len(line) - len(line.lstrip()) + 1
+        for line in (source.line(above) for above in range(number, max(0, number - 50), -1))
+        if line.lstrip().startswith("- ")
+    ]
+    if not source.line(number).lstrip().startswith("- ") or len(columns) < 2 or columns[0] in columns[1:]:
+        return None
+    open_ = [column for index, column in enumerate(columns) if index and column < min([99, *columns[1:index]])][:3]
+    return f"start this `- ` in column {' or '.join(map(str, open_))}, as an entry above does"
 
 
 def _keys_behind_a_list(source: Source, number: int) -> Advice | str | None:
@@ -362,7 +379,9 @@ class _Tree:
                 "SPC001",
                 "a value must be on one line; this one continues over a line break",
                 node,
-                "close it on its line, or put the missing `- ` or `key:` before what follows",
+                "what follows is an entry of its own: its `- ` starts in the column of the one above, without more spaces"
+                if self.source.line(node.line + 1).lstrip().startswith("- ")
+                else "close it on its line, or put the missing `- ` or `key:` before what follows",
             )
         return node
 

@@ -20,7 +20,7 @@ from archcalc.difference.side import BUDGETED, MEASURES, PEAKS
 from archcalc.language.document import parse_percent
 from archcalc.reports import forms
 from archcalc.reports.difference.report import Report
-from archcalc.revision import Place, checked_out
+from archcalc.revision import Place, checked_out, is_revision_alone
 from archcalc.running import Running
 from archcalc.running.declaration import GENERATE, INFERENCE
 from archcalc.running.refusals import OF
@@ -77,6 +77,8 @@ def command(
     needs = forms.module("difference", format).NEEDS
     peaks = _peaks(said, memory)
     wanted = tuple(dict.fromkeys([*needs.measures, *limits, *peaks]))
+    if is_revision_alone(base):
+        raise RequestError(f"{base!r} is a revision: say what to read of it, e.g. `archcalc diff {base}:{head} {head}`")
     with checked_out(base) as old, checked_out(head) as new:
         folders = os.path.isdir(new.path)
         if os.path.isdir(old.path) != folders:
@@ -94,8 +96,9 @@ def command(
             raise RequestError("saved JSON holds no peak memory: compare specs")
         emit("difference", format, Report(found, folders, same, peaks), color)
     sentences = [sentence for one in found for sentence in over_limit(one, limits)]
-    if limits and any(outcome.base_invalid for outcome in outcomes):
-        sentences.append("growth is unknown because the base is invalid")
+    unread = [outcome.base_invalid[0].place.source.path for outcome in outcomes if limits and outcome.base_invalid]
+    if unread:
+        sentences.append(f"growth is unknown because the base is invalid: {', '.join(unread)}")
     for sentence in sentences:
         complain(f"archcalc: {sentence}", color)
     return 1 if sentences else status

@@ -9,9 +9,9 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from archcalc.advice import meant
+from archcalc.advice import instead, meant
 from archcalc.diagnostics import Findings, Source, Span, SpecError, fail
-from archcalc.language.hints import whole_pairs
+from archcalc.language.hints import ELSEWHERE, whole_pairs
 from archcalc.language.includes import Includes
 from archcalc.language.inputs import Input, read_inputs
 from archcalc.language.items import Item, parse_items
@@ -79,6 +79,7 @@ class Document:
         self.dims: list[tuple[Scalar, Scalar]] = []
         self.inputs: list[Input] = []
         self.blocks: dict[str, Block] = {}
+        self.lacks_blocks = False  # an included file could not be read
         self.items: list[Item] = []
         self.outputs: list[Scalar] = []
         self.loss: Scalar | None = None
@@ -177,8 +178,11 @@ class _Reader:
             self.findings.take(other)
             return None
         for key in unknown:
+            ours = ELSEWHERE.get(key.text.lower(), "")
             help = meant(key, key.text, list(KEYS), f"the keys are {', '.join(KEYS)}")
-            self.findings.error("SPC003", f"unknown key `{key.text}`", key, help)
+            self.findings.error("SPC003", f"unknown key `{key.text}`", key, instead(key, ours) if ours else help)
+            if ours:  # so that what is named there is not missed elsewhere
+                values.setdefault(ours, values[key.text])
         missing = [name for name in ("model", "input", "layers") if name not in values]
         if missing and not unknown:  # an unknown key may be a misspelt required one
             what = " and ".join(", ".join(f"`{name}:`" for name in missing).rsplit(", ", 1))
@@ -194,8 +198,10 @@ class _Reader:
         if "blocks" in values:
             self._blocks(document, values["blocks"][1])
         if "include" in values:
+            before = len(self.findings)
             for root in Includes(self.source, self.findings).read(values["include"][1]):
                 self._included(document, root)
+            document.lacks_blocks = len(self.findings) > before
         if "layers" in values:
             document.items = self._layers(values["layers"][1])
         self._output(document, values)

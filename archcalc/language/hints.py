@@ -10,6 +10,15 @@ from archcalc.source import Mapping, Node, Scalar, Sequence
 
 _PYTHON = r"[A-Za-z_][\w.]*\(|[A-Za-z_][\w.]*\s*=\s*[A-Za-z_][\w.]*\(|return\b|[a-z]\w*\s+[-+*/@]\s+\w|x\d?\s*\[|self\."
 _KEY = r"([A-Za-z_]\w*)="
+# Top-level keys as other programs name them, or as people do.
+ELSEWHERE = {
+    **dict.fromkeys(("inputs", "input_shape", "input_size", "input_dim", "in_shape", "shape"), "input"),
+    **dict.fromkeys(("name", "title", "model_name"), "model"),
+    **dict.fromkeys(("network", "net", "modules", "architecture", "sequential"), "layers"),
+    **dict.fromkeys(("hyperparameters", "hyperparams", "hyper_parameters", "config"), "hparams"),
+    "includes": "include",
+    "outputs": "output",
+}
 
 
 def two_layers(op: Scalar, value: Node, other: Scalar) -> tuple[str, str]:

@@ -38,7 +38,7 @@ class Includes:
                     raise fail("SPC014", f"a spec can include at most {MAX_INCLUDES} files", entry, help)
                 if not isinstance(entry, Scalar) or not entry.text:
                     raise fail("SPC013", "an include must be a file path", entry, "e.g. blocks/resnet.yaml")
-                yield self._file(os.path.join(os.path.dirname(self.source.path), entry.text), entry)
+                yield self._file(_plain(os.path.join(os.path.dirname(self.source.path), entry.text)), entry)
             except SpecError as error:
                 self.findings.take(error)
             if number == MAX_INCLUDES or self.left < 0:
@@ -67,6 +67,12 @@ class Includes:
             most = f"the files that a spec includes can have at most {MAX_BYTES // 2**20} MiB in total"
             raise fail("SPC014", most, entry, "include less")
         return _blocks(path, data)
+
+
+def _plain(path: str) -> str:
+    """The path without `..`, where that is the same file: behind a link to a folder it is not."""
+    short = path if "\0" in path else os.path.normpath(path)
+    return short if ".." in path and os.path.realpath(short) == os.path.realpath(path) else path
 
 
 def _blocks(path: str, data: bytes) -> Mapping:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from archcalc.advice import meant
-from archcalc.diagnostics import Findings
+import re
+
+from archcalc.advice import instead, meant
+from archcalc.diagnostics import Advice, Findings
 from archcalc.language.signature import check_name
 from archcalc.source import Mapping, Node, Scalar, Sequence
 
@@ -50,13 +52,21 @@ def read_inputs(node: Node, findings: Findings) -> list[Input]:
             elif isinstance(value, Mapping):
                 inputs.append(_mapping(name, value, findings))
             else:
-                help = _SIZES
+                help: str | Advice = _as_list(value) or _SIZES
                 if name.text == "layout":
                     help = f"name the input, e.g. `input: {{image: {{size: [3, 224, 224], layout: {value.text or LAYOUTS[0]}}}}}`"
                 findings.error("SPC010", "an input must be a list of sizes", value, help)
     else:
-        findings.error("SPC010", "`input:` must be a list of sizes", node, _SIZES)
+        findings.error("SPC010", "`input:` must be a list of sizes", node, _as_list(node) or _SIZES)
     return [one for one in inputs if one is not None]
+
+
+def _as_list(node: Node) -> Advice | None:
+    """`3x32x32`, `(3, 32, 32)` and `784` as a list."""
+    found = re.fullmatch(r"[(\[]?\s*(\d+(?:\s*[x×*,]\s*\d+)*)\s*,?\s*[)\]]?", getattr(node, "text", ""))
+    return (
+        instead(node, f"[{', '.join(re.findall(r'[0-9]+', found[1]))}]") if found and isinstance(node, Scalar) else None
+    )
 
 
 def _mapping(name: Scalar, node: Mapping, findings: Findings) -> Input | None:
@@ -70,7 +80,7 @@ def _mapping(name: Scalar, node: Mapping, findings: Findings) -> Input | None:
         help = f"e.g. `{name.text}: {{size: [3, 224, 224], layout: {LAYOUTS[0]}}}`"
         findings.error("SPC004", f"the input `{name.text}` needs `size`", name, help)
     elif size is not None and not isinstance(size, Sequence):
-        findings.error("SPC010", "`size` must be a list of sizes", size, _SIZES)
+        findings.error("SPC010", "`size` must be a list of sizes", size, _as_list(size) or _SIZES)
     if not isinstance(size, Sequence):
         return None
     return _input(name, size, _layout(layout, len(size.items), findings) if layout is not None else None, findings)
@@ -93,6 +103,13 @@ def _layout(node: Node, rank: int, findings: Findings) -> Scalar | None:
 
 
 def _input(name: Scalar | None, sizes: Sequence, layout: Scalar | None, findings: Findings) -> Input | None:
+    first, *others = [getattr(size, "text", "") for size in sizes.items] or [""]
+    if first in ("None", "null", "~", "?", "-1") and others and all(other.isdigit() for other in others):
+        help = instead(sizes, f"[{', '.join(others)}]")
+        findings.error(
+            "SPC010", f"`{first}` stands for the batch, which an input has no axis for", sizes.items[0], help
+        )
+        return None
     if 1 <= len(sizes.items) <= 8 and all(isinstance(size, Scalar) and size.text for size in sizes.items):
         return Input(name, sizes, layout)
     findings.error("SPC010", "an input has one to eight sizes", sizes, _SIZES)

@@ -48,6 +48,9 @@ def indices(axes: int) -> list[str]:
     return [", ".join(names[:axes]) for names in _INDICES]
 
 
+_TWO_SIDES = "for others put a layer such as `pad before=2x0 after=1x1` before it, and no padding here"
+
+
 class Convolution(Layer):
     """What conv and convtranspose share: groups, windows and the label."""
 
@@ -68,6 +71,13 @@ class Convolution(Layer):
     dilation: tuple[int, ...] = arg(Size, "step between two taps of a window", default=(1,))
     groups: int = arg(Whole, "groups of channels that see only each other", default=1, min=1)
     bias: bool = arg(Flag, "add a learned number to each output channel", default=True, aliases=("use_bias",))
+
+    def per_axis(self, name: str, count: int, x: Tensor) -> tuple[int, ...]:
+        """As for every layer, but a border is told to have one size for the two sides of an axis."""
+        if name == "padding" and len(self.padding) == 2 * count > 2:
+            message = f"`padding` has {2 * count} sizes, the input {x} has {count} axes of space"
+            raise ShapeError("SHP101", message, name, "it is the same on both sides; " + _TWO_SIDES)
+        return super().per_axis(name, count, x)
 
     @property
     def computes(self) -> str:
@@ -188,6 +198,16 @@ class Convolution(Layer):
         )  # fmt: skip
 
 
+def _image(x: Tensor) -> str | None:
+    """What may be wrong with an input that looks like images with their channels last, or with the batch."""
+    sizes = list(map(plain, x.shape))
+    if x.rank == 3 and sizes[2] in (1, 3, 4) and sizes[0] == sizes[1] > 4:
+        return f"channels come first: an image of {sizes[0]}×{sizes[1]} is [{sizes[2]}, {sizes[0]}, {sizes[1]}]"
+    if x.rank == 4 and sizes[1] in (1, 3, 4) and sizes[2] == sizes[3] > 4:
+        return f"the batch has no axis: an image of {sizes[2]}×{sizes[3]} is [{', '.join(map(str, sizes[1:]))}]"
+    return None
+
+
 class Correlation(Convolution):
     """A weighted sum over a window of the input for each element of the output."""
 
@@ -208,6 +228,7 @@ class Correlation(Convolution):
                     "SHP103",
                     f"{reach} is larger than the padded input {[int(size) for size in (x.shape[0], *self.padded(x))]}",
                     "kernel",
+                    _image(x),
                     changes=self._fitting(x, kernel, dilation),
                 )
         spatial = [

@@ -20,7 +20,7 @@ from archcalc.quantity import plain, product
 from archcalc.terms import work
 
 # Python cannot compile an expression of thousands of operators: from this many operands on, it is a call.
-_LONG = 500
+_BESIDE = 500
 _CALLS = {" + ": "sum(({rest}), {first})", " * ": "math.prod(({rest}), start={first})"}
 
 
@@ -31,7 +31,7 @@ def _joined(sign: str, tensors: tuple[Tensor, ...]) -> Code:
     for index, tensor in enumerate(tensors):
         axes = ", ".join([":", *["None"] * (rank - tensor.rank)])
         words.append(f"{{{index}}}" + (f"[{axes}]" if tensor.rank < rank else ""))
-    if len(words) > _LONG:
+    if len(words) > _BESIDE:
         return expression(_CALLS[sign].format(first=words[0], rest=", ".join(words[1:])))
     return expression(sign.join(words))
 
@@ -285,7 +285,10 @@ class Minimum(_Extreme):
     notation = "y = min(a, b)"
 
 
-@layer("residual", first="layers", aliases=("skip", "shortcut", "skipconnection"))
+_BESIDE = "it stands beside `layers:`, as in `residual: {layers: [...], shortcut: [...]}`"
+
+
+@layer("residual", first="layers", aliases=("skip", "skipconnection"))
 class Residual(Layer):
     """x + f(x), or shortcut(x) + f(x). [...] -> the same shape as f. Source: He et al. 2016."""
 
@@ -315,11 +318,12 @@ class Residual(Layer):
         self.goes_around = len(others) > 1
         around = others[1] if self.goes_around else x
         if result.shape != around.shape:
+            projections = self._projections(result, around) if len(others) == 1 else []
             raise ShapeError(
                 "SHP107",
                 f"residual: the layers give {result} but the shortcut is {around}",
-                help="make the shortcut's shape equal" if len(others) > 1 else None,
-                changes=self._projections(result, around) if len(others) == 1 else (),
+                help="make the shortcut's shape equal" if len(others) > 1 else _BESIDE if projections else None,
+                changes=projections,
             )
         numbers_only(self.op, (result, around))
         return Tensor(result.shape)

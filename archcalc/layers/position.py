@@ -20,7 +20,7 @@ ROTATING = ("products with cosine and sine", 2), ("addition", 1)
 ROTATION = sum(count for _, count in ROTATING)
 
 
-@layer("posembed", aliases=("positionalembedding", "positionalencoding", "posenc", "positionembedding"))
+@layer("posembed", aliases=("positionalembedding", "positionalencoding", "posenc", "positionembedding", "positional"))
 class PosEmbed(Layer):
     """Adds a vector to each position. [*, positions, features] -> the same shape.
 

@@ -137,11 +137,11 @@ class Reshape(Rearranging):
             help = f"give all but one as numbers; {x} has {elements:,} elements"
             raise ShapeError("SHP108", "only one size can be -1", "shape", help)
         if elements % known or (-1 not in shape and elements != known):
-            wanted = "x".join(str(int(size)) for size in shape)
+            wanted = f"`reshape {'x'.join(str(int(size)) for size in shape)}`"
             raise ShapeError(
                 "SHP108",
-                f"{x} has {elements:,} elements, {wanted} "
-                + ("does not divide them" if -1 in shape else f"has {known:,}"),
+                f"{x} has {elements:,} elements, {wanted} wants "
+                + (f"a multiple of {known:,}" if -1 in shape else f"{known:,}"),
                 "shape",
                 changes=self._of_elements(plain(elements), shape),
             )

@@ -119,10 +119,11 @@ class Binder:
             keys = ", ".join(layer.arguments)
             from archcalc.spelling.lines import advice_on_layer
 
-            help = advice_on_layer(item, f"its keys are {keys}" if keys else "it has no keys")
+            help = advice_on_layer(item, f"leave it out; its keys are {keys}" if keys else "it has no keys")
             self.findings.error("SPC010", f"`{layer.op}` takes no unnamed value", value, help)
         elif isinstance(first, (Body, Operands)):
-            self.findings.error("SPC010", f"`{layer.op}` takes {first.kind}", value, f"it is `{layer.op}: [...]`")
+            inside = f"prev, {value.text}" if isinstance(first, Operands) and value.text.isidentifier() else "..."
+            self.findings.error("SPC010", f"`{layer.op}` takes {first.kind}", value, f"it is `{layer.op}: [{inside}]`")
             return None
         return first
 
@@ -195,10 +196,10 @@ class Binder:
                 else f"{argument.min} to {argument.max}"
             )
             help = "an operand is the name of a layer, or a list of layers: [conv 64 kernel=3, relu]"
+            if count == 1 and isinstance(node.items[0], Scalar) and node.items[0].text != "prev":
+                help = f"with the layer before it, it is `{op.text}: [prev, {node.items[0].text}]`"
             if count > argument.min:
-                help = (
-                    f"put some of them into a layer of their own before it, with a name, and give that to `{op.text}`"
-                )
+                help = f"join some of them in a layer before it, with a name, and give that name to `{op.text}`"
             self.findings.error("SPC010", f"`{op.text}` takes {wanted} operands, not {count}", op, help)
         return operands
 

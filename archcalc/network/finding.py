@@ -48,6 +48,12 @@ def _of_kind(nodes: list[Node], wanted: str) -> str | None:
     kinds = {node.op: node.id for node in reversed(nodes)}
     short = (op for op in kinds if op[:1] == wanted[:1] and len(wanted) > 2 and _is_within(wanted, op))
     kind = suggest(wanted, [*kinds]) or next(short, None)
+    if kind is None:
+        from archcalc.spelling.names import meaning  # `positional` is `posembed`
+
+        known = meaning(wanted)
+        within = next((op for op in kinds if len(wanted) > 2 and wanted.lower() in op), None)
+        kind = known.layer if known and known.layer in kinds else within
     return None if kind is None else kinds[kind]
 
 

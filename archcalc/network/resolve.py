@@ -213,6 +213,8 @@ class _Resolver:
         return step
 
     def _unknown_layer(self, op: Scalar, names: Names) -> None:
+        if self.document.lacks_blocks:  # it may be one of those, and the include has its own error
+            return
         from archcalc.spelling.unknown import advice_on_name  # imported only for an unknown layer
 
         help = advice_on_name(op, list(self.blocks))

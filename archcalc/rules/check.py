@@ -150,7 +150,7 @@ def _outside(finding: Finding, added: list[Scalar], budget: Budget) -> Finding |
     """
     if not any(finding.place is value for value in added):
         return finding
-    note = Note(f"the budget is set in {budget.origin}")
+    note = Note(f"the limit is set in {budget.origin}")
     return None if finding.code == _STALE else finding.but(notes=(*finding.notes, note), fix=None)
 
 

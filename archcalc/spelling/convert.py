@@ -282,7 +282,9 @@ def _bind(name: str, signature: str, args: list[ast.expr], keywords: list[ast.ke
         raise UnwritableError("a `*` hides what it holds: write the layers themselves")
     if len(args) > len(pairs) and not variadic:
         most = len(pairs)
-        raise UnwritableError(f"`{name}` takes at most {most} arguments without a name, not {len(args)}")
+        raise UnwritableError(
+            f"`{name}` takes at most {most} argument{'s' if most != 1 else ''} without a name, not {len(args)}"
+        )
     keys = {theirs: ours or theirs for theirs, ours in pairs}
     bound = Bound(args if variadic else [])
     if not variadic:

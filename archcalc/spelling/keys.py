@@ -16,6 +16,7 @@ from archcalc.spelling.signatures import INFERRED, NEUTRAL
 _SHORT = {"k": "kernel", "s": "stride", "p": "padding", "d": "dilation", "g": "groups", "ks": "kernel", "h": "heads"}
 # Axes, which PyTorch counts including the batch.
 _COUNTED = ("dim", "dims", "start_dim", "end_dim")
+_BATCHED = ("batch_first", "batch_size", "time_major")
 _STATES = {
     "return_state": "from=NAME.h takes the final state",
     "go_backwards": "bidirectional=true runs both ways",
@@ -37,6 +38,8 @@ def advice_on(layer: type[Layer], item: Item, key: Scalar, value: Node) -> str |
         return _STATES[name]
     if name in layer.refused:
         return _left_out(layer.refused[name], key, value)
+    if name in _BATCHED:
+        return _left_out("the batch has no axis here: leave it out", key, value)
     if name in INFERRED:
         return _left_out("inputs are inferred: leave it out", key, value)
     if name in NEUTRAL:

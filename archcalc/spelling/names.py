@@ -108,6 +108,11 @@ SAID = {
     "globalaveragepool": "`adaptiveavgpool 1` keeps an image of 1×1, `[adaptiveavgpool 1, flatten]` gives a vector",
     "gap": "`adaptiveavgpool 1` keeps an image of 1×1, `[adaptiveavgpool 1, flatten]` gives a vector",
     "globalmaxpool": "`adaptivemaxpool 1` keeps an image of 1×1, `[adaptivemaxpool 1, flatten]` gives a vector",
+    "shortcut": "it stands beside `layers:`, as in `residual: {layers: [...], shortcut: [...]}`",
+    **dict.fromkeys(
+        ("last", "laststep", "lasttimestep", "lasttoken", "lasthidden", "finalstate", "takelast", "getlast"),
+        "`select -1` takes the last position; `from=NAME.h` is the final state of a recurrent layer",
+    ),
     "normalization": "name it: `batchnorm`, `layernorm`, `groupnorm 32`, `instancenorm` or `rmsnorm`",
     "activation": "its name is a layer: `relu`, `gelu`, `silu`, ...",
     "act": "its name is a layer: `relu`, `gelu`, `silu`, ...",

@@ -215,6 +215,8 @@ SPECIAL: dict[tuple[str, str], tuple[str, Writer]] = {
     ("function", "scaleddotproductattention"): ("*", _refused("it is `sdpa q=a k=b v=c` with the names of layers")),
     ("", "unflatten"): ("dim unflattened_size", _unflatten),
     ("function", "view"): ("*", _view),
+    ("", "view"): ("*", _view),
+    ("", "reshape"): ("*", _view),
     ("function", "reshape"): ("*", _view),
     ("function", "permute"): ("*", _permute),
     ("function", "transpose"): ("dim0 dim1", _transpose),
