@@ -57,7 +57,9 @@ def test_a_name_that_is_not_one(tmp_path):
         told.stderr
         == "archcalc: cannot read 'resnt50': no such file, and no spec that comes along: did you mean `resnet50`?\n"
     )
-    for word in ("zzzzzz", "a/resnt50", "resnt50.yaml"):
+    assert "did you mean `googlenet`" in run("shapes", "gogle", cwd=tmp_path).stderr
+    assert "`archcalc specs` lists them" in run("shapes", "zzzzzz", cwd=tmp_path).stderr
+    for word in ("a/resnt50", "resnt50.yaml"):
         assert (
             run("shapes", word, cwd=tmp_path).stderr == f"archcalc: cannot read {word!r}: no such file or directory\n"
         )

@@ -105,7 +105,8 @@ def _severity(path: str, table: Mapping[str, Any]) -> dict[str, str]:
 def _bounds(path: str, kind: str, glob: str, table: Any) -> dict[str, str]:
     what, parse, example, examples = _KINDS[kind]
     if glob.replace("-", "_") in BUDGETS and not isinstance(table, dict):
-        raise RequestError(f'{path}: `{kind}` has a table for each pattern of files, e.g. "*" = {{{glob} = {example}}}')
+        table_of = f'must be a table under a pattern of files, e.g. "*" = {{{glob} = {example}}}'
+        raise RequestError(f'{path}: the {what} of "{glob}" {table_of}')
     if not isinstance(table, dict):
         raise RequestError(f'{path}: the {what} of "{glob}" must be a table, e.g. {{params = {example}}}')
     amounts = {}

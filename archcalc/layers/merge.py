@@ -20,7 +20,7 @@ from archcalc.quantity import plain, product
 from archcalc.terms import work
 
 # Python cannot compile an expression of thousands of operators: from this many operands on, it is a call.
-_BESIDE = 500
+_LONG = 500
 _CALLS = {" + ": "sum(({rest}), {first})", " * ": "math.prod(({rest}), start={first})"}
 
 
@@ -31,7 +31,7 @@ def _joined(sign: str, tensors: tuple[Tensor, ...]) -> Code:
     for index, tensor in enumerate(tensors):
         axes = ", ".join([":", *["None"] * (rank - tensor.rank)])
         words.append(f"{{{index}}}" + (f"[{axes}]" if tensor.rank < rank else ""))
-    if len(words) > _BESIDE:
+    if len(words) > _LONG:
         return expression(_CALLS[sign].format(first=words[0], rest=", ".join(words[1:])))
     return expression(sign.join(words))
 

@@ -292,6 +292,8 @@ def test_revisions(tmp_path):
     spec.write_text(text.replace("two n", "tow n") + "# as wrong\n", encoding="utf-8")
     for sides in (("HEAD:nets/net.yaml", "nets/net.yaml"), ("nets", "HEAD:nets")):
         assert " --> HEAD:nets/net.yaml:6:10\n" in run("diff", *sides, cwd=tmp_path).stderr
+    assert "`archcalc diff HEAD:nets nets`" in run("diff", "HEAD", "nets", cwd=tmp_path).stderr
+    assert "no revision 'nowhere'" in run("diff", "nowhere:nets", "nets", cwd=tmp_path).stderr
     for wrong in ("nowhere:nets/net.yaml", "HEAD:nets/none.yaml", "--help:nets/net.yaml"):
         assert run("diff", "--", wrong, "nets/net.yaml", cwd=tmp_path).returncode == 2
 

@@ -88,7 +88,7 @@ def test_a_budget(lint, write, settings):
     (found,) = json.loads(lint("big/a.yaml", "--format", "json").out)["findings"]
     assert found["data"]["limit"] == 1000
     assert found["start"] == {"line": 1, "column": 8}
-    assert found["notes"][-1]["message"].startswith("the budget is set in ")
+    assert found["notes"][-1]["message"].startswith("the limit is set in ")
     assert found["notes"][-1]["message"].endswith('.toml, for "*", "big/*"')
     assert found["fix"] is None
     own = write("big/b.yaml", CLEAN + "budget: {params: 2K}\n")
@@ -131,7 +131,10 @@ def test_a_budget_of_many_files_is_not_stale_and_not_mended(lint, write, setting
             '[budgets."*"]\nparams = "much"\n',
             'params of "*" must be an amount, e.g. "25M", "4G" or "8GiB", not \'much\'',
         ),
-        ("[budgets]\nparams = 3\n", 'the budget of "params" must be a table'),
+        (
+            "[budgets]\nparams = 3\n",
+            'the budget of "params" must be a table under a pattern of files, e.g. "*" = {params = "25M"}',
+        ),
         ('select = ["PRM3O1"]\n', "`PRM3O1`: did you mean `PRM301`?"),
         ('fail-on = "warn"\n', "'warn' is not one of"),
         ("select = 3\n", "`3`"),
