@@ -6,8 +6,19 @@ from collections.abc import Iterator, Sequence
 from copy import copy
 from typing import Union
 
+from archcalc.records import NamedTuple
 from archcalc.tracing.calls import Scope
 from archcalc.tracing.graph import Node, Out
+
+
+class State(NamedTuple):
+    """What a repeat passes from copy to copy: the node that stands for it, its start, and what gives its next value in
+    the first copy and in the last."""
+
+    node: Node
+    start: Out
+    following: Out
+    last: Out
 
 
 class Item:
@@ -18,10 +29,13 @@ class Item:
         scan, what runs at each step.
         source: what it reads, if that is not the tensor before it.
         operands: of a merge: tensors, None for the one before, or lists of items.
-        beside: further inputs of a module call; gives: its output; copies: the items that a repeated one stands for.
+        beside: further inputs of a module call; gives: its output; copies: the items that a repeated one stands for;
+        states: of a repeat.
     """
 
-    __slots__ = ("beside", "body", "copies", "count", "gives", "layers", "node", "operands", "shortcut", "source")
+    __slots__ = (
+        "beside", "body", "copies", "count", "gives", "layers", "node", "operands", "shortcut", "source", "states",
+    )  # fmt: skip
 
     def __init__(self, gives: Out | None, node: Node | None = None, body: Body | None = None) -> None:
         self.gives = gives
@@ -34,6 +48,7 @@ class Item:
         self.shortcut: list[Item] | None = None
         self.count = 1
         self.copies: list[Item] = []
+        self.states: list[State] = []
 
     def nodes(self) -> Iterator[Node]:
         """Its layers in running order, all copies one after the other."""
@@ -122,6 +137,7 @@ def renamed(items: Sequence[Item], old: Out, new: Out) -> list[Item]:
             ]
         if item.layers is not None:
             one.layers = renamed(item.layers, old, new)
+        one.states = [each._replace(start=new) if each.start == old else each for each in item.states]
         if item.shortcut is not None:
             one.shortcut = renamed(item.shortcut, old, new)
         if item.node is not None and item.node.loop is not None:

@@ -30,6 +30,8 @@ def references(items: list[Item]) -> Iterator[Out]:
                     yield value
         if item.node is not None and item.node.loop is not None:
             yield from item.node.loop.references()
+        for state in item.states:
+            yield from (Out(state.node), state.start, state.following)
         for inner in item.inner():
             yield from references(inner)
 
@@ -55,6 +57,12 @@ def names(
         last = items[-1].gives if items else None
         if list(dict.fromkeys(outs)) != [last]:
             wanted |= {out.node for out in outs}
+    # A repeat whose states are read later has a name.
+    wanted |= {
+        item.gives.node
+        for item in _each(items)
+        if item.gives is not None and any(state.last.node in wanted for state in item.states)
+    }
     order = list(_in_order(blocks, items))
     for node in order:
         if node.op == "input" and "name" in node.keys:  # what stands for an entry or a state
@@ -64,6 +72,11 @@ def names(
         if node in wanted and node not in found:
             is_plain = home is not None and node.scope is home and node.op not in _CALLED
             found[node] = free("x" if is_plain else base(node), used)
+    for item in _each(items):
+        for state in item.states:
+            assert item.gives is not None
+            if state.last != item.gives and state.last.node in wanted:
+                found[state.last.node] = f"{found[item.gives.node]}.{found[state.node]}"
     return found
 
 
@@ -89,6 +102,8 @@ _CALLED = {
 
 def base(node: Node) -> str:
     """What a node is called if that name is free."""
+    if "state" in node.keys and node.op == "input":
+        return str(node.keys["state"])
     if node.op in _CALLED:
         return _CALLED[node.op]
     parts = [part for part in (node.scope.name.split(".") if node.scope else []) if not part.isdigit()]
@@ -108,6 +123,8 @@ def _in_order(blocks: Mapping[Body, Block], items: list[Item]) -> Iterator[Node]
     for item in items:
         if item.node is not None and item.node.loop is not None:
             yield from item.node.loop.stand_ins()
+        for state in item.states:
+            yield state.node
         for inner in item.inner():
             yield from _in_order(blocks, inner)
         if item.body is not None and not blocks[item.body].written:

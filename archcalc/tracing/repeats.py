@@ -13,6 +13,7 @@ from typing import Any
 
 from archcalc.records import NamedTuple
 from archcalc.tracing.block import Block
+from archcalc.tracing.carried import carrying, repeat
 from archcalc.tracing.expressions import Expression
 from archcalc.tracing.graph import Node, Out
 from archcalc.tracing.items import Body, Item, renamed
@@ -57,7 +58,22 @@ class _Lists:
             else:
                 found.append(items[at])
                 at += 1
-        return found
+        return self._carried(found, start)
+
+    def _carried(self, items: list[Item], start: Out | None) -> list[Item]:
+        """The list with repeats that pass several tensors from copy to copy."""
+        plain = _Stretches(self, items, start).plain
+        found: list[Item] = []
+        done = 0
+        for stretch in carrying(items, plain, self.read):
+            made = repeat(items, stretch)
+            for first, _ in stretch.states:
+                self._keep_blocks(items[stretch.at : stretch.at + stretch.length], first)
+            self.read.subtract(out.node for out in references(made.copies))
+            self.read.update(out.node for out in references([made]))
+            found += [*items[done : stretch.at], made]
+            done = stretch.at + len(made.copies)
+        return [*found, *items[done:]]
 
     def _repeat(self, items: list[Item], length: int, times: int, before: Out | None) -> Item:
         """One item for a stretch of so many items that occurs so often."""
@@ -114,7 +130,7 @@ class _Stretches:
         self.lists = lists
         self.items = items
         self.start = start
-        self.plain = [None if has_tie([item]) else self._text([item], {}) for item in items]
+        self.plain: list[str] = [self._text([item], {}) for item in items]
         self.found: dict[tuple[int, int], _Stretch] = {}
 
     def before(self, at: int) -> Out | None:
@@ -132,7 +148,7 @@ class _Stretches:
 
     def _times(self, at: int, length: int) -> int:
         wanted = self.plain[at : at + length]
-        if None in wanted or self.plain[at + length : at + 2 * length] != wanted:
+        if self.plain[at + length : at + 2 * length] != wanted:
             return 1
         one = self._stretch(at, length)
         times = 1

@@ -155,7 +155,8 @@ class Writer:
         layers = _in_rows(self.written(item.layers, take))
         if item.node is None:  # a repeat of several
             count = take(item.count, "count")
-            return {"repeat": count.text(), "layers": layers, **({"name": name} if name else {})}
+            named: dict[str, Written] = {"name": name} if name else {}
+            return {"repeat": count.text(), **self._states(item), "layers": layers, **named}
         if item.shortcut is not None:
             entry["residual"] = {"layers": layers, "shortcut": self.written(item.shortcut, take)}
         else:
@@ -166,6 +167,16 @@ class Writer:
         if count != Expression(1):
             entry["repeat"] = count.text()
         return entry
+
+    def _states(self, item: Item) -> dict[str, Written]:
+        """What a repeat passes from copy to copy."""
+        if not item.states:
+            return {}
+        called = {state.node: self.names.get(state.node, "?") for state in item.states}
+        return {
+            "state": {called[state.node]: self.refer(state.start) for state in item.states},
+            "next": {called[state.node]: self.refer(state.following) for state in item.states},
+        }
 
     def _scan(self, item: Item, loop: Loop, name: str | None, take: Take) -> Written:
         """A loop; without states, it takes each entry by itself."""
