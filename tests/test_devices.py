@@ -25,8 +25,8 @@ WHOLE = {
 @each([path.stem for path in (ROOT / "archcalc" / "devices").glob("*.json")])
 def test_is_whole(name: str) -> None:
     device = find(name)
-    assert device.name == name
-    assert device.source
+    assert device.name == name, f'"name" in {name}.json must be "{name}", as its file is called'
+    assert device.source, f'say in "source" of {name}.json where its numbers are from'
     assert device.peaks.get("fp16", 0) >= device.peaks["fp32"] or device.kind == "cpu"
     assert device.context_bytes < device.memory_bytes
 

@@ -9,6 +9,12 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from archcalc.layers import REGISTRY
+from archcalc.layers.activation import Activation
+from archcalc.pytorch.instance import instantiate
+from tests.each import each
+from tests.layers.oracle import graph
+
 from .test_calls import Of, read
 from .test_outputs import checked
 
@@ -46,3 +52,16 @@ def test_what_is_like_them(name):
     text = read(module, (5, 8)).text
     assert not any(f"{one}" in text for one in ("silu", "gelu", "hardswish"))
     assert checked(module, (5, 8)).checked.startswith("outputs equal")
+
+
+@each(
+    [
+        op
+        for op, layer in REGISTRY.items()
+        if issubclass(layer, Activation) and not any(key.required for key in layer.arguments.values())
+    ]
+)
+def test_what_build_writes_is_read_as_the_same_layer(op):
+    text = read(instantiate(graph(op, (6, 4))), (6, 4)).text
+    wanted = {"relu6": "hardtanh low=0 high=6"}.get(op, op)
+    assert f"layers:\n  - {wanted}\n" in text, f"give it a reader in archcalc/tracing/operations/: {text}"

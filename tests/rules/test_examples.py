@@ -40,6 +40,8 @@ def test_one_rule_in_a_file() -> None:
         if group.ispkg:
             folder = Path(*import_module(f"archcalc.rules.{group.name}").__path__)
             files += [path for path in folder.glob("*.py") if path.stem != "__init__"]
+    unlisted = {path.stem for path in files} ^ {rule.name.replace("-", "_") for rule in RULES}
+    assert not unlisted, f"run `python docs/generate.py`, which lists {unlisted} in archcalc/rules/index.py"
     assert len(files) == len(RULES)
 
 

@@ -14,6 +14,7 @@ from archcalc.cli import group
 from archcalc.cost import Costs
 from archcalc.diagnostics import RequestError, SpecError
 from archcalc.network.load import load_graph
+from archcalc.sources import readers
 from archcalc.sources.huggingface.model import runs
 from archcalc.sources.huggingface.neutral import NEUTRAL
 from archcalc.sources.huggingface.reading import model_of, models
@@ -217,6 +218,15 @@ def test_what_shapes_saved_is_still_compared(tmp_path):
 @pytest.mark.parametrize("name", models())
 def test_one_family_is_found_by_its_name(name):
     assert model_of(name) is models()[name]
+
+
+def test_every_source_has_tests_and_a_place_in_the_docs():
+    docs = (ROOT / "docs" / "import.md").read_text(encoding="utf-8")
+    for reader in readers():
+        name = reader.__name__.rpartition(".")[2]
+        assert (ROOT / "tests" / "sources" / f"test_{name}.py").exists(), f"compare its counts in test_{name}.py"
+        title = reader.KIND.split(" ", 1)[1].removesuffix(" model")
+        assert f"## {title}" in docs, f"describe {name} in docs/import.md, under `## {title}`"
 
 
 def test_docs_list_every_model_type():

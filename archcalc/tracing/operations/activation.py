@@ -12,7 +12,7 @@ from archcalc.tracing.operations.registry import Beyond, Given, reads
 # Element-wise functions without further arguments, by their names in the language.
 _PLAIN = {
     "relu": "relu", "relu6": "relu6", "sigmoid": "sigmoid", "tanh": "tanh", "silu": "silu", "mish": "mish",
-    "hardswish": "hardswish", "hardsigmoid": "hardsigmoid", "softsign": "softsign", "logsigmoid": "logsigmoid",
+    "hardswish": "hardswish", "hardsigmoid": "hardsigmoid", "softsign": "softsign", "log_sigmoid": "logsigmoid",
     "selu": "selu", "exp": "exp", "neg": "neg", "negative": "neg", "abs": "abs", "sqrt": "sqrt", "rsqrt": "rsqrt",
     "square": "square", "log": "log", "sin": "sin", "cos": "cos", "floor": "floor", "sign": "sign",
     "reciprocal": "reciprocal",
