@@ -45,7 +45,7 @@ def reason(fit: Fit) -> str:
 
 def _title(name: str) -> str:
     title = MEASURES[name].title
-    return title if MEASURES[name].unit == "count" else title.replace("bytes ", "")
+    return title if MEASURES[name].unit == "count" else title.replace("bytes ", "").replace("time of ", "for ")
 
 
 def caution(fit: Fit) -> str:
