@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 
 from archcalc.cost import Costs
-from archcalc.tracing.calls import Run
+from archcalc.tracing.calls import PARAMETER, Run
 
 
 class Comparison:
@@ -17,7 +17,8 @@ class Comparison:
         unreached: parameters that no call reads, by name, with how many.
         declared: the opaque layers, with their lines; remarks: what the language cannot say;
         fixed: MACs of calls that read neither inputs nor parameters, such as angles of positions, by place;
-        left_out: what combines samples; notes: where the spec differs from its source with the same values;
+        left_out: what combines samples, across: the parameters that it reads, by name;
+        notes: where the spec differs from its source with the same values;
         checked: the result of comparing outputs, if that was asked for; wrong: whether they differ.
         numel: all parameters of the source; whose: the source in a word, such as `PyTorch`.
     """
@@ -29,6 +30,7 @@ class Comparison:
         self.params = costs.totals.params, self.numel - sum(unreached.values())
         self.unused, self.fixed = _beside(run)
         self.left_out = _left_out(run)
+        self.across = _read_across(run)
         self.macs = costs.totals.macs, _macs(run) - sum(self.unused.values()) - sum(self.fixed.values())
         ours = [[int(size) for size in tensor.shape] for tensor in costs.graph.outputs.values()]
         theirs: list[list[int]] = []
@@ -64,12 +66,16 @@ class Comparison:
             yield f"{name}: {'; '.join(wrong)}"
         else:
             yield f"{name}: {self.params[0]:,} parameters, {self.macs[0]:,} MACs, output {_sizes(self.outputs[0])}, as in {self.whose}"
-        if self.unreached:
-            count, tops = sum(self.unreached.values()), sorted({one.partition(".")[0] for one in self.unreached})
-            shown = ", ".join(tops[:4]) + (", ..." if len(tops) > 4 else "")
-            yield f"  {count:,} parameters are not read in this mode and not in the spec: {shown}"
+        unread = {one: count for one, count in self.unreached.items() if one not in self.across}
+        if unread:
+            yield f"  {sum(unread.values()):,} parameters are not read in this mode and not in the spec: {_tops(unread)}"
         if self.left_out:
             yield f"  {self.left_out}"
+        lost = {one: count for one, count in self.unreached.items() if one in self.across}
+        if lost:
+            count = sum(lost.values())
+            what = "1 parameter goes" if count == 1 else f"{count:,} parameters go"
+            yield f"  {what} into that, and like its MACs not into the spec: {_tops(lost)}"
         for counts, of in ((self.unused, "what nothing reads"), (self.fixed, "numbers that depend on no input")):
             if counts:
                 places = ", ".join(f"{file}:{line}" for file, line in list(counts)[:3])
@@ -115,6 +121,30 @@ def _left_out(run: Run) -> str | None:
         return None
     shown = ", ".join(places[:3]) + (", ..." if len(places) > 3 else "")
     return f"what sets samples of the batch against each other ({shown}) is not in the spec: what it reads is an output"
+
+
+def _read_across(run: Run) -> set[str]:
+    """The names of the parameters that go into calls that combine samples, directly or computed from parameters."""
+    found: set[str] = set()
+    calls, seen = list(run.across), {id(call) for call in run.across}
+    while calls:
+        call = calls.pop()
+        if call.module is not None:
+            home = f"{call.scope.name}." if call.scope.name else ""
+            found |= {f"{home}{name}" for name, _ in call.module.named_parameters()}
+        for value in call.values():
+            if value.source == PARAMETER:
+                found.add(value.name)
+            elif value.call is not None and not value.of_data and id(value.call) not in seen:
+                seen.add(id(value.call))
+                calls.append(value.call)
+    return found
+
+
+def _tops(names: dict[str, int]) -> str:
+    """The first parts of names, for a message."""
+    tops = sorted({one.partition(".")[0] for one in names})
+    return ", ".join(tops[:4]) + (", ..." if len(tops) > 4 else "")
 
 
 def _sizes(shapes: list[list[int]]) -> str:

@@ -32,6 +32,17 @@ def test_towers_are_given_in_place_of_their_product():
     assert (
         "sets samples of the batch against each other (test_across.py:18, test_across.py:19) is not in the spec" in said
     )
+    assert "1 parameter goes into that, and like its MACs not into the spec: scale" in said
+    assert "not read in this mode" not in said
+
+
+def test_layers_after_samples_are_set_against_each_other_are_said_to_be_missing():
+    def mixing(m, x):
+        return m.c(m.b(m.a(x) @ x.t() @ x))
+
+    found = read(Of(mixing, a=nn.Linear(8, 8), b=nn.Linear(8, 5), c=nn.LayerNorm(5)), (8,)).comparison
+    said = "\n".join(found.lines("net"))
+    assert "55 parameters go into that, and like its MACs not into the spec: b, c" in said, said
 
 
 @pytest.mark.parametrize(
