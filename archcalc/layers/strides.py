@@ -9,8 +9,8 @@ and c10/core/MemoryFormat.h of PyTorch 2.13.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 
+from archcalc.lazy import lazy
 from archcalc.quantity import is_single, product
 
 Sizes = tuple[int, ...]
@@ -39,19 +39,19 @@ class Strides:
         """The number of axes."""
         return len(self.sizes)
 
-    @cached_property
+    @lazy
     def is_contiguous(self) -> bool:
         """Whether the elements lie in the order of the axes, without gaps."""
         return self.in_order or self._follow(range(self.rank))
 
-    @cached_property
+    @lazy
     def is_dense(self) -> bool:
         """Whether they lie without gaps in some order of the axes, each in its own place."""
         if self.is_contiguous:
             return True
         return self._follow(sorted(range(self.rank), key=lambda axis: (self.numbers[axis] > 1, -self.steps[axis])))
 
-    @cached_property
+    @lazy
     def suggests_channels_last(self) -> bool:
         """Whether kernels for images and volumes take channels to lie last."""
         if self.rank not in (4, 5) or not self.steps[1]:
@@ -219,6 +219,8 @@ def _steps(sizes: Sequence[int], order: Sequence[int]) -> tuple[int, ...]:
 
 def iterated(*operands: Strides) -> Strides:
     """The result of an elementwise operation on broadcast operands. Source: TensorIterator.cpp."""
+    if len(operands) == 1 and operands[0].in_order:
+        return contiguous(operands[0].sizes)
     rank = max(one.rank for one in operands)
     widened = [((1,) * (rank - one.rank) + one.numbers, (0,) * (rank - one.rank) + one.steps) for one in operands]
     sizes = [

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-
 from archcalc.layers.base import Layer
 from archcalc.layers.saved import Saved, Saving
 from archcalc.layers.strides import Strides
+from archcalc.lazy import lazy
 from archcalc.network.graph import Node
 
 
@@ -16,47 +15,47 @@ class Asked:
     def __init__(self, node: Node, layer: Layer, how: Saving) -> None:
         self.node, self.layer, self.how = node, layer, how
 
-    @cached_property
+    @lazy
     def saved(self) -> Saved:
         """What it keeps for backward."""
         return self.layer.saved(self.how, self.node.exit, *self.node.inputs)
 
-    @cached_property
+    @lazy
     def passing(self) -> tuple[int, int]:
         """Temporary bytes, forward and backward."""
         return self.layer.passing(self.how, self.node.exit, *self.node.inputs)
 
-    @cached_property
+    @lazy
     def joining(self) -> int:
         """Bytes at the end of its backward pass, when gradients of parts of its parameters are put together."""
         return self.layer.joining(self.how, self.node.exit, *self.node.inputs)
 
-    @cached_property
+    @lazy
     def copied(self) -> tuple[int, ...]:
         """The inputs that it copies."""
         return self.layer.copied(self.how, self.node.exit, *self.node.inputs)
 
-    @cached_property
+    @lazy
     def shares(self) -> bool:
         """Whether its output shares memory with its first input."""
         return self.layer.shares(self.how, self.node.exit, *self.node.inputs)
 
-    @cached_property
+    @lazy
     def hands_back(self) -> bool:
         """Whether its output is its first input itself."""
         return self.layer.hands_back(self.how, self.node.exit, *self.node.inputs)
 
-    @cached_property
+    @lazy
     def stored(self) -> int:
         """The number of elements in the memory of its output."""
         return self.layer.stored(self.how, self.node.exit, *self.node.inputs)
 
-    @cached_property
+    @lazy
     def strides(self) -> Strides:
         """The strides of its output."""
         return self.layer.strides(self.how, self.node.exit, *self.node.inputs)
 
-    @cached_property
+    @lazy
     def further_strides(self) -> dict[str, Strides]:
         """The strides of its further outputs."""
         y = self.node.exit

@@ -80,7 +80,7 @@ class Autocast:
 
     def inputs(self, node: Node, inputs: list[Value], width: int) -> dict[int, Storage]:
         """The casts of inputs that have another type, by position."""
-        if not self._copies(node):
+        if not self.copies(node):
             return {}
         copies: dict[Storage, Storage] = {}
         for value, x in zip(inputs, node.inputs):
@@ -99,7 +99,7 @@ class Autocast:
 
     def uncast(self, node: Node, inputs: list[Value], width: int) -> tuple[dict[int, int], int]:
         """Bytes of the gradients of inputs and of parameters in the compute type, where that is another type."""
-        if not self.is_on or not self._copies(node):
+        if not self.is_on or not self.copies(node):
             return {}, 0
         of_inputs = {
             id(value): value.bytes // value.width * width
@@ -111,6 +111,7 @@ class Autocast:
             return of_inputs, 0
         return of_inputs, sum(one.size for one in self.structure.learned.by(node)) * width
 
-    def _copies(self, node: Node) -> bool:
+    def copies(self, node: Node) -> bool:
+        """Whether it may cast what a layer reads."""
         assert node.layer is not None
         return node.layer.autocast in (LOW, WIDE)

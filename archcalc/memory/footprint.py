@@ -162,9 +162,9 @@ def _alive(moments: Sequence[Moment]) -> dict[int, int]:
     return alive
 
 
-def weights(graph: Graph, running: Running) -> Iterator[tuple[int, int]]:
-    """Bytes and number of the parameters and buffers."""
-    yield from Stored(graph, running).parameters()
+def weights(graph: Graph, running: Running, structure: Structure | None = None) -> Iterator[tuple[int, int]]:
+    """Bytes and number of the parameters and buffers; `structure` is that of the graph, if there is one already."""
+    yield from Stored(graph, running).parameters() if structure is None else structure.stored(running)
     for node, stored, _ in walk(graph.nodes):
         yield from ((size, stored) for size in buffers(node, running.width))
 
@@ -173,7 +173,7 @@ def tensors(
     graph: Graph, running: Running, all_gradients: bool, structure: Structure | None = None
 ) -> Iterator[tuple[int, int]]:
     """Like `weights`, with optimizer states, and with the gradients if all of them exist at once."""
-    yield from weights(graph, running)
+    yield from weights(graph, running, structure)
     if not running.trains:
         return
     structure = structure or Structure(graph)

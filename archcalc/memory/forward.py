@@ -91,11 +91,19 @@ class Forward(LayerRun):
 
     def _new(self, began: int) -> list[int]:
         """The keys in `env` that came after the first `began` changes."""
+        if len(self.changed) == began + 1:
+            key, came = self.changed[began]
+            return [key] if came and key in self.env else []
         first = dict(reversed(self.changed[began:]))
         return [key for key, came in first.items() if came and key in self.env]
 
     def _settle(self, began: int) -> None:
         """Reduce the changes since `began` to their net effect."""
+        if len(self.changed) == began + 1:
+            key, came = self.changed[began]
+            if came != (key in self.env):
+                del self.changed[began]
+            return
         first = dict(reversed(self.changed[began:]))
         self.changed[began:] = [(key, came) for key, came in first.items() if came == (key in self.env)]
 

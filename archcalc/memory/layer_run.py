@@ -59,6 +59,7 @@ class LayerRun(Scene):
         self.known: dict[tuple[Any, ...], Asked] = {}
         self.head = head(graph, running)
         self._attention, self.trains, self.threads = forced(running), running.trains, running.threads or 2
+        self.quantises = running.stored is not None
 
     @abstractmethod
     def _frame(self, nodes: list[Node], kept: set[int], batch: int, entry: Tensor | None) -> None:
@@ -76,9 +77,8 @@ class LayerRun(Scene):
             return -(self.head.hidden * width + learned + self.head.logits * width)
         return 0 if self.head.is_one else self.head.hidden * width + learned
 
-    def _layer(self, node: Node, batch: int) -> None:
-        layer = node.layer
-        assert layer is not None
+    def _run_experts(self, node: Node, layer: Layer, batch: int) -> list[Storage]:
+        """Run the experts of a mixture; returns the indices of the positions sent to them, which are kept for backward."""
         samples: list[Storage] = []
         around = 0 if self.trains else layer.around(batch, self.running.width, node.exit, *node.inputs)
         held = self.heap.hold(Storage(around))
@@ -104,9 +104,17 @@ class LayerRun(Scene):
                 if self.keeping and self._gradient_reaches(child, set(outside)):
                     samples.append(Storage(entry.samples(sent) * INDEX))
         self.heap.drop(held)
+        return samples
+
+    def _layer(self, node: Node, batch: int) -> None:
+        layer = node.layer
+        assert layer is not None
+        samples = self._run_experts(node, layer, batch) if node.children else ()
         batch = node.exit.samples(batch)
         given = [self._value(x) for x in node.inputs]
-        inputs = [for_each(node, x, value, batch) for x, value in zip(node.inputs, given)]
+        inputs = (
+            given if layer.broadcasts else [for_each(node, x, value, batch) for x, value in zip(node.inputs, given)]
+        )
         where = (id(node), *self._which()) if self.at else (id(node),)
         needs = self.needs.get(where)  # None if the layer has no backward pass
         if needs is not None and not self.is_again:
@@ -127,20 +135,23 @@ class LayerRun(Scene):
                     passing = (max(passing[0], *(inputs[index].bytes for index in copied), 0), passing[1])
         if self.head is not None and node is self.head.node:
             saved, passing = NOTHING if self.head.is_fused else INPUT, (passing[0], passing[1] + self._in_pieces(width))
-        expanded = self.stored.expanded(node, width) * self.experts
-        passing = (passing[0] + expanded, passing[1] + expanded)
+        if self.quantises:
+            expanded = self.stored.expanded(node, width) * self.experts
+            passing = (passing[0] + expanded, passing[1] + expanded)
         if node.adapters:
             saved, passing = adapted(node, how, saved, passing)
         if self.is_fused and is_pointwise(layer) and how.keeps:
             output.storage.made_of = tuple(one.storage for one in given if one.storage is not output.storage)
         kept: list[Storage] = [one for storage in samples for one in self._keep(storage, node)]
         each = 1 if node.exit.batched else self.experts  # what depends only on parameters, in each expert
-        extras = [
-            Storage(size * (self.experts if name in saved.alone else each))
-            for name, size in saved.extra.items()
-            if size
-        ]
-        known = self.known_products.pop((id(node), self.at), None)
+        extras: list[Storage] = []
+        if saved.extra:
+            extras = [
+                Storage(size * (self.experts if name in saved.alone else each))
+                for name, size in saved.extra.items()
+                if size
+            ]
+        known = self.known_products.pop((id(node), self.at), None) if self.known_products else None
         if needs is not None and self.products is not None and layer.autocast == LOW:
             self.products[id(node), self.at] = output.storage, extras
             for storage in (output.storage, *extras):
@@ -166,7 +177,8 @@ class LayerRun(Scene):
                 for x, needed in zip(node.inputs, needs)
                 if needed and layer.sums_samples() and x.batched != node.exit.batched
             ]
-            further = [self.env[id(extra)] for extra in (node.exit.outputs or {}).values()]
+            outputs = node.exit.outputs
+            further = [self.env[id(extra)] for extra in outputs.values()] if outputs else []
             uncast = self.autocast.uncast(node, inputs, width)
             passing_back = passing[1] + sum(sums) + self.fetched
             joining = asked.joining if self.peaks else 0
@@ -176,9 +188,10 @@ class LayerRun(Scene):
         made = {*cast.values(), *(one for _, one in weights)}
         casts = sum(storage.bytes for storage in made if not storage.keepers)
         self._moment("forward", node, passing[0] + casts)
-        for child in (child for child in node.children if child.is_expert):
-            self._unbind(id(child.inputs[0]))
-            self._unbind(id(child.exit))
+        for child in node.children:
+            if child.is_expert:
+                self._unbind(id(child.inputs[0]))
+                self._unbind(id(child.exit))
 
     def _asked(
         self, node: Node, layer: Layer, batch: int, width: int, inputs: list[Value], needs: tuple[bool, ...] | None,
@@ -187,10 +200,15 @@ class LayerRun(Scene):
         """How a layer runs, and what it says about that; shared by copies whose inputs have the same layout."""
         lies, given = tuple([value.strides for value in inputs]), tuple([value.width for value in inputs])
         keeps = needs is not None and self.keeping
-        places = tuple([(one.sizes, one.steps, one.in_order) for one in lies])
-        objects = tuple([inputs.index(value) for value in inputs]) if len(set(inputs)) < len(inputs) else ()
-        key = (id(node), needs, batch, width, keeps, beside, given, places, objects)
-        found = self.known.get(key) if self.peaks else None  # otherwise numbers may be traced, and each is distinct
+        objects: tuple[int, ...] = ()
+        if len(inputs) > 1 and len(set(inputs)) < len(inputs):
+            objects = tuple([inputs.index(value) for value in inputs])
+        shared = self.peaks and bool(self.at)  # without peaks numbers may be traced, and each is distinct
+        found = None
+        if shared:
+            places = tuple([(one.sizes, one.steps, one.in_order) for one in lies])
+            key = (id(node), needs, batch, width, keeps, beside, given, places, objects)
+            found = self.known.get(key)
         if found is None:
             how = Saving(
                 needs or (False,) * max(1, len(inputs)), batch, width, self.gpu, self._attention,
@@ -198,12 +216,14 @@ class LayerRun(Scene):
                 not node.learns_itself, objects,
             )  # fmt: skip
             found = Asked(node, layer, how)
-            if self.peaks:
+            if shared:
                 self.known[key] = found
         return found
 
     def _cast(self, node: Node, inputs: list[Value], width: int) -> tuple[dict[int, Storage], Copies]:
         """The copies that autocast makes in the compute type: of inputs, by position, and of parameters."""
+        if not self.autocast.copies(node):
+            return {}, []
         weights, new = self.autocast.parameters(node, width, self.at, self.experts)
         for storage in new:
             if self.heap.keep(storage):
@@ -249,7 +269,7 @@ class LayerRun(Scene):
             self._bind(y, inputs[0])
             return inputs[0]
         size = y.numel * how.batch * (INDEX if y.integer else width)
-        if (known := self.known_products.get((id(node), self.at))) is not None:
+        if self.known_products and (known := self.known_products.get((id(node), self.at))) is not None:
             storage = known[0]
         elif inputs and asked.shares:
             storage = inputs[0].storage
@@ -261,8 +281,10 @@ class LayerRun(Scene):
         parts = self.experts if y.batched else 1
         output = Value(storage, size, asked.strides, width, parts)
         self._bind(y, output)
+        if not y.outputs:
+            return output
         memory = {"": storage}
-        for name, extra in (y.outputs or {}).items():
+        for name, extra in y.outputs.items():
             part = extra.numel * how.batch * (INDEX if extra.integer else width)
             other = layer.further_memory(name)
             memory[name] = Storage(part) if other is None else memory[other]

@@ -50,7 +50,9 @@ class RunNeed(Need):
     def __init__(self, run: Run, bytes: int | None = None, most: Callable[[int], int] = int) -> None:
         stays = run.parameters + run.buffers + run.optimizer
         self.alive: Sequence[int] = [moment.live for moment in run.moments] or [run.base]
-        self.stays: Sequence[int] = [stays + moment.gradients for moment in run.moments] or [stays]
+        self.stays: Sequence[int] = [
+            stays + moment.gradients + (moment.passing if moment.phase == "step" else 0) for moment in run.moments
+        ] or [stays]
         self.most = most
         super().__init__(run.peak if bytes is None else bytes)
 
@@ -198,7 +200,10 @@ class Needs:
         if self.device is None:
             return RunNeed(run)
         if run.all_gradients not in self._blocks:  # they do not depend on the size
-            stays = tensors(self.found.graph, self.running, run.all_gradients)
+            known = self.found.run is not None and self.found.run.all_gradients == run.all_gradients
+            stays: Iterable[tuple[int, int]] = self.found.tensors
+            if not known:
+                stays = tensors(self.found.graph, self.running, run.all_gradients, self.structure)
             self._blocks[run.all_gradients] = Blocks(stays, self.device)
         blocks = self._blocks[run.all_gradients]
         return RunNeed(run, blocks.taken(run.peak).shown, blocks.largest_peak)

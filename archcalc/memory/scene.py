@@ -35,9 +35,11 @@ class Scene:
         self.is_fused = running.execution == COMPILED
 
     def _value(self, tensor: Tensor) -> Value:
-        while id(tensor) not in self.env and isinstance(tensor, Alias):
+        found = self.env.get(id(tensor))
+        while found is None and isinstance(tensor, Alias):
             tensor = tensor.origin
-        return self.env[id(tensor)]
+            found = self.env.get(id(tensor))
+        return self.env[id(tensor)] if found is None else found
 
     def _there(self, tensor: Tensor) -> bool:
         return any(key in self.env for key in origins(tensor))
@@ -57,10 +59,11 @@ class Scene:
             self.changed.append((key, False))
 
     def _moment(self, phase: str, node: Node | None, passing: int, count: int = 1, pattern: int = 0) -> None:
-        kept = self.heap.kept + self.more_kept
-        live = self.heap.live + self.more
-        total = self.base + live + self.gradients + passing
-        self.run.moments.append(Moment(phase, node, total, kept, live - kept, passing, self.gradients, count, pattern))
+        heap, gradients = self.heap, self.gradients
+        kept = heap.kept + self.more_kept
+        live = heap.kept + heap.other + self.more
+        total = self.base + live + gradients + passing
+        self.run.moments.append(Moment(phase, node, total, kept, live - kept, passing, gradients, count, pattern))
 
     def _keep(self, storage: Storage, node: Node) -> list[Storage]:
         """Save a tensor for backward; returns the storages saved for it, which are released after use.

@@ -22,11 +22,9 @@ from archcalc.memory.nesting import MOST_FORMULAS, MOST_PASSES, check_nesting
 from archcalc.memory.parameters import Gradients
 from archcalc.memory.run import Run
 from archcalc.memory.scans import ScanForward
-from archcalc.memory.stored import Stored
 from archcalc.memory.structure import Structure, family, origins
 from archcalc.memory.tape import RANDOM_STATE, Again, More, Ran, Scanned, Sent
 from archcalc.memory.values import Storage, Value
-from archcalc.network.gradients import sources
 from archcalc.network.graph import Node
 from archcalc.network.load import Graph
 from archcalc.quantity import plain, product
@@ -49,12 +47,12 @@ def simulate(graph: Graph, running: Running, structure: Structure | None = None)
     check_nesting(graph, MOST_PASSES)
     structure = structure or Structure(graph)
     width, optimizer = running.width, OPTIMIZERS[running.optimizer] if running.trains else None
-    run = Run(running, parameters=sum(bytes * count for bytes, count in Stored(graph, running).parameters()))
+    run = Run(running, parameters=sum([bytes * count for bytes, count in structure.stored(running)]))
     run.buffers = structure.buffer_bytes(width)
     run.inputs = sum(tensor_bytes(x, graph.batch, width) for x in graph.inputs.values())
     if optimizer is not None:
         if OPTIMIZER not in running.offload:
-            run.optimizer = optimizer.shared + sum(bytes * count for bytes, count in structure.states(running))
+            run.optimizer = optimizer.shared + sum([bytes * count for bytes, count in structure.states(running)])
             if optimizer.counts:
                 run.optimizer += 4 * sum(structure.trained.values())  # the step count, a scalar per tensor
         run.gradients = structure.trained_numbers * (4 if running.has_wide_gradients else width)
@@ -289,7 +287,7 @@ class _Step(ScanForward):
         elif given.bytes < ran.output.gradient and not layer.reads_stretched:
             given = self._written_out(given, ran.output, node)
         new: list[tuple[Value, Storage]] = []
-        reached = {id(x) for x in sources(node)}
+        reached = self.structure.sources(node)
         for place, (value, x, needed) in enumerate(zip(ran.inputs, node.inputs, ran.needs)):
             if not needed or id(x) not in reached:
                 continue
@@ -327,7 +325,12 @@ class _Step(ScanForward):
             sums = max(sums, 2 * (learned + stays))  # the first two parts of its gradient, and their sum
         if sums or ran.joining:
             self._moment("backward", node, max(sums, ran.joining))
-        if self.running.update == BACKWARD and learned + whole and OPTIMIZER not in self.running.offload:
+        if (
+            self.leaves
+            and learned + whole
+            and self.running.update == BACKWARD
+            and OPTIMIZER not in self.running.offload
+        ):
             self._moment("backward", node, learned + self.structure.step_of(node, self.running))
         if passes:
             self.gradients -= whole

@@ -10,7 +10,8 @@ from math import prod
 from archcalc.layers.tensor import Alias, Tensor
 from archcalc.layers.zeros import Zeros
 from archcalc.memory.parameters import Learned, buffer_bytes, stepping, trained_shapes
-from archcalc.network.gradients import Backward, backward
+from archcalc.memory.stored import Stored
+from archcalc.network.gradients import Backward, backward, sources
 from archcalc.network.graph import Node, walk
 from archcalc.network.load import Graph
 from archcalc.quantity import product
@@ -67,6 +68,9 @@ class Structure:
         self._read: dict[int, set[int]] = {}
         self._runs_back: dict[int, bool] = {}
         self._functions: dict[int, Function] = {}
+        self._stored: dict[Running, list[tuple[int, int]]] = {}
+        self._states: dict[Running, list[tuple[int, int]]] = {}
+        self._sources: dict[int, set[int]] = {}
 
     @cached_property
     def params(self) -> int:
@@ -85,8 +89,21 @@ class Structure:
         """The number of elements of the trained parameters."""
         return sum(count * prod(shape) for shape, count in self.trained.items())
 
-    def states(self, running: Running) -> Iterator[tuple[int, int]]:
+    def stored(self, running: Running) -> list[tuple[int, int]]:
+        """Bytes and number of the parameters."""
+        way = running.also(batch=None)
+        if way not in self._stored:
+            self._stored[way] = list(Stored(self.graph, running).parameters())
+        return self._stored[way]
+
+    def states(self, running: Running) -> list[tuple[int, int]]:
         """Bytes and number of the tensors that the optimizer keeps."""
+        way = running.also(batch=None)
+        if way not in self._states:
+            self._states[way] = list(self._kept(running))
+        return self._states[way]
+
+    def _kept(self, running: Running) -> Iterator[tuple[int, int]]:
         optimizer, width = OPTIMIZERS[running.optimizer], running.types.state_width
         for shape, count in self.trained.items():
             if running.types.has_copy:
@@ -153,6 +170,12 @@ class Structure:
             found = [_step(step, index, last, beside) for index, step in enumerate(steps)]
             self._functions[id(nodes)] = Function(found, last)
         return self._functions[id(nodes)]
+
+    def sources(self, node: Node) -> set[int]:
+        """The ids of the inputs that receive a gradient from a layer's output."""
+        if id(node) not in self._sources:
+            self._sources[id(node)] = {id(x) for x in sources(node)}
+        return self._sources[id(node)]
 
     def runs_back(self, group: Node) -> bool:
         """Whether a layer of a group has a backward pass; else nothing is kept for it."""

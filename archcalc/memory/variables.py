@@ -68,8 +68,9 @@ class Variables:
         for key in keys:
             self._holders[key] = self._holders.get(key, 0) + 1
         self._holds[name] = keys
-        self._until[name] = max((self._last.get(key, -1) for key in keys), default=-1)
-        return self._until[name]
+        until = max([self._last.get(key, -1) for key in keys], default=-1)
+        self._until[name] = until
+        return until
 
 
 class LoopVariables(Variables):

@@ -12,7 +12,7 @@ from archcalc.memory.footprint import Footprint, footprint
 from archcalc.memory.how import how, mode_of
 from archcalc.network.graph import Node
 from archcalc.network.load import Graph
-from archcalc.prediction.estimate import Estimate
+from archcalc.prediction.estimate import NOTHING, Estimate
 from archcalc.prediction.generation import Decoding, decode
 from archcalc.prediction.predict import Prediction, predict
 from archcalc.running import Running
@@ -43,8 +43,8 @@ class Answer:
 
     def of(self, node: Node) -> tuple[Estimate, Estimate, Estimate]:
         """The time of a node alone, over all its copies: forward, backward, and in all generation steps."""
-        forward, backward = self._passes.get(id(node), (Estimate(), Estimate()))
-        return forward, backward, self._steps.get(node.id, Estimate())
+        forward, backward = self._passes.get(id(node), (NOTHING, NOTHING))
+        return forward, backward, self._steps.get(node.id, NOTHING)
 
     def inside(self, node: Node) -> tuple[Estimate, Estimate, Estimate]:
         """The same for a node with everything inside it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from archcalc.devices import Device
@@ -24,7 +24,7 @@ _LEAST_EFFICIENCY = 0.25
 IDLE = (Dropout.op, DropPath.op)
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)  # never changed; `frozen` would take several times as long to make one
 class Estimate:
     """Seconds. Estimates add up: their errors count as those of one measurement, and do not cancel.
 
@@ -42,12 +42,15 @@ class Estimate:
     bounds: dict[str, float] = field(default_factory=dict)
 
     def __add__(self, other: Estimate) -> Estimate:
-        return total((self, other))
+        if not other.bases and not other.high:
+            return self
+        return other if not self.bases and not self.high else total((self, other))
 
     def times(self, factor: float) -> Estimate:
         """The same work, repeated."""
-        scaled = [{name: value * factor for name, value in each.items()} for each in (self.bases, self.bounds)]
-        return Estimate(self.seconds * factor, self.low * factor, self.high * factor, *scaled)
+        bases = {name: value * factor for name, value in self.bases.items()}
+        bounds = {name: value * factor for name, value in self.bounds.items()}
+        return Estimate(self.seconds * factor, self.low * factor, self.high * factor, bases, bounds)
 
     def apart(self, factor: float) -> Estimate:
         """Longer by a factor that is uncertain: it may be anything from 1 to its square."""
@@ -76,10 +79,20 @@ def total(estimates: Iterable[Estimate]) -> Estimate:
     bounds: dict[str, float] = {}
     for one in estimates:
         seconds, low, high = seconds + one.seconds, low + one.low, high + one.high
-        for sums, further in ((bases, one.bases), (bounds, one.bounds)):
-            for name, value in further.items():
-                sums[name] = sums.get(name, 0.0) + value
+        for name, value in one.bases.items():
+            bases[name] = bases.get(name, 0.0) + value
+        for name, value in one.bounds.items():
+            bounds[name] = bounds.get(name, 0.0) + value
     return Estimate(seconds, low, high, bases, bounds)
+
+
+def each_total(parts: Mapping[int, Sequence[Estimate]]) -> dict[int, Estimate]:
+    """The sum under each key; most have one part."""
+    return {key: total(estimates) if len(estimates) != 1 else estimates[0] for key, estimates in parts.items()}
+
+
+# Nothing to do.
+NOTHING = Estimate()
 
 
 class Estimator:

@@ -21,7 +21,7 @@ from archcalc.network.graph import Node, walk
 from archcalc.network.load import Graph
 from archcalc.prediction.autocast import widths
 from archcalc.prediction.backward import Gradient, gradients
-from archcalc.prediction.estimate import CALIBRATED, Estimate, Estimator, total
+from archcalc.prediction.estimate import CALIBRATED, NOTHING, Estimate, Estimator, each_total, total
 from archcalc.prediction.fusion import fused
 from archcalc.prediction.host import started, waiting
 from archcalc.prediction.operations import Operation, Work, operations
@@ -126,7 +126,7 @@ def predict(graph: Graph, running: Running) -> Prediction:
     behind_of: dict[int, list[Estimate]] = defaultdict(list)
     ahead, behind = started(found), defaultdict[int, int](int)
     backward: dict[int, Estimate] = {}
-    loss = step = Estimate()
+    loss = step = NOTHING
     costs = Costs(graph, dtype=estimator.stored)
     if training:
         check_trains(graph, "--mode inference")
@@ -136,9 +136,9 @@ def predict(graph: Graph, running: Running) -> Prediction:
             for key, count in started(gradient.kernels).items():
                 behind[key] += count
         for node in _run_again(graph.nodes, running.checkpoint):
-            behind_of[id(node)].append(forward.get(id(node), Estimate()))
+            behind_of[id(node)].append(forward.get(id(node), NOTHING))
             behind[id(node)] += ahead.get(id(node), 0)
-        backward = {key: total(parts) for key, parts in behind_of.items()}
+        backward = each_total(behind_of)
         loss, step = _loss(estimator, graph), _step(estimator, costs, running)
         if running.batches > 1:
             forward = {key: one.times(running.batches) for key, one in forward.items()}
@@ -150,9 +150,9 @@ def predict(graph: Graph, running: Running) -> Prediction:
     if each.high:
         for times, counts in ((forward, ahead), (backward, behind)):
             for key, count in counts.items():
-                times[key] = times.get(key, Estimate()) + each.times(count)
+                times[key] = times.get(key, NOTHING) + each.times(count)
     nodes = {id(one.node): one.node for one in found}
-    layers = tuple(LayerTime(node, forward[key], backward.get(key, Estimate())) for key, node in nodes.items())
+    layers = tuple(LayerTime(node, forward[key], backward.get(key, NOTHING)) for key, node in nodes.items())
     known = estimator.model.phases if estimator.model is not None else []
     wanted = (forward_phase(estimator, found, training), *(["backward"] if training else []))
     phases = tuple(phase for phase in wanted if phase in known)
@@ -188,7 +188,7 @@ def forward_times(estimator: Estimator, found: list[Operation], training: bool =
     for one in found:
         took = estimator.estimate(one, phase, training)
         times[id(one.node)].append(took.apart(_UNPACKING) if one.unpacks else took)
-    return {key: total(parts) for key, parts in times.items()}
+    return each_total(times)
 
 
 def _backward(estimator: Estimator, gradient: Gradient) -> Estimate:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from archcalc.prediction.answer import Answer
-from archcalc.prediction.estimate import Estimate
+from archcalc.prediction.estimate import NOTHING, Estimate
 from archcalc.reports.rows import Row, flat, nested
 
 
@@ -53,9 +53,9 @@ def slowest(answer: Answer, count: int) -> list[TimedRow]:
     rest = TimedRow(
         None,
         f"and {len(found) - count} faster" if count else f"all {len(found)} layers",
-        Estimate(),
-        Estimate(),
-        Estimate(),
+        NOTHING,
+        NOTHING,
+        NOTHING,
     )
     for row in found[count:]:
         rest = TimedRow(
@@ -68,5 +68,5 @@ def _apart(answer: Answer) -> Iterator[TimedRow]:
     """What a training step does outside its layers."""
     one = answer.prediction
     if one.running.trains:
-        yield TimedRow(None, f"loss {one.graph.document.trained_on}", Estimate(), one.loss, Estimate())
-        yield TimedRow(None, f"step of {one.running.optimizer}", Estimate(), one.step, Estimate())
+        yield TimedRow(None, f"loss {one.graph.document.trained_on}", NOTHING, one.loss, NOTHING)
+        yield TimedRow(None, f"step of {one.running.optimizer}", NOTHING, one.step, NOTHING)
