@@ -46,9 +46,9 @@ STRICTER = {
     "sums broadcast equal ranks and vectors only": (
         "add: [a, b]", {"a": (2, 4, 3), "b": (4, 3)}, lambda: lambda a, b: a + b[:, None]
     ),
-    "a vector goes along features, one of a single number too": (
-        ["parameter 1 name=b", "conv 4 kernel=1 from=input", "add: [prev, b]"], (3, 5),
-        lambda: nn.Sequential(nn.Conv1d(3, 4, 1), nn.Threshold(0, 0)),
+    "a vector goes along features: along the positions of channels say reshape": (
+        ["parameter 5 name=b", "conv 4 kernel=1 from=input", "add: [prev, b]"], (3, 5),
+        lambda: lambda x: F.conv1d(x, torch.ones(4, 3, 1)) + torch.ones(5),
     ),
     "an axis twice in a term is a diagonal": ("einsum: {equation: 'aa->a', operands: [input]}", (3, 3), lambda: (
         lambda x: torch.einsum("zaa->za", x))
@@ -138,3 +138,9 @@ def test_an_input_read_as_numbers_holds_no_token_ids(layers):
     shape = (1, 4, 4) if "relbias" in str(layers) else (1, 4)
     with pytest.raises(SpecError, match="token ids"):
         graph(layers, {"a": (4, 4) if "relbias" in str(layers) else (1, 4), "b": shape})
+
+
+def test_a_single_number_goes_along_any_layout():
+    conv = ["parameter 1 name=b", "conv 4 kernel=1 from=input", "add: [prev, b]"]
+    (ours,) = {graph(conv, (3, 5)).nodes[-1].output.shape}
+    assert ours == (F.conv1d(torch.ones(1, 3, 5), torch.ones(4, 3, 1)) + torch.ones(1)).shape[1:]
