@@ -47,7 +47,9 @@ def whole_number(value: Any, min: int, max: int = LARGEST_SIZE) -> int:
         if abs(value) >= _EXACT:
             raise ValueProblem(f"is {value:.15g}, a fraction that is too large to be exact", "divide with //")
         if abs(value - nearest) > _ROUNDING * abs(value):
-            raise ValueProblem(f"must be a whole number, not {value:.15g}", fraction=value)
+            short = f"{value:.15g}"  # without the last roundings, unless nothing else tells it from a whole number
+            told = repr(value) if float(short) == nearest else short
+            raise ValueProblem(f"must be a whole number, not {told}", fraction=value)
         value = nearest
     if value < min:
         raise ValueProblem(f"must be at least {min}, not {value}")

@@ -10,7 +10,7 @@ from typing import Any
 from archcalc.onnx.model import MOST_KNOWN
 
 # Integers have 64 bits.
-_LARGEST = 2**63
+LARGEST = 2**63
 
 
 class Array:
@@ -69,7 +69,7 @@ def combined(function: Callable[..., Any], *arrays: Array) -> Array | None:
         numbers = [function(*row) for row in zip(*columns)]
     except (ArithmeticError, ValueError, TypeError):
         return None
-    return None if any(isinstance(one, int) and abs(one) > _LARGEST for one in numbers) else Array(shape, numbers)
+    return None if any(isinstance(one, int) and abs(one) > LARGEST for one in numbers) else Array(shape, numbers)
 
 
 def divided(x: Any, y: Any) -> Any:

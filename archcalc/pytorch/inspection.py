@@ -110,17 +110,24 @@ class _Allowed:
         yield from (one for one in methods if not isinstance(one, ast.FunctionDef) or one.decorator_list)
         if [ast.unparse(base) for base in found.bases] != ["nn.Module"] or len(methods) > 2:
             yield found
-        stored = (_path(node) for node in ast.walk(found) if not isinstance(getattr(node, "ctx", ast.Load()), ast.Load))
-        own = {path for path in stored if path.startswith("self.") and not path.startswith("self.__")}
-        for method in methods:
-            yield from self._others_in(method, own)
-
-    def _others_in(self, method: ast.stmt, own: set[str]) -> Iterator[ast.AST]:
-        start = next(
-            (node for node in ast.walk(method) if isinstance(node, ast.Expr) and ast.dump(node) == _START), None
+        nodes = [[*ast.walk(method)] for method in methods]
+        stored = (
+            _path(node)
+            for of_method in nodes
+            for node in of_method
+            if isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load)
         )
-        begins = set() if start is None else {*ast.walk(start)}
-        nodes = [node for node in ast.walk(method) if node not in begins]
+        own = {path for path in stored if path.startswith("self.") and not path.startswith("self.__")}
+        for of_method in nodes:
+            yield from self._others_in(of_method, own)
+
+    def _others_in(self, nodes: list[ast.AST], own: set[str]) -> Iterator[ast.AST]:
+        """What should not be in a method: `nodes` are the method itself and all that is in it."""
+        method = nodes[0]
+        start = next((node for node in nodes if isinstance(node, ast.Expr) and ast.dump(node) == _START), None)
+        if start is not None:
+            begins = {*ast.walk(start)}
+            nodes = [node for node in nodes if node not in begins]
         local = {node.arg for node in nodes if isinstance(node, ast.arg)}
         local |= {node.id for node in nodes if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)}
         for node in nodes:

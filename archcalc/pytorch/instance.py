@@ -102,10 +102,10 @@ def example_inputs(graph: Graph, device: str = "cpu") -> list[torch.Tensor]:
     inputs = []
     for x in graph.inputs.values():
         sizes = (graph.batch, *(int(size) for size in x.shape))
-        if not x.integer:
+        if device == "meta":  # without values; drawing them would import torch._dynamo, seconds for nothing
+            inputs.append(torch.empty(sizes, dtype=torch.long if x.integer else None, device=device))
+        elif not x.integer:
             inputs.append(torch.randn(sizes, device=device))
-        elif device == "meta":
-            inputs.append(torch.empty(sizes, dtype=torch.long, device=device))
         else:
             inputs.append(torch.randint(_vocabulary(graph), sizes, device=device))
     return inputs

@@ -213,6 +213,18 @@ def test_what_was_rounded_is_the_whole_number_it_stands_for(expression, channels
     assert graph(f"linear {expression}", input="[4]").nodes[0].output.shape == (channels,)
 
 
+@each([1, 3, 8, 1000, 100_000, 2**30 + 1, 2**46 + 1])
+def test_how_far_roundings_reach_is_relative_in_small_numbers_as_in_large_ones(whole):
+    """16 roundings of its size: 100000.0000000001 is as near to 100,000 as a sum in floating point comes, 8.0000000001 is not."""
+    step = math.ulp(float(whole))
+    assert graph(f"linear {whole + 8 * step!r}", input="[4]").nodes[0].output.shape == (whole,)
+    assert graph(f"linear {whole - 4 * step!r}", input="[4]").nodes[0].output.shape == (whole,)
+    for beyond in (whole + 33 * step, whole - 33 * step):
+        said = wrong(f"linear {beyond!r}", input="[4]")
+        assert said.code == "SPC005"
+        assert said.message != f"`features` must be a whole number, not {whole}", "the number said is no whole one"
+
+
 @each(["(2*10**9+1)/2", "10**17/3", "1000000000001/1000000000000", "2.0**60"])
 def test_a_fraction_is_no_whole_number_however_large_it_is(expression):
     said = wrong(f"linear {expression}", input="[4]")

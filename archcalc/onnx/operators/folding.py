@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from math import prod
+from math import ceil, prod
 from typing import Any
 
 from archcalc.onnx.model import MOST_KNOWN, Node, Tensor
-from archcalc.onnx.numbers import EACH, Array, combined, joined, ordered, taken
+from archcalc.onnx.numbers import EACH, LARGEST, Array, combined, joined, ordered, taken
 from archcalc.tracing.calls import INPUT, PARAMETER
 
 
@@ -57,7 +57,10 @@ def axes_of(node: Node, array: Array | None, rank: int) -> list[int]:
     return [axis % rank for axis in axes]
 
 
-def _gather(node: Node, data: Array, indices: Array) -> Array:
+def _gather(node: Node, data: Array, indices: Array) -> Array | None:
+    width = data.shape[node.attributes.get("axis", 0) % len(data.shape)]
+    if len(indices.numbers) * (len(data.numbers) // width if width else 0) > MOST_KNOWN:
+        return None
     return taken(data, node.attributes.get("axis", 0) % len(data.shape), indices.numbers, indices.shape)
 
 
@@ -86,7 +89,9 @@ def parts_of(node: Node, rest: Sequence[Array | None], shape: Sequence[int]) -> 
     return found
 
 
-def _concat(node: Node, *arrays: Array) -> Array:
+def _concat(node: Node, *arrays: Array) -> Array | None:
+    if sum(len(one.numbers) for one in arrays) > MOST_KNOWN:  # a few nodes that each double a list would fill memory
+        return None
     return joined(arrays, node.attributes.get("axis", 0) % len(arrays[0].shape))
 
 
@@ -129,11 +134,8 @@ def _range(node: Node, start: Array, end: Array, step: Array) -> Array | None:
     first, last, by = start.numbers[0], end.numbers[0], step.numbers[0]
     if not by or (last - first) / by > MOST_KNOWN:
         return None
-    numbers = []
-    while (first < last) if by > 0 else (first > last):
-        numbers.append(first)
-        first += by
-    return Array((len(numbers),), numbers)
+    count = max(0, ceil((last - first) / by))  # as ONNX has it; adding up would not end where `by` is rounded away
+    return Array((count,), [first + at * by for at in range(count)])
 
 
 def _cast(node: Node, data: Array) -> Array:
@@ -161,7 +163,10 @@ def _expand(node: Node, data: Array, shape: Array) -> Array | None:
 def _product(node: Node, data: Array, axes: Array | None = None) -> Array | None:
     if len(data.shape) > 1:
         return None
-    return Array((1,) if node.attributes.get("keepdims", 1) else (), [prod(data.numbers)])
+    found = prod(data.numbers)
+    if isinstance(found, int) and abs(found) > LARGEST:
+        return None
+    return Array((1,) if node.attributes.get("keepdims", 1) else (), [found])
 
 
 _FOLDED: dict[str, Callable[..., Array | None]] = {

@@ -142,6 +142,8 @@ def parts(run: Running, node: Node, x: Traced, given: Traced | None = None) -> l
     """Split."""
     axis = node.attributes.get("axis", 0) % len(x.shape)
     count = len(node.outputs)
+    if node.attributes.get("num_outputs", count) != count:
+        raise ValueError(f"{node.attributes['num_outputs']} parts for {count} outputs")
     sizes = given.array.numbers if given is not None and given.array is not None else node.attributes.get("split")
     if given is not None and given.array is None:
         raise UnreadError("into computed sizes")
