@@ -102,7 +102,7 @@ def example_inputs(graph: Graph, device: str = "cpu") -> list[torch.Tensor]:
     inputs = []
     for x in graph.inputs.values():
         sizes = (graph.batch, *(int(size) for size in x.shape))
-        if device == "meta":  # without values; drawing them would import torch._dynamo, seconds for nothing
+        if device == "meta":  # which holds no values: there is nothing to draw
             inputs.append(torch.empty(sizes, dtype=torch.long if x.integer else None, device=device))
         elif not x.integer:
             inputs.append(torch.randn(sizes, device=device))
