@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+import archcalc
 from archcalc.diagnostics import RequestError
 
 from .test_calls import Of, parameter, read
@@ -30,7 +31,7 @@ def test_towers_are_given_in_place_of_their_product():
     assert found.unreached == {"scale": 1}
     said = "\n".join(found.lines("net"))
     assert (
-        "sets samples of the batch against each other (test_across.py:18, test_across.py:19) is not in the spec" in said
+        "sets samples of the batch against each other (test_across.py:19, test_across.py:20) is not in the spec" in said
     )
     assert "1 parameter goes into that, and like its MACs not into the spec: scale" in said
     assert "not read in this mode" not in said
@@ -80,3 +81,19 @@ def test_products_of_numbers_that_depend_on_no_input_are_told():
     assert found.equal
     assert found.macs == (5 * 4 * 3,) * 2
     assert "20 MACs of numbers that depend on no input are not in the spec" in "\n".join(found.lines("net"))
+
+
+def test_a_module_of_a_list_of_tensors_is_read_as_advised():
+    def summed(m, maps):
+        return sum(m.a(one) for one in maps)
+
+    head = Of(summed, a=nn.Linear(8, 3))
+    with pytest.raises(
+        RequestError, match=r"has the batch first\. A module that takes a list of tensors is read inside"
+    ):
+        read(head, (4, 8))
+    with pytest.raises(RequestError, match="not a list of tensors: put the module in one that takes each"):
+        archcalc.of(head, [torch.zeros(1, 8)])
+    found = read(Of(lambda m, a, b: m.head([a, b]), head=head), (8,), (8,)).comparison
+    assert found.equal
+    assert found.params == (27, 27)

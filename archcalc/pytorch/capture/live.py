@@ -11,6 +11,7 @@ from archcalc.diagnostics import RequestError
 from archcalc.pytorch.capture.building import without_numbers
 from archcalc.pytorch.capture.examples import Example
 from archcalc.pytorch.capture.reading import read_module
+from archcalc.quoting import visible
 
 
 def read(module: nn.Module, inputs: tuple[Any, ...], train: bool) -> str:
@@ -35,4 +36,7 @@ def _example(given: Any, index: int) -> Example:
     try:
         return Example(name, tuple(int(size) for size in given))
     except (TypeError, ValueError):
-        raise RequestError(f"an input is a tensor, or its sizes without the batch, not {given!r}") from None
+        is_list = isinstance(given, (list, tuple)) and any(isinstance(one, torch.Tensor) for one in given)
+        what = "a list of tensors" if is_list else visible(repr(given))
+        more = ": put the module in one that takes each of them by itself" if is_list else ""
+        raise RequestError(f"an input is a tensor, or its sizes without the batch, not {what}{more}") from None

@@ -55,6 +55,13 @@ def read(
     return reading
 
 
+# What to do if the samples of a batch do not go the same way, and the module takes no steps.
+_APART = (
+    "what it takes has the batch first. A module that takes a list of tensors is read inside one that takes each by "
+    "itself: def forward(self, a, b): return self.head([a, b])"
+)
+
+
 def _is_run(module: nn.Module, inputs: list[Example]) -> bool:
     try:
         with quiet():
@@ -71,7 +78,7 @@ def read_module(module: nn.Module, inputs: list[Example], name: str, train: bool
     try:
         line_up(first, second)
     except RequestError as error:
-        raise RequestError(f"{error}; {turned}") from None if turned is not None else error
+        raise RequestError(f"{error}; {turned or _APART}") from None
     numbers = {one: parameter.numel() for one, parameter in module.named_parameters()}
     reading = Reading(tell(name, first, numbers, comments, "PyTorch"), module, inputs, first)
     if turned is not None:
