@@ -135,7 +135,7 @@ class Forward:
         given = results(node)
         for name, item in given.items():
             items = item if isinstance(item, list) else [item]
-            read = any(self.variables.is_read_after(one, index) for one in (*items, item))
+            read = item is not node.output and any(self.variables.is_read_after(one, index) for one in (*items, item))
             wanted = identifier(name.removesuffix(ALL).rpartition(".")[2] or "each")
             names.append(self.variables.choose(index, [wanted], names) if read else "_")
         self.lines.append(f"{', '.join(names)} = {call}")
