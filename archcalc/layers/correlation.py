@@ -14,7 +14,7 @@ from archcalc.layers.field import Field, windows
 from archcalc.layers.layout import CHANNELS_FIRST
 from archcalc.layers.memory import LOW
 from archcalc.layers.saved import Saving
-from archcalc.layers.strides import Strides, contiguous, imaged
+from archcalc.layers.strides import Strides, channels_last, contiguous, imaged
 from archcalc.layers.tensor import Shape, Tensor
 from archcalc.quantity import ceil_div, gcd, plain, product
 from archcalc.terms import work
@@ -182,6 +182,8 @@ class Convolution(Layer):
             and self.convolving(how, inputs[0].shape[1:], (), y, *inputs).by_columns
         ):
             return contiguous(sizes)
+        if how.channels_last and x.rank == 4:
+            return channels_last(sizes)
         return imaged(contiguous(x.sizes) if x.rank == 3 and not x.is_contiguous else x, sizes)
 
     def convolving(

@@ -24,6 +24,7 @@ class Saving:
         training: whether dropout is active.
         learns: whether the layer's parameters are trained, or an adapter of what it makes inside.
         adapts: whether only such an adapter is trained.
+        channels_last: whether filters of images were put in that order.
         beside: whether a gradient arrives only at its further outputs.
         objects: for each input, the first of them that is the same object; empty if no two are.
         given: bytes of an element of each input before autocast copies it.
@@ -31,8 +32,8 @@ class Saving:
     """
 
     __slots__ = (
-        "adapts", "attention", "batch", "beside", "casts", "given", "gpu", "keeps", "learns", "needs", "objects", "strides",
-        "threads", "training", "width",
+        "adapts", "attention", "batch", "beside", "casts", "channels_last", "given", "gpu", "keeps", "learns", "needs",
+        "objects", "strides", "threads", "training", "width",
     )  # fmt: skip
 
     def __init__(
@@ -52,6 +53,7 @@ class Saving:
         casts: bool = False,
         adapts: bool = False,
         objects: tuple[int, ...] = (),
+        channels_last: bool = False,
     ) -> None:
         self.needs = needs
         self.batch = batch
@@ -68,6 +70,7 @@ class Saving:
         self.casts = casts
         self.adapts = adapts
         self.objects = objects
+        self.channels_last = channels_last
 
     def same(self, one: int, other: int) -> bool:
         """Whether two inputs, by position, are the same object."""

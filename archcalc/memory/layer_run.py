@@ -27,6 +27,7 @@ from archcalc.network.gradients import BETWEEN, LAST
 from archcalc.network.graph import Node, walk
 from archcalc.network.load import Graph
 from archcalc.running import Running
+from archcalc.running.declaration import CHANNELS_LAST
 
 
 class LayerRun(Scene):
@@ -129,10 +130,10 @@ class LayerRun(Scene):
         cast, weights = self._cast(node, inputs, width) if self.autocast.is_on else ({}, Copies())
         if needs is not None or not self.trains:
             saved = asked.saved
-            if self.peaks:
-                passing = asked.passing
-                if not how.keeps and passing[0] >= 0:  # negative if not all copies of weights exist at once
-                    passing = (max(passing[0], *(inputs[index].bytes for index in copied), 0), passing[1])
+        if self.peaks:
+            passing = asked.passing
+            if not how.keeps and passing[0] >= 0:  # negative if not all copies of weights exist at once
+                passing = (max(passing[0], *(inputs[index].bytes for index in copied), 0), passing[1])
         if self.head is not None and node is self.head.node:
             saved, passing = NOTHING if self.head.is_fused else INPUT, (passing[0], passing[1] + self._in_pieces(width))
         if self.quantises:
@@ -213,7 +214,7 @@ class LayerRun(Scene):
             how = Saving(
                 needs or (False,) * max(1, len(inputs)), batch, width, self.gpu, self._attention,
                 self.threads, keeps, lies, self.trains, learns(node), beside, given, self.autocast.casts(node),
-                not node.learns_itself, objects,
+                not node.learns_itself, objects, self.running.memory_format == CHANNELS_LAST,
             )  # fmt: skip
             found = Asked(node, layer, how)
             if shared:

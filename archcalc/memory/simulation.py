@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from archcalc.layers.strides import contiguous
+from archcalc.layers.strides import channels_last, contiguous
 from archcalc.layers.tensor import Tensor
 from archcalc.memory.given import INDEX, tensor_bytes
 from archcalc.memory.heads import Head
@@ -29,7 +29,7 @@ from archcalc.network.graph import Node
 from archcalc.network.load import Graph
 from archcalc.quantity import plain, product
 from archcalc.running import Running
-from archcalc.running.declaration import BACKWARD, GRADIENTS, OPTIMIZER
+from archcalc.running.declaration import BACKWARD, CHANNELS_LAST, GRADIENTS, OPTIMIZER
 from archcalc.running.optimizers import OPTIMIZERS
 
 # Bytes of the loss, one number.
@@ -98,7 +98,9 @@ class _Step(ScanForward):
         """Forward and, in training, the loss; returns the outputs, and what the loss saves of each."""
         for x in self.graph.inputs.values():
             size = tensor_bytes(x, self.graph.batch, self.running.width)
-            value = Value(Storage(size), size, contiguous((self.graph.batch, *x.shape)), self.running.width)
+            sizes = (self.graph.batch, *x.shape)
+            images = self.running.memory_format == CHANNELS_LAST and len(sizes) == 4 and not x.integer
+            value = Value(Storage(size), size, (channels_last if images else contiguous)(sizes), self.running.width)
             value.storage.holders = 1  # counted with the run's inputs, never released
             value.storage.bytes = 0
             self.env[id(x)] = value

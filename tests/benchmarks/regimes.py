@@ -75,7 +75,7 @@ NETWORKS = {
     "gat": "nodes=200 links=800",
     "graphsage": "nodes=400 links=1600",
     # Sound.
-    "conformer": "samples=8000 frames=24 depth=2",
+    "conformer": "samples=8000 depth=2",
     "hifigan": "frames=20",
     "wavenet": "samples=1000",
     # Diffusion, flows and autoencoders.

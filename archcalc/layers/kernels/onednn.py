@@ -130,6 +130,8 @@ class Convolving(NamedTuple):
     @property
     def _has_channels_last(self) -> bool:
         x = self.how.strides[0]
+        if self.how.channels_last and x.rank == 4:
+            return True
         return x.suggests_channels_last and not x.is_contiguous
 
     # -- how it runs ------------------------------------------------------------------------
@@ -163,8 +165,13 @@ class Convolving(NamedTuple):
         return columns * (moves or self.transposed) + ones, columns * moves + again
 
     def _channels_last(self) -> tuple[int, int]:
-        """With channels last in memory already, the weights alone are copied: to that order, and into blocks."""
+        """With channels last in memory already, the weights alone are copied: to that order, and into blocks.
+
+        If it is the weights that are in that order, an input in another is copied, forward and back.
+        """
         ordered = self._weight if self._taps > 1 and self._of_group[0] > 1 else 0
+        if self.how.channels_last:
+            ordered = 0 if self.how.strides[0].is_channels_last else self._x
         seen = self._seen()
         blocks, scratch, sums = seen.filters(), 0, 0
         forward = blocks
