@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from archcalc.layers.memory import JOINED, LOW, WIDE
 from archcalc.layers.tensor import Tensor
+from archcalc.memory.given import is_pointwise
 from archcalc.memory.stored import Stored
 from archcalc.memory.structure import Structure
 from archcalc.memory.values import Storage, Value
@@ -110,6 +111,17 @@ class Autocast:
         if node.layer.autocast != LOW:
             return of_inputs, 0
         return of_inputs, sum(one.size for one in self.structure.learned.by(node)) * width
+
+    def joined(self, node: Node, inputs: list[Value], width: int) -> int:
+        """Bytes of the copies that the CPU makes of narrower operands of a sum or a product, while it computes that.
+
+        Source: compute_types in aten/src/ATen/TensorIterator.cpp.
+        """
+        assert node.layer is not None
+        if not self.is_on or self.running.gpu or len(inputs) < 2 or not is_pointwise(node.layer):
+            return 0
+        operands = zip(inputs, node.inputs)
+        return sum(value.bytes // value.width * width for value, x in operands if value.width < width and not x.integer)
 
     def copies(self, node: Node) -> bool:
         """Whether it may cast what a layer reads."""

@@ -184,7 +184,9 @@ class Convolving(NamedTuple):
         own = blocks if self._narrow else seen.filters(alone=True)
         if is_narrow(self.how) and not (seen.depthwise and self._narrow):
             sums = NarrowGradient(*seen).channels_last() - self._weight
-        back = max(blocks - self._weight, own + max(self._weight + self._bias, sums))
+        back = blocks * self.how.needs[0]
+        if self.learns:
+            back = max(blocks - self._weight, own + max(self._weight + self._bias, sums))
         return ordered + forward + scratch, ordered + back
 
     @property
