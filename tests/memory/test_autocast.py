@@ -36,6 +36,7 @@ NETWORKS = {
         0.001,
     ),
     "linear 300, relu, linear 40": (0.001, 0.001),
+    "{residual: [linear 96]}, linear 8": (0.001, 0.001),  # the sum of a wide and a narrow tensor
 }
 
 

@@ -54,6 +54,17 @@ TRAIN: list[dict[str, Any]] = [
 ]
 
 
+IMAGES = """
+model: images
+input: [16, 20, 20]
+layers:
+  - [conv 32 kernel=3 padding=1, batchnorm, relu]
+  - [conv 32 kernel=5 padding=2 groups=32, relu]
+  - [rearrange 'c h w -> h w c', rearrange 'h w c -> c h w', conv 48 kernel=3 stride=2]
+  - [flatten, linear 12, linear 10]
+"""
+
+
 def llama(said: Running | None = None) -> Graph:
     return build_graph(Source("t.yaml", LLAMA), batch=2, said=said)
 
@@ -73,6 +84,16 @@ def test_equals_the_allocator(said: dict[str, Any]) -> None:
     run = Running(mode="train", threads=1, **said)
     graph = llama(run)
     assert simulate(graph, how(graph, run, "train")).peak == pytest.approx(measured(graph, run), rel=0.01)
+
+
+@pytest.mark.parametrize(
+    "said", ["train, sgd, channels last", "inference, channels last", "train, sgd, lora 4", "train, sgd, lora 4, channels last"]
+)
+def test_images_equal_the_allocator(said: str) -> None:
+    """Channels last from the input on and by the filters; frozen kernels before the first adapter, and behind it."""
+    run = Running.parse(said).also(threads=2)
+    graph = build_graph(Source("t.yaml", IMAGES), batch=2, said=run)
+    assert abs(simulate(graph, how(graph, run, run.mode)).peak - measured(graph, run)) < 64
 
 
 CODES = """
