@@ -187,7 +187,8 @@ class LayerRun(Scene):
         for storage in (known[0], *known[1]) if known else ():
             self.heap.release(storage)
         made = {*cast.values(), *(one for _, one in weights)}
-        casts = sum(storage.bytes for storage in made if not storage.keepers) + self.autocast.joined(node, inputs, width)
+        casts = sum(storage.bytes for storage in made if not storage.keepers)
+        casts += self.autocast.joined(node, inputs, width)
         self._moment("forward", node, passing[0] + casts)
         for child in node.children:
             if child.is_expert:

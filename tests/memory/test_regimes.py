@@ -87,7 +87,13 @@ def test_equals_the_allocator(said: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    "said", ["train, sgd, channels last", "inference, channels last", "train, sgd, lora 4", "train, sgd, lora 4, channels last"]
+    "said",
+    [
+        "train, sgd, channels last",
+        "inference, channels last",
+        "train, sgd, lora 4",
+        "train, sgd, lora 4, channels last",
+    ],
 )
 def test_images_equal_the_allocator(said: str) -> None:
     """Channels last from the input on and by the filters; frozen kernels before the first adapter, and behind it."""
