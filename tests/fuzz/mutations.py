@@ -167,7 +167,7 @@ def mutate_json(text: str, draw: random.Random) -> str:
             with contextlib.suppress(LookupError, TypeError):
                 holder[key] = copy.deepcopy(other[at])
         else:
-            holder[key] = draw.choice(_JSON)
+            holder[key] = copy.deepcopy(draw.choice(_JSON))  # a case must not change what later ones draw
     return json.dumps(document)
 
 
