@@ -5,8 +5,12 @@ In double precision, as norms of nearly equal numbers enlarge errors; without dr
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
+import torch.nn.functional as F
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from archcalc.network.load import Graph
 from archcalc.pytorch.instance import example_inputs, instantiate
@@ -29,7 +33,8 @@ def wrong(case: Case) -> Wrong | None:
             return Wrong("not built", str(error))
         raise Skipped(str(error)) from None
     inputs = [x.double().requires_grad_() if x.is_floating_point() else x for x in example_inputs(graph)]
-    ours, theirs = flat(module(*inputs)), flat(Interpreter(graph, module).run(*inputs))
+    with _PlacesAreNumbers():
+        ours, theirs = flat(module(*inputs)), flat(Interpreter(graph, module).run(*inputs))
     if [x.shape for x in ours] != [x.shape for x in theirs]:
         return Wrong("shapes", f"{[list(x.shape) for x in ours]} from the module, {[list(x.shape) for x in theirs]}")
     for number, (x, y) in enumerate(zip(ours, theirs)):
@@ -44,6 +49,16 @@ def wrong(case: Case) -> Wrong | None:
                 raise Skipped("rounding decides what a gradient is")
             return Wrong("gradients", f"the gradient of {name} differs by {gap(mine[name], other[name])}")
     return None
+
+
+class _PlacesAreNumbers(TorchFunctionMode):
+    """Skips what samples at NaN or infinity, where the backward pass of PyTorch's kernel reads outside its memory."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        given = kwargs or {}
+        if func is F.grid_sample and not (args[1] if len(args) > 1 else given["grid"]).isfinite().all():
+            raise Skipped("places to sample are no numbers")
+        return func(*args, **given)
 
 
 def rounding_decides(
