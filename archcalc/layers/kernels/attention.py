@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from copy import copy
-from operator import eq
 
 from archcalc.layers.heads import Heads
 from archcalc.layers.kernels.eager import Eager
@@ -259,10 +258,11 @@ class Attending:
     def _made_at_once(self, x: Tensor) -> int:
         """How many of queries, keys and values torch.nn.MultiheadAttention projects at once and then splits."""
         keys, values = self.layer.places
-        told, same = self.layer.keys_and_values(x)[0], self.how.same if x.rank == 2 else eq  # else each is joined alone
-        if not same(keys, values) or told.shape[-1] != x.shape[-1]:
+        if not self.how.same(keys, values) or self.layer.keys_and_values(x)[0].shape[-1] != x.shape[-1]:
             return 0
-        return 3 if same(0, keys) else 2
+        if x.rank > 2:  # the axes before the positions are joined of each that is given, of one tensor too
+            return 3 if self.layer.kv is self.layer.k is self.layer.v is None else 2
+        return 3 if self.how.same(0, keys) else 2
 
     def joining(self) -> int:
         """Bytes of the gradients of parts of torch.nn.MultiheadAttention's joint matrix, which are put together last."""
