@@ -198,10 +198,10 @@ class _Reader:
         if "blocks" in values:
             self._blocks(document, values["blocks"][1])
         if "include" in values:
-            before = len(self.findings)
-            for root in Includes(self.source, self.findings).read(values["include"][1]):
+            includes = Includes(self.source, self.findings)
+            for root in includes.read(values["include"][1]):
                 self._included(document, root)
-            document.lacks_blocks = len(self.findings) > before
+            document.lacks_blocks = includes.lacks
         if "layers" in values:
             document.items = self._layers(values["layers"][1])
         self._output(document, values)

@@ -18,13 +18,14 @@ MAX_INCLUDES = 100
 
 
 class Includes:
-    """Reads the files that a spec includes."""
+    """Reads the files that a spec includes; `lacks` says whether some could not be read."""
 
     def __init__(self, source: Source, findings: Findings) -> None:
         self.source = source
         self.findings = findings
         self.left = MAX_BYTES  # total of all files
         self.places: dict[str, Span] = {}  # where each file is first named
+        self.lacks = False
 
     def read(self, node: Node) -> Iterator[Mapping]:
         """The files listed in `node`, each a mapping with `blocks:`; errors go to the findings."""
@@ -41,6 +42,7 @@ class Includes:
                 yield self._file(_plain(os.path.join(os.path.dirname(self.source.path), entry.text)), entry)
             except SpecError as error:
                 self.findings.take(error)
+                self.lacks = True
             if number == MAX_INCLUDES or self.left < 0:
                 return
 
