@@ -59,6 +59,7 @@ EXPECTED = {
     "98-tie-inside-copies": (
         8, 19, 28, "SPC012", "`stack` has 3 copies, each with weights of its own", "put the copies into a block",
     ),
+    "101-positions-of-ids-or-vectors": (5, 5, 14, "SHP101", "its input [3, 2] holds numbers", "nothing else computes with"),
     "100-prev-beside-from": (6, 26, 30, "SPC008", "`prev` is `a` beside `from=a`, not the layer before", "put `kv=a` if"),
     "99-window-of-another-kind": (4, 25, 26, "SPC004", "kind=bucket has no `window`", "write `kind=window`, giving [4, 16, 16]"),
     "14-kernel-too-big": (6, 21, 22, "SHP103", "kernel 5 is larger than the padded input [16, 4, 4]", "write `kernel=4`, giving [120, 1, 1], or `padding=1`, giving [120, 2, 2]"),

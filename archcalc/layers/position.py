@@ -261,6 +261,12 @@ class RelPosBias(Layer):
         """None: it counts positions."""
         return ()
 
+    def accept(self, x: Tensor) -> None:
+        """Token ids or vectors; what may be both is taken for vectors, and by all others too, as positions are counted."""
+        super().accept(x)
+        if self.kind != "window" and x.integer is None and x.rank > 1:
+            x.integer = False
+
     def _window(self) -> tuple[int, ...]:
         if self.window is None:
             raise ShapeError("SPC004", "kind=window needs `window=`", "kind", "e.g. window=7 or window=7x7")
