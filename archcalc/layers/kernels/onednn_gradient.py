@@ -48,6 +48,10 @@ class Gradient(Seen):
             return Kernel(BLOCK, False, self._of_channels())
         if self.is_pointwise:
             return Kernel(BLOCK, False, self._pointwise())
+        return self._dense()
+
+    def _dense(self) -> Kernel:
+        """The first of those that are neither depthwise nor 1×1."""
         if self._in_blocks():
             flat = self.groups == 1 and self.inputs < BLOCK
             return Kernel(BLOCK, flat, self._shared(flat).scratch(self.biased, self._padded(BLOCK)))

@@ -112,12 +112,8 @@ def _at_once(given: int, positions: int, rows: int, explicit: bool) -> int:
 class NarrowGradient(Gradient):
     """The gradient of the weights of a convolution, in 16 bits."""
 
-    def best(self) -> Kernel:
-        """The first kernel that applies."""
-        if self.depthwise and self._is_narrow():
-            return Kernel(BLOCK, False, self._of_channels())
-        if self.is_pointwise:
-            return Kernel(BLOCK, False, self._pointwise())
+    def _dense(self) -> Kernel:
+        """In blocks, or as products of matrices."""
         if self._in_blocks():
             return Kernel(BLOCK, self._is_flat, self._turned())
         return Kernel(0, False, self._matrices())

@@ -13,11 +13,12 @@ from archcalc.rules.model import Model
 
 @rule("GRF708", "untrained-layers")
 class UntrainedLayers(Rule):
-    """No gradient reaches layers that an output depends on, as all that reads them takes places or counts.
+    """No gradient reaches layers that an output depends on: what reads them gives whole numbers, or is detached.
 
-    `argmax`, `topk` and comparisons give whole numbers, which have no gradient. What is before them alone keeps its
-    initial weights in training, and data-parallel training waits for its gradients. A network all of whose outputs
-    are whole numbers is taken for one that is only run.
+    The results of `argmax` and `index`, and the indices of `topk`, are whole numbers, which have no gradient; `detach`
+    lets none through. Layers that are read in no other way keep their initial weights in training, and data-parallel
+    training waits for their gradients. A network all of whose outputs are whole numbers is taken for one that is only
+    run.
 
     Example:
         model: example
