@@ -1,4 +1,4 @@
-"""Writes docs/reference from what the program says of itself: `python docs/generate.py`.
+"""Writes docs/reference and docs/pictures from what the program says of itself: `python docs/generate.py`.
 
 A test compares the pages with what this would write, so that none is out of date.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from importlib import import_module
 from pathlib import Path
 
@@ -20,6 +21,9 @@ from archcalc.layers import FAMILIES, REGISTRY
 from archcalc.reports import forms
 from archcalc.rules.selection import load_rules
 from archcalc.sources.huggingface.reading import families
+
+sys.path.insert(0, str(Path(__file__).parent))  # for when a test reads this file by its path
+from pictures import PICTURES, pictures
 
 REFERENCE = Path(__file__).parent / "reference"
 _WIDTH = 100
@@ -90,14 +94,15 @@ def pages() -> dict[str, str]:
 
 
 def write() -> None:
-    """Write the indexes and the pages anew; a page that is no longer made goes."""
+    """Write the indexes, the pages and the pictures anew; one that is no longer made goes."""
     for path, text in indexes().items():
         path.write_text(text, encoding="utf-8")
-    shutil.rmtree(REFERENCE, ignore_errors=True)
-    for name, text in pages().items():
-        path = REFERENCE / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+    for folder, made in ((REFERENCE, pages()), (PICTURES, pictures())):
+        shutil.rmtree(folder, ignore_errors=True)
+        for name, text in made.items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
 
 
 def _said(*arguments: str) -> str:

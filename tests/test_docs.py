@@ -96,6 +96,16 @@ def test_the_reference_is_what_the_program_says() -> None:
         assert text == there[name], f"docs/reference/{name} is {REGENERATE}"
 
 
+def test_the_pictures_show_what_the_program_prints() -> None:
+    module = generator()
+    there = {picture.name: picture.read_text(encoding="utf-8") for picture in module.PICTURES.iterdir()}
+    made = module.pictures()
+    assert sorted(made) == sorted(there), REGENERATE
+    for name, text in made.items():
+        assert text == there[name], f"docs/pictures/{name} is {REGENERATE}"
+        assert f"docs/pictures/{name}" in TEXTS[ROOT / "README.md"], f"the README does not show {name}"
+
+
 def test_commands_are_in_the_table() -> None:
     table = TEXTS[DOCS / "commands.md"]
     for name in re.findall(r"^## (\S+)$", TEXTS[DOCS / "reference" / "commands.md"], re.MULTILINE):
