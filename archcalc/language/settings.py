@@ -20,14 +20,31 @@ class Settings:
     """The values of all hparams and dims, and the sizes of the inputs.
 
     Dims are `Quantity`, so that dependent values are known.
+
+    Attributes:
+        dims: which of `values` are dims.
+        inputs: the sizes of each input without the batch, by name; None names the only one.
+        variant: the variant they are of, or None.
+        given: the values of `--set` among them, as text.
     """
 
     def __init__(
-        self, values: dict[str, Any], dims: tuple[str, ...], inputs: dict[str | None, tuple[int, ...]]
+        self,
+        values: dict[str, Any],
+        dims: tuple[str, ...],
+        inputs: dict[str | None, tuple[int, ...]],
+        variant: str | None = None,
+        given: Mapping[str, str] | None = None,
     ) -> None:
         self.values = values
         self.dims = dims
         self.inputs = inputs
+        self.variant = variant
+        self.given = dict(given or {})
+
+    def with_inputs(self, inputs: dict[str | None, tuple[int, ...]]) -> Settings:
+        """The same values with other sizes of the inputs."""
+        return Settings(self.values, self.dims, inputs, self.variant, self.given)
 
 
 def settle(
@@ -82,7 +99,7 @@ def settle(
         if input.name and input.name.text in values:
             what = f"`{input.name.text}` is already an hparam or dim"
             findings.error("SPC011", what, input.name, "choose another name")
-    return Settings(values, dims, inputs)
+    return Settings(values, dims, inputs, variant, given)
 
 
 def _unknown(kind: str, name: str, known: list[str], document: Document) -> str:

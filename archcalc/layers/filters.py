@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from copy import copy
 from typing import Any
 
 from archcalc.layers.arguments import arg
@@ -188,8 +187,8 @@ class Filtering(Reparametrized, Convolution):
         """What PyTorch's kernels need in passing, forward and backward."""
         found = self.convolving(how, before, padding, y, *inputs)
         if self.each_sample:
-            one, count = copy(how), how.batch
-            one.batch, one.strides = 1, (contiguous((1, count * found.inputs, *before)),)
+            count = how.batch
+            one = how._replace(batch=1, strides=(contiguous((1, count * found.inputs, *before)),))
             found = found._replace(
                 how=one, inputs=count * found.inputs, outputs=count * found.outputs, groups=count * found.groups
             )

@@ -7,9 +7,10 @@ for every layer. Parameters and buffers are there anyway and never counted.
 from __future__ import annotations
 
 from archcalc.layers.strides import Strides
+from archcalc.records import NamedTuple
 
 
-class Saving:
+class Saving(NamedTuple):
     """How a layer runs when it saves.
 
     Attributes:
@@ -18,59 +19,35 @@ class Saving:
         width: bytes of an element.
         gpu: whether PyTorch's CUDA kernels run, which keep masks as bytes and attention fused.
         attention: "flash" or "math" to force one, else PyTorch's choice.
-        threads: of the CPU; one has kernels of its own.
-        keeps: whether it runs in training; else what it would keep is freed at once.
+        threads: threads of the CPU; a single one has kernels of its own.
+        keeps: whether the layer runs in training; if not, what it would keep is freed at once.
         strides: how each input lies in memory.
         training: whether dropout is active.
         learns: whether the layer's parameters are trained, or an adapter of what it makes inside.
         adapts: whether only such an adapter is trained.
-        channels_last: whether filters of images were put in that order.
         beside: whether a gradient arrives only at its further outputs.
-        objects: for each input, the first of them that is the same object; empty if no two are.
-        given: bytes of an element of each input before autocast copies it.
-        casts: whether autocast gave it its type, so that it reads copies of its parameters.
+        given: for each input, the bytes of an element before autocast copies it.
+        casts: whether autocast chose the layer's type, so that it reads copies of its parameters.
+        objects: for each input, the position of the first input that is the same object; empty if all differ.
+        channels_last: whether the filters of images are stored channels last.
     """
 
-    __slots__ = (
-        "adapts", "attention", "batch", "beside", "casts", "channels_last", "given", "gpu", "keeps", "learns", "needs",
-        "objects", "strides", "threads", "training", "width",
-    )  # fmt: skip
-
-    def __init__(
-        self,
-        needs: tuple[bool, ...],
-        batch: int = 1,
-        width: int = 4,
-        gpu: bool = False,
-        attention: str | None = None,
-        threads: int = 2,
-        keeps: bool = True,
-        strides: tuple[Strides, ...] = (),
-        training: bool = True,
-        learns: bool = True,
-        beside: bool = False,
-        given: tuple[int, ...] = (),
-        casts: bool = False,
-        adapts: bool = False,
-        objects: tuple[int, ...] = (),
-        channels_last: bool = False,
-    ) -> None:
-        self.needs = needs
-        self.batch = batch
-        self.width = width
-        self.gpu = gpu
-        self.attention = attention
-        self.threads = threads
-        self.keeps = keeps
-        self.strides = strides
-        self.training = training
-        self.learns = learns
-        self.beside = beside
-        self.given = given
-        self.casts = casts
-        self.adapts = adapts
-        self.objects = objects
-        self.channels_last = channels_last
+    needs: tuple[bool, ...]
+    batch: int = 1
+    width: int = 4
+    gpu: bool = False
+    attention: str | None = None
+    threads: int = 2
+    keeps: bool = True
+    strides: tuple[Strides, ...] = ()
+    training: bool = True
+    learns: bool = True
+    adapts: bool = False
+    beside: bool = False
+    given: tuple[int, ...] = ()
+    casts: bool = False
+    objects: tuple[int, ...] = ()
+    channels_last: bool = False
 
     def same(self, one: int, other: int) -> bool:
         """Whether two inputs, by position, are the same object."""

@@ -213,10 +213,23 @@ class LayerRun(Scene):
             found = self.known.get(key)
         if found is None:
             how = Saving(
-                needs or (False,) * max(1, len(inputs)), batch, width, self.gpu, self._attention,
-                self.threads, keeps, lies, self.trains, learns(node), beside, given, self.autocast.casts(node),
-                not node.learns_itself, objects, self.running.memory_format == CHANNELS_LAST,
-            )  # fmt: skip
+                needs=needs or (False,) * max(1, len(inputs)),
+                batch=batch,
+                width=width,
+                gpu=self.gpu,
+                attention=self._attention,
+                threads=self.threads,
+                keeps=keeps,
+                strides=lies,
+                training=self.trains,
+                learns=learns(node),
+                adapts=not node.learns_itself,
+                beside=beside,
+                given=given,
+                casts=self.autocast.casts(node),
+                objects=objects,
+                channels_last=self.running.memory_format == CHANNELS_LAST,
+            )
             found = Asked(node, layer, how)
             if shared:
                 self.known[key] = found

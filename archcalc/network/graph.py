@@ -319,8 +319,6 @@ class Graph:
         document: Document,
         steps: list[Step],
         settings: Settings,
-        variant: str | None,
-        given: Mapping[str, str],
         batch: int,
         inputs: dict[str, Tensor],
         outputs: dict[str, Tensor],
@@ -329,12 +327,20 @@ class Graph:
         self.document = document
         self.steps = steps
         self.settings = settings
-        self.variant = variant
-        self.given = given
         self.batch = batch
         self.inputs = inputs
         self.outputs = outputs
         self.nodes = nodes
+
+    @property
+    def variant(self) -> str | None:
+        """The variant that was chosen, or None."""
+        return self.settings.variant
+
+    @property
+    def given(self) -> Mapping[str, str]:
+        """The values of `--set`, as text."""
+        return self.settings.given
 
     @property
     def model(self) -> str:

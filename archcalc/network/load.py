@@ -135,7 +135,7 @@ def document_graph(
     """As `load_graph`, from a document; `findings` holds its errors so far."""
     settings = settle(document, variant, given, findings)
     steps = resolve(document, findings)
-    return graph_of(document, steps, settings, variant, given, batch, findings)
+    return graph_of(document, steps, settings, batch, findings)
 
 
 def graph_at(document: Document, steps: list[Step], variant: str | None, given: Mapping[str, str], batch: int) -> Graph:
@@ -143,15 +143,13 @@ def graph_at(document: Document, steps: list[Step], variant: str | None, given: 
     check_batch(batch)
     findings = Findings()
     settings = settle(document, variant, given, findings)
-    return graph_of(document, steps, settings, variant, given, batch, findings)
+    return graph_of(document, steps, settings, batch, findings)
 
 
 def graph_of(
     document: Document,
     steps: list[Step],
     settings: Settings,
-    variant: str | None,
-    given: Mapping[str, str],
     batch: int,
     findings: Findings,
     builder_of: Callable[[Findings, Mapping[str, Any], int], Builder] = Builder,
@@ -175,8 +173,10 @@ def graph_of(
     assign_ids(builder.nodes)
     if not outputs:
         outputs = {builder.nodes[-1].id if builder.nodes else "input": last}
-    graph = Graph(document, steps, settings, variant, dict(given), batch, inputs, outputs, builder.nodes)
-    if (run := document.tuned(variant)) is not None and (run.freeze or run.lora):  # imported on demand: few runs ask
+    graph = Graph(document, steps, settings, batch, inputs, outputs, builder.nodes)
+    if (run := document.tuned(settings.variant)) is not None and (
+        run.freeze or run.lora
+    ):  # imported on demand: few runs ask
         from archcalc.network.freezing import freeze
 
         freeze(graph, run.freeze)

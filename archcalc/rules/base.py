@@ -20,24 +20,24 @@ EVIDENCE = ("proof", "measured", "heuristic")
 
 
 class Finding(Diagnostic):
-    """A diagnostic of a rule, about a layer, with its numbers in `data`."""
+    """A diagnostic of a rule.
+
+    Attributes:
+        name: the rule's.
+        evidence: what the rule rests on, one of `EVIDENCE`.
+        layer: the id of the layer that it is about; empty if it is about a line of the spec alone.
+        data: the numbers in its message, by name.
+    """
 
     def __init__(
         self,
-        code: str,
-        message: str,
-        place: Span,
-        help: str | None = None,
-        notes: tuple[Note, ...] = (),
-        severity: str = "error",
+        diagnostic: Diagnostic,
         name: str = "",
         evidence: str = "proof",
         layer: str = "",
-        fix: Fix | None = None,
         data: dict[str, Any] | None = None,
-        choices: tuple[Fix, ...] = (),
     ) -> None:
-        super().__init__(code, message, place, help, notes, severity, fix, choices)
+        self.__dict__.update(diagnostic.__dict__)
         self.name = name
         self.evidence = evidence
         self.layer = layer
@@ -87,9 +87,8 @@ class Rule:
         place = where if isinstance(where, Span) else where.node.place
         layer = "" if isinstance(where, Span) else where.node.id
         calls = () if isinstance(where, Span) else joined(where.calls, *(other.calls for other in also))
-        return Finding(
-            self.code, message, place, help, (*notes, *calls), self.severity, self.name, self.evidence, layer, fix, data
-        )  # fmt: skip
+        said = Diagnostic(self.code, message, place, help, (*notes, *calls), self.severity, fix)
+        return Finding(said, self.name, self.evidence, layer, data)
 
     @classmethod
     def section(cls, title: str) -> str:

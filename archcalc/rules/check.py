@@ -158,10 +158,8 @@ def _named(diagnostic: Diagnostic) -> Finding:
     """A diagnostic of the language as a finding, with the name of its code."""
     if isinstance(diagnostic, Finding):
         return diagnostic
-    d = diagnostic
-    rule = RULES.get(d.code)
-    name = rule.name if rule else language_name(d.code)
-    return Finding(d.code, d.message, d.place, d.help, d.notes, d.severity, name, fix=d.fix, choices=d.choices)
+    rule = RULES.get(diagnostic.code)
+    return Finding(diagnostic, rule.name if rule else language_name(diagnostic.code))
 
 
 def _key(finding: Diagnostic) -> tuple[str, str, int, int]:

@@ -60,7 +60,7 @@ def fix(task: Task, selection: Selection, unsafe: bool, wanted: Callable[[Findin
     try:
         source = read(path)
     except SpecError as error:
-        return Fixed(path, "", "", [Finding(d.code, d.message, d.place, d.help, d.notes) for d in error.diagnostics])
+        return Fixed(path, "", "", [Finding(one) for one in error.diagnostics])
 
     def look(text: str) -> _State:
         return _State(Source(source.path, text, source.kind), task, selection, variant)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 
-from archcalc.diagnostics import Edit, Fix, Source, Span
+from archcalc.diagnostics import Diagnostic, Edit, Fix, Source, Span
 from archcalc.records import NamedTuple
 from archcalc.rules.base import Finding
 from archcalc.rules.codes import nearest
@@ -142,7 +142,7 @@ def _unused(comment: Comment, idle: list[str], known: dict[str, str], safe: bool
         fix = Fix(f"ignore only {', '.join(left)}", (Edit(comment.inside, ", ".join(left)),), safe)
     else:
         fix = Fix("delete the comment", (Edit(_whole(comment), ""),), safe)
-    return Finding(CODE, message, place, None, (), "warning", NAME, "proof", "", fix, {"unused": idle})
+    return Finding(Diagnostic(CODE, message, place, severity="warning", fix=fix), NAME, data={"unused": idle})
 
 
 def _whole(comment: Comment) -> Span:

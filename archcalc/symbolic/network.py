@@ -201,8 +201,6 @@ def closed_form(
             document,
             plain.steps,
             settings,
-            variant,
-            given,
             size,
             findings,
             lambda found, known, batch: TracingBuilder(found, known, batch, trace),

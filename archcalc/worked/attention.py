@@ -340,42 +340,36 @@ def weighed(
         table.append([Cell(written(one), there) for one, there in zip(alpha, seen)])
         if row == (len(q) - 1 if layer.causal else 0):
             plus = "" if added.bias is None else " + B"
-            steps.append(_row(row, query, products, scores, alpha, sums[-1], scaling, sink, plus))
+            scored = _scored(products, scores, scaling, plus)
+            lines = [*scored, *_mixed(scores, alpha, sums[-1], sink)]
+            steps.append(Step(f"row {row} of α: q = {listed(query)}", lines=lines))
     steps.append(Step("softmax of all rows", [Grid("α", table)]))
     return steps, sums
 
 
-def _row(
-    row: int,
-    query: list[float],
-    products: list[float],
-    scores: list[float],
-    alpha: list[float],
-    mixed: list[float],
-    scaling: Scaling,
-    sink: float | None,
-    plus: str,
-) -> Step:
-    powers = [math.exp(one) for one in scores]
-    taken = [] if sink is None else [math.exp(sink)]
-    of_sink = "".join(f", of the sink e^{written(sink or 0.0)} = {written(one)}" for one in taken)
-    hidden = "   −∞: a position that is not seen" if -math.inf in scores else ""
+def _scored(products: list[float], scores: list[float], scaling: Scaling, plus: str) -> list[str]:
+    """How the scores of a query follow from its products with the keys; `plus` is what is added to them."""
     lines = [f"q kᵀ = {listed(products)}"]
     last = scaling.text
     if scaling.cap is not None:
         lines.append(f"{scaling.text} = {listed([one * scaling.factor for one in products])}")
         cap = written(scaling.cap)
         last = f"{cap} · tanh(score / {cap})"
-    return Step(
-        f"row {row} of α: q = {listed(query)}",
-        lines=[
-            *lines,
-            f"{last}{plus} = [{', '.join('−∞' if one == -math.inf else written(one) for one in scores)}]{hidden}",
-            f"e^score = {listed(powers)}{of_sink}, together {written(math.fsum([*powers, *taken]))}",
-            f"softmax = {listed(alpha)}",
-            f"α V = {listed(mixed)}",
-        ],
-    )
+    hidden = "   −∞: a position that is not seen" if -math.inf in scores else ""
+    given = ", ".join("−∞" if one == -math.inf else written(one) for one in scores)
+    return [*lines, f"{last}{plus} = [{given}]{hidden}"]
+
+
+def _mixed(scores: list[float], alpha: list[float], answer: list[float], sink: float | None) -> list[str]:
+    """The softmax of a query's scores, and the values that it weighs."""
+    powers = [math.exp(one) for one in scores]
+    taken = [] if sink is None else [math.exp(sink)]
+    of_sink = "".join(f", of the sink e^{written(sink or 0.0)} = {written(one)}" for one in taken)
+    return [
+        f"e^score = {listed(powers)}{of_sink}, together {written(math.fsum([*powers, *taken]))}",
+        f"softmax = {listed(alpha)}",
+        f"α V = {listed(answer)}",
+    ]
 
 
 def _projections(weights: dict[str, Array]) -> dict[str, tuple[Array, Array | None]]:

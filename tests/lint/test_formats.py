@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from archcalc import __version__
-from archcalc.diagnostics import Edit, Fix, Note, Source, Span
+from archcalc.diagnostics import Diagnostic, Edit, Fix, Note, Source, Span
 from archcalc.reports import forms
 from archcalc.reports.blocks import Drawing, Page, rendered
 from archcalc.reports.findings.report import Report
@@ -53,11 +53,12 @@ def findings() -> list[Finding]:
     fix = Fix("write `bias=false`", (Edit(Span(source, 3, 21, 3, 21), " bias=false"),), True)
     two = Fix("both", (Edit(Span(source, 3, 5, 3, 9), "x"), Edit(Span(source, 4, 5, 4, 14), "y")), False)
     notes = (Note("normalised here", Span(source, 4, 5, 4, 14)), Note("in block", Span(blocks, 1, 1, 1, 7)), Note("so"))
+    here, both = Span(source, 3, 5, 3, 9), Span(source, 3, 3, 4, 14)
     return [
-        Finding("BUD901", odd, Span(source, 1, 8, 1, 9), "help, too", (), "error", "odd", data={"limit": 10**20}),
-        Finding("TST901", "64 biases", Span(source, 3, 5, 3, 9), "see", notes, "warning", "documented", "proof", "s.c", fix),
-        Finding("TST901", "again", Span(source, 3, 5, 3, 9), None, (), "warning", "documented", "proof", "s.c"),
-        Finding("TST902", "two lines", Span(source, 3, 3, 4, 14), None, (), "info", "both", "heuristic", "s.d", two),
+        Finding(Diagnostic("BUD901", odd, Span(source, 1, 8, 1, 9), "help, too"), "odd", data={"limit": 10**20}),
+        Finding(Diagnostic("TST901", "64 biases", here, "see", notes, "warning", fix), "documented", "proof", "s.c"),
+        Finding(Diagnostic("TST901", "again", here, severity="warning"), "documented", "proof", "s.c"),
+        Finding(Diagnostic("TST902", "two lines", both, severity="info", fix=two), "both", "heuristic", "s.d"),
     ]  # fmt: skip
 
 
@@ -131,7 +132,7 @@ def test_github_commands_cannot_be_forged(report):
     assert "%0A::error file=x:: %0D" in lines[0]
     assert "endLine=4::two lines" in lines[3]  # no columns over several lines
     path = Source("a,b:c%.yaml", "x")
-    line = render("github", Report([Finding("TST901", "m", Span(path, 1, 1, 1, 2))]))
+    line = render("github", Report([Finding(Diagnostic("TST901", "m", Span(path, 1, 1, 1, 2)))]))
     assert "file=a%2Cb%3Ac%25.yaml," in line
 
 
@@ -170,7 +171,10 @@ def test_markdown_cells_stay_in_their_row(report):
 def test_a_fingerprint_does_not_follow_the_line():
     def marks(shift, order):
         source = Source("a.yaml", "\n" * 20)
-        found = [Finding("TST901", "m", Span(source, line + shift, 1, line + shift, 2), layer="c") for line in order]
+        found = [
+            Finding(Diagnostic("TST901", "m", Span(source, line + shift, 1, line + shift, 2)), layer="c")
+            for line in order
+        ]
         return dict(zip(order, Report(found).fingerprints()))
 
     assert marks(0, (1, 2, 3)) == marks(9, (3, 1, 2))

@@ -7,7 +7,6 @@ from collections.abc import Callable
 import pytest
 
 from archcalc.diagnostics import Findings, SpecError
-from archcalc.language.settings import Settings
 from archcalc.network.load import graph_of, load_graph
 from archcalc.symbolic.cases import Cases
 
@@ -22,9 +21,9 @@ def test_what_building_gives(spec: str) -> None:
         inputs = {
             name: (sizes[0], *(int(size) + more for size in sizes[1:])) for name, sizes in graph.settings.inputs.items()
         }
-        settings = Settings(graph.settings.values, graph.settings.dims, inputs)
+        settings = graph.settings.with_inputs(inputs)
         try:
-            made = graph_of(graph.document, graph.steps, settings, None, {}, 1, Findings())
+            made = graph_of(graph.document, graph.steps, settings, 1, Findings())
         except SpecError as error:
             return error.diagnostics[0].code
         return f"{len(made.nodes)} nodes"

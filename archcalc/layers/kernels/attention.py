@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from copy import copy
 
 from archcalc.layers.heads import Heads
 from archcalc.layers.kernels.eager import Eager
@@ -216,10 +215,16 @@ class Attending:
         if self.layer.more and not how.keeps:  # the mask, and copies of joint projections, one longer
             masked = how.batch and kept.get("mask", 0)
             beside = masked + (2 * keys.numel * how.batch * how.width if made == 3 else 0)
-        wide = copy(how)
-        wide.width = self._scored
         forward, backward = scores_passing(
-            wide, sizes, kept, self._fused, dropout, (given - late) * how.width, made, answer, beside
+            how._replace(width=self._scored),
+            sizes,
+            kept,
+            self._fused,
+            dropout,
+            (given - late) * how.width,
+            made,
+            answer,
+            beside,
         )
         forward = self._upcast(forward, sizes, dropout, kept, answer)
         if not self._fused and (self.layer.causal or self.layer.is_masked):

@@ -46,12 +46,11 @@ def measured(run: Running, node: Node, x: Traced) -> list[Traced]:
 
 
 @operator("QLinearConv")
-def conv(
-    run: Running, node: Node, x: Traced, xs: Any, xz: Any, w: Traced, ws: Any, wz: Any, ys: Any, yz: Any, b: Any = None
-) -> Traced:
-    """A quantised convolution."""
+def conv(run: Running, node: Node, *operands: Any) -> Traced:
+    """A quantised convolution: image and filters, each with scale and zero point, those of the answer, a bias or none."""
     run.note("quantised tensors")
-    return convolution(run, node, x, _weight(run, w), None if b is None else _weight(run, b))
+    x, _, _, weight, _, _, _, _, bias, *_ = (*operands, None)
+    return convolution(run, node, x, _weight(run, weight), None if bias is None else _weight(run, bias))
 
 
 @operator("ConvInteger")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from archcalc.diagnostics import Diagnostic, Findings, Span, SpecError
-from archcalc.language.settings import Settings
 from archcalc.layers.base import Layer
 from archcalc.layers.tensor import Tensor
 from archcalc.network.build import Builder
@@ -89,9 +88,9 @@ def _error(model: Model, more: int) -> Diagnostic | None:
     inputs = {
         name: (sizes[0], *(int(size) + more for size in sizes[1:])) for name, sizes in graph.settings.inputs.items()
     }
-    settings = Settings(graph.settings.values, graph.settings.dims, inputs)
+    settings = graph.settings.with_inputs(inputs)
     try:
-        graph_of(graph.document, graph.steps, settings, graph.variant, graph.given, graph.batch, Findings(), _Builder)
+        graph_of(graph.document, graph.steps, settings, graph.batch, Findings(), _Builder)
     except SpecError as error:
         return error.diagnostics[0]
     return None
