@@ -21,7 +21,7 @@ from archcalc.quantity import plain, product
 from archcalc.terms import times
 
 if TYPE_CHECKING:
-    from archcalc.layers.kernels.attention import Attending
+    from archcalc.layers.kernels.attention_passing import Passing
 
 
 @layer(
@@ -261,7 +261,7 @@ class Attention(AttentionOperations):
     def portions(self, shapes: dict[str, Shape]) -> list[Portion]:
         """Those of the projections to queries, keys and values, of the norms, and of the one back."""
         labels = {
-            "in": "q, k, v",
+            "in": "q, k, v",  # stacked in one matrix
             "q": "q",
             "k": "k",
             "v": "v",
@@ -273,8 +273,6 @@ class Attention(AttentionOperations):
         for name, shape in shapes.items():
             head, _, rest = name.partition("_")
             label = f"norm of {head}" if rest.startswith("norm") else labels[head]
-            if label == "q, k, v":  # stacked in one matrix
-                label = "q, k, v"
             portions.setdefault(label, Portion({}, label)).shapes[name] = shape
         return list(portions.values())
 
@@ -306,10 +304,10 @@ class Attention(AttentionOperations):
         shape = (*x.shape[:-2], self.key_heads, positions, self.head)
         return {name: shape for name, source in sources.items() if not source.cached}
 
-    def _kernel(self, how: Saving, y: Tensor, inputs: tuple[Tensor, ...]) -> Attending:
-        from archcalc.layers.kernels.attention import Attending  # only memory asks
+    def _kernel(self, how: Saving, y: Tensor, inputs: tuple[Tensor, ...]) -> Passing:
+        from archcalc.layers.kernels.attention_passing import Passing  # only memory asks
 
-        return Attending(self, how, y, inputs)
+        return Passing(self, how, y, inputs)
 
     def readers(self, place: int, y: Tensor, *inputs: Tensor) -> int:
         """Its projections; torch.nn.MultiheadAttention has one product for those that read the same."""
