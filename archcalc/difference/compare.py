@@ -126,6 +126,8 @@ class Difference:
 def difference(base: Side, head: Side) -> Difference:
     """Compare two networks, which are both read from specs or both reduced to what saved JSON holds."""
     found = Difference(base, head)
+    while base.divide_as(head) or head.divide_as(base):  # once for each level of repeats inside repeats
+        pass
     _same_inputs(base, head)
     matching = match(base.layers, head.layers)
     comparison = Comparison(matching, wired=not base.saved)

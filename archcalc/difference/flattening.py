@@ -2,11 +2,13 @@
 
 Copies of a `repeat` are one record. If the first copies had to be separated because their input shapes
 differ, they are joined again unless something else differs too: a change of width must not look like a
-change of structure.
+change of structure. Two networks with as many copies of a `repeat` are both divided where one of them has to
+be: a change of one copy must not look like a change of the others.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from archcalc.cost import Costs
@@ -20,6 +22,8 @@ from archcalc.records import NamedTuple
 POSITION = "one position"
 # Like `Read`, but the layer may be an entry.
 _Reads = tuple[tuple[Any, str, bool], ...]
+# A `repeat`: its path in a state dict, and the numbers of the copies around it.
+Repeat = tuple[str, tuple[int, ...]]
 
 
 class _Entry:
@@ -36,7 +40,11 @@ class _Entry:
 
 
 class _Around(NamedTuple):
-    """What is around a layer: its path in a state dict, and the rest as in `LayerRecord`."""
+    """What is around a layer: its path in a state dict, and the rest as in `LayerRecord`.
+
+    `kept` of `of` copies of the nodes around it are meant; `moved` has the beginnings of ids, inner ones first, that
+    stand for other copies here, with those of the first copies that are meant.
+    """
 
     prefix: str = ""
     stem: str = ""
@@ -44,22 +52,50 @@ class _Around(NamedTuple):
     groups: tuple[tuple[Node, int], ...] = ()
     copies: int = 1
     runs: int = 1
+    kept: int = 1
+    of: int = 1
+    moved: tuple[tuple[str, str], ...] = ()
+
+    def id(self, node: Node) -> str:
+        """The id of the first copy that is meant of a node inside."""
+        found = f"{node.id}."
+        for old, new in self.moved:
+            found = new + found.removeprefix(old) if found.startswith(old) else found
+        return found[:-1]
 
 
-def flatten(costs: Costs) -> tuple[list[LayerRecord], dict[str, tuple[Read, ...]]]:
-    """The layers in order of execution, and the model's outputs by name."""
-    walk = _Flattening(costs)
+class Runs(NamedTuple):
+    """Copies of a `repeat`: how many, and the numbers of those with which a record begins."""
+
+    copies: int
+    begin: frozenset[int]
+
+
+class Flat(NamedTuple):
+    """A flattened graph: its layers in order of execution, its outputs by name, and the copies behind its records."""
+
+    layers: list[LayerRecord]
+    outputs: dict[str, tuple[Read, ...]]
+    repeats: dict[Repeat, Runs]
+
+
+def flatten(costs: Costs, cuts: Mapping[Repeat, frozenset[int]] | None = None) -> Flat:
+    """The layers of a graph; in `cuts` are numbers of copies with which a record has to begin."""
+    walk = _Flattening(costs, cuts or {})
     for name, tensor in costs.graph.inputs.items():
         walk.reads[id(tensor)] = ((name, "", False),)
     walk.nodes(costs.graph.nodes, _Around())
     for record in walk.records:
         record.reads = _resolved(record.reads)
-    return walk.records, {name: _resolved(walk.read(tensor)) for name, tensor in costs.graph.outputs.items()}
+    outputs = {name: _resolved(walk.read(tensor)) for name, tensor in costs.graph.outputs.items()}
+    return Flat(walk.records, outputs, walk.repeats)
 
 
 class _Flattening:
-    def __init__(self, costs: Costs) -> None:
+    def __init__(self, costs: Costs, cuts: Mapping[Repeat, frozenset[int]]) -> None:
         self.costs = costs
+        self.cuts = cuts
+        self.repeats: dict[Repeat, Runs] = {}
         self.records: list[LayerRecord] = []
         self.reads: dict[int, Any] = {}  # by tensor identity
         self.places: dict[int, int] = {}  # by node identity
@@ -82,7 +118,7 @@ class _Flattening:
             elif node.copies > 1:
                 self._copies(node, [node], f"{name}.#", f"{stem}.#", around)
             elif node.is_expert:
-                self._node(node, f"{name}.#", f"{stem}.#", (node.id, 0, node.weights), around)
+                self._node(node, f"{name}.#", f"{stem}.#", (around.id(node), 0, node.weights), around)
             else:
                 self._node(node, name, stem, None, around)
 
@@ -90,38 +126,52 @@ class _Flattening:
         """Add copies in order; one that differs from the previous copy only in shapes is joined to it."""
         before = self._outputs(node.inputs[0]) if node.inputs else {}
         apart = bool(node.further or node.gathered)  # the output of one of them is also read separately
+        repeat = (name, tuple([first for _, first, _ in around.levels]))
+        cuts = frozenset() if apart else self.cuts.get(repeat, frozenset())
+        begin: list[int] = []
         run = _Run()
         after = before
-        for copy in copies:
+        for copy, first, number in _divided(node, copies, cuts):
             entry, mark = _Entry(before), len(self.records)
             tensors = _entered(copy)
             outside = [(id(tensor), self.reads.get(id(tensor))) for tensor in tensors.values()]
             self.reads.update((id(tensor), ((entry, part, False),)) for part, tensor in tensors.items())
-            first = int(copy.segment) if copy is not node else 0
-            number = (node.id, first, copy.copies * copy.weights)
-            self._node(copy, name, stem, number, around)
+            inside = around._replace(moved=(*_moved(node, copy, first), *around.moved))
+            self._node(copy, name, stem, (around.id(node), first, number * copy.weights), inside, number)
             after = self._outputs(copy.exit)
             for key, reads in outside:
                 if reads is None:
                     del self.reads[key]  # nothing outside reads it
                 else:
                     self.reads[key] = reads
-            if not apart and run.entry is not None and self._alike(run, mark, entry, copy.copies, len(around.levels)):
+            level = len(around.levels)
+            joins = not apart and first not in cuts and run.entry is not None
+            if joins and self._alike(run, mark, entry, number, level):
+                assert run.entry is not None
                 after = {part: _shifted(reads, mark, run.start, entry, run.entry) for part, reads in after.items()}
-                self._join(run.start, mark, len(around.levels))
-                run.copies += copy.copies
+                self._join(run.start, mark, level)
+                run.copies += number
             else:
-                run = _Run(entry, mark, copy.copies)
+                begin.append(first)
+                run = _Run(entry, mark, number)
             if run.copies > 1 and run.entry is not None:
                 run.entry.after = after
             before = after
+        self.repeats[repeat] = Runs(sum(copy.copies for copy in copies), frozenset(begin))
         for part, tensor in _parts(node.output).items():
             self.reads[id(tensor)] = after[part]
 
-    def _node(self, node: Node, name: str, stem: str, number: Level | None, around: _Around) -> None:
-        """Add what is inside a node, and the node itself if it is a layer; `name` and `stem` are its own paths."""
-        levels = (*around.levels, number) if number else around.levels
-        count, runs = around.copies * node.copies, around.runs * node.copies * node.work
+    def _node(
+        self, node: Node, name: str, stem: str, level: Level | None, around: _Around, copies: int | None = None
+    ) -> None:
+        """Add what is inside a node, and the node itself if it is a layer; `name` and `stem` are its own paths.
+
+        Of its copies, `copies` are meant; all unless given.
+        """
+        levels = (*around.levels, level) if level else around.levels
+        copies = node.copies if copies is None else copies
+        count, runs = around.copies * copies, around.runs * copies * node.work
+        kept, of = around.kept * copies, around.of * node.copies
         if node.children:
             child = node.children[0]
             if child.is_expert and child.inputs:  # it reads one position of the mixture's input
@@ -131,13 +181,13 @@ class _Flattening:
             states = [(self._state(state), node.further[name]) for name, state in node.states.items() if node.listed]
             groups = around.groups if node.inline and node.layer is None else (*around.groups, (node, len(levels)))
             paths = (around.prefix, around.stem) if node.inline else (f"{name}.", f"{stem}.")
-            self.nodes(node.children, _Around(*paths, levels, groups, count, runs))
+            self.nodes(node.children, _Around(*paths, levels, groups, count, runs, kept, of, around.moved))
             for entry, tensor in states:
                 entry.after = {"": self.read(tensor)}
             self.reads.update((id(every), self.read(one)) for one, every in node.listed)
         if node.layer is None:
             return
-        record = LayerRecord(node.id, node.op, content(node))
+        record = LayerRecord(around.id(node), node.op, content(node))
         record.node, record.name, record.pattern, record.stem = node, node.name, name, stem
         record.levels, record.groups, record.count, record.runs = levels, around.groups, count, runs
         record.reads = tuple(read for tensor in read_by(node) for read in self.read(tensor))
@@ -148,7 +198,8 @@ class _Flattening:
             record.stored = ((levels, {**node.params, **node.buffers}),)
         record.cached = node.cached
         cost = self.costs.own(node)
-        record.params, record.macs, record.frozen = cost.params, cost.macs, bool(cost.frozen)
+        record.params, record.macs = cost.params * kept // of, cost.macs * kept // of
+        record.frozen = bool(cost.frozen)
         place = self.places[id(node)] = len(self.records)
         self.records.append(record)
         for part, tensor in _parts(node.exit).items():
@@ -207,6 +258,25 @@ class _Run:
         self.entry = entry
         self.start = start
         self.copies = copies
+
+
+def _divided(node: Node, copies: list[Node], cuts: frozenset[int]) -> Iterator[tuple[Node, int, int]]:
+    """Each of the copies with the number of the first one and how many there are, divided at `cuts`."""
+    for copy in copies:
+        first = int(copy.segment) if copy is not node else 0
+        end = first + copy.copies
+        ends = [*sorted(cut for cut in cuts if first < cut < end), end] if cuts else [end]
+        for one in ends:
+            yield copy, first, one - first
+            first = one
+
+
+def _moved(node: Node, copy: Node, first: int) -> list[tuple[str, str]]:
+    """How ids in `copy` of `node` begin and have to, if another copy than its own first one is meant."""
+    if first == (0 if copy is node else int(copy.segment)):
+        return []
+    numbered = copy is node and node.layer is None
+    return [(f"{copy.id}.0." if numbered else f"{copy.id}.", f"{node.id}.{first}.")]
 
 
 def _entered(node: Node) -> dict[str, Tensor]:

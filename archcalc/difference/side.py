@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from archcalc.cost import Costs
-from archcalc.difference.flattening import flatten
+from archcalc.difference.flattening import Repeat, Runs, flatten
 from archcalc.difference.record import LayerRecord, Read
 from archcalc.difference.settings import Facts, facts
 from archcalc.language.document import parse_amount
@@ -53,17 +53,40 @@ class Side:
         self._totals = totals
         self._graph = graph
         self._said = said or Running()
+        self._costs: Costs | None = None
+        self._repeats: dict[Repeat, Runs] = {}
         self._over: list[str] | None = None
 
     @classmethod
     def of(cls, costs: Costs, said: Running | None = None) -> Side:
         """A network read from a spec; `said` has the given run settings."""
         graph = costs.graph
-        layers, outputs = flatten(costs)
-        side = cls(graph.model, totals_of(costs), layers, graph=graph, said=said)
+        side = cls(graph.model, totals_of(costs), [], graph=graph, said=said)
         side.facts = facts(graph)
-        side.outputs = outputs if graph.document.outputs else {"": next(iter(outputs.values()))}
+        side._costs = costs
+        side._flatten({})
         return side
+
+    def divide_as(self, other: Side) -> bool:
+        """Whether copies of a `repeat` were divided into records in more places, since `other` divides them there."""
+        if self._costs is None or other._costs is None:
+            return False
+        cuts = {
+            repeat: theirs.begin
+            for repeat, runs in self._repeats.items()
+            if (theirs := other._repeats.get(repeat)) and theirs.copies == runs.copies and theirs.begin > {0}
+        }
+        if all(begin <= self._repeats[repeat].begin for repeat, begin in cuts.items()):
+            return False
+        before = self._repeats
+        self._flatten(cuts)
+        return self._repeats != before
+
+    def _flatten(self, cuts: Mapping[Repeat, frozenset[int]]) -> None:
+        assert self._graph is not None
+        assert self._costs is not None
+        self.layers, outputs, self._repeats = flatten(self._costs, cuts)
+        self.outputs = outputs if self._graph.document.outputs else {"": next(iter(outputs.values()))}
 
     @classmethod
     def nothing(cls) -> Side:
@@ -97,7 +120,7 @@ class Side:
                 self.total(measure)
         if budget:
             self.over_budget()
-        self._graph, self.layers, self.outputs = None, [], {}
+        self._graph, self._costs, self._repeats, self.layers, self.outputs = None, None, {}, [], {}
 
     def _needed(self, graph: Graph, key: str) -> int:
         if key == "depth":

@@ -307,6 +307,16 @@ class CELU(_Levelling):
 
     alpha: float = arg(Number, "minus the limit for large negative inputs; not 0", default=1.0)
 
+    @property
+    def span(self) -> tuple[float, float]:  # type: ignore[override]
+        """Without a limit for a negative alpha, where e^(x/alpha) grows with -x."""
+        return (-self.alpha if self.alpha > 0 else -inf), inf
+
+    @property
+    def rises(self) -> bool:  # type: ignore[override]
+        """For every alpha."""
+        return True
+
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """Raises `ShapeError` for alpha=0, a division by zero."""
         if not self.alpha:
@@ -331,7 +341,7 @@ class GELU(Activation):
         near = "y = x/2 · (1 + tanh(√(2/π) · (x + 0.044715 · x³)))        close to x · Φ(x)"
         return near if self.approximate == "tanh" else self.notation
 
-    span = (-0.17, inf)
+    span = (-0.1701, inf)
     rises = False
 
     approximate: str = arg(Word, "formula", choices=("none", "tanh"), default="none")
@@ -356,12 +366,20 @@ class Softplus(Activation):
     bare = True
     notation = "y = ln(1 + e^(β·x)) / β for β·x ≤ threshold, x above"
     symbols = {"β": "beta", "threshold": "threshold"}
-    span = (0.0, inf)
-    rises = True
     operations = (("product", 1), ("exponential", 1), ("addition", 1), ("logarithm", 1), ("division", 1))
 
     beta: float = arg(Number, "sharpness", default=1.0, above=0)
     threshold: float = arg(Number, "value of beta·x above which y = x", default=20.0)
+
+    @property
+    def span(self) -> tuple[float, float]:  # type: ignore[override]
+        """From 0, or from where y = x if that is below."""
+        return min(0.0, self.threshold / self.beta), inf
+
+    @property
+    def rises(self) -> bool:  # type: ignore[override]
+        """Unless the step down to y = x is more than rounding."""
+        return self.threshold >= 20
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""

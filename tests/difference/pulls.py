@@ -43,6 +43,10 @@ PULLS: dict[str, tuple[str, list[tuple[str, str, str]]]] = {
         "mobilenetv2.yaml",
         [("mobilenetv2.yaml", "relu6", "hardswish")],
     ),
+    "one-of-equal-copies": (
+        "smollm3.yaml",
+        [("smollm3.yaml", "base: [5e6, 5e6, 5e6, none]", "base: [5e6, none, 5e6, none]")],
+    ),
     "stage-depth": (
         "resnet50.yaml",
         [("resnet50.yaml", "blocks=4", "blocks=8"), ("resnet50.yaml", "blocks=6", "blocks=36")],

@@ -82,3 +82,19 @@ def test_numbers_lie_within_the_values(op):
             inside = (x >= passes[0]) & (x <= passes[1])
             assert inside.any()
             assert torch.equal(x[inside], y[inside]), f"`passes` is not so of {op}"
+
+
+@each(["celu -0.1", "celu 3", "elu -2", "gelu approximate=tanh", "hardtanh low=-2 high=3", "leakyrelu -0.5", "leakyrelu 2",
+       "softplus 2 threshold=-1", "softplus 2 threshold=1", "softplus 0.5"])  # fmt: skip
+def test_values_and_rise_of_an_activation_with_other_arguments(line):
+    graph = network("[1001]", (line,))
+    layer = graph.nodes[0].layer
+    x = torch.linspace(-20, 20, 1001, dtype=torch.float64)[None]
+    y = instantiate(graph).double()(x)
+    low, high = layer.span
+    assert y.min() >= low - 1e-9
+    assert y.max() <= high + 1e-9
+    assert bool((y.diff() >= -1e-9).all()) or not layer.rises
+    if layer.passes is not None:
+        inside = (x >= layer.passes[0]) & (x <= layer.passes[1])
+        assert torch.equal(x[inside], y[inside])
