@@ -59,6 +59,10 @@ EXPECTED = {
     "98-tie-inside-copies": (
         8, 19, 28, "SPC012", "`stack` has 3 copies, each with weights of its own", "put the copies into a block",
     ),
+    "102-tie-copies-of-other-shapes": (
+        13, 25, 27, "SPC012", "the copies of `block1` are alike in one of them and differ in shapes in the other",
+        "let both read inputs of the same shapes",
+    ),
     "101-positions-of-ids-or-vectors": (5, 5, 14, "SHP101", "its input [3, 2] holds numbers", "nothing else computes with"),
     "100-prev-beside-from": (6, 26, 30, "SPC008", "`prev` is `a` beside `from=a`, not the layer before", "put `kv=a` if"),
     "99-window-of-another-kind": (4, 25, 26, "SPC004", "kind=bucket has no `window`", "write `kind=window`, giving [4, 16, 16]"),

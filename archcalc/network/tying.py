@@ -76,6 +76,11 @@ def _alike(one: Layer | None, other: Layer | None) -> bool:
 def _share_block(node: Node, target: Node) -> None:
     if node.op != target.op:
         raise UntiedError("they are not the same block")
+    several = [one.unfolded or one.copies > 1 for one in (node, target)]
+    if node.unfolded != target.unfolded and all(several):
+        copied = f"`{node.name or node.op}`" if node.name or node.op != "repeat" else "its `repeat`"
+        help = "let both read inputs of the same shapes"
+        raise UntiedError(f"the copies of {copied} are alike in one of them and differ in shapes in the other", help)
     same = len(node.children) == len(target.children)
     if not same or node.copies * node.weights != target.copies * target.weights:
         raise UntiedError("their layers differ")

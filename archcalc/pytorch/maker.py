@@ -36,9 +36,10 @@ class Maker:
         """The module of a node, possibly inside another. Raises `BuildError` if the class has none."""
         around: Node | None = node
         while around is not None and id(around) not in self.modules:
-            around = self.sharing.around(around)
+            around = self.sharing.around(around) if around.copies * around.weights == 1 else None
         if around is None:
-            raise BuildError(f"{node.id}: weights tied across a block or repeat cannot be written yet")
+            what = f"{node.id}: weights tied across a block or repeat cannot be written yet"
+            raise BuildError(f"{what}: put the copies one below the other instead of a repeat")
         inner = node.id[len(around.id) :].split(".")[1:]
         return self.modules[id(around)] + "".join(f"[{one}]" if one.isdigit() else f".{one}" for one in inner)
 

@@ -73,8 +73,9 @@ class ClassWriter:
         for item in free:
             given = next((name for name, value in first.arguments.items() if value is item), None)
             names.append(unique(identifier(given or self._common_name(instances, len(names))), ["x", *names]))
-        modules = [unique(identifier(node.segment), ()) for node in self.structure.modules(first)]
-        modules = [unique(name, modules[:index]) for index, name in enumerate(modules)]
+        modules: list[str] = []
+        for node in self.structure.modules(first):
+            modules.append(unique(identifier(node.segment), modules))
         self.maker.modules = {id(node): name for node, name in zip(self.structure.modules(first), modules)}
         self.parameters = self.maker.parameters = Parameters(known_numbers(instances), modules)
         inputs: dict[str, Item] = {} if entry is None else {"x": entry}

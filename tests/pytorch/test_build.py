@@ -338,3 +338,32 @@ def test_weights_of_a_layer_inside_a_block():
     assert sum(one.numel() for one in network.parameters()) == 5_520
     assert network.decoder.head.weight is network.encoder.embed.weight
     assert network.decoder.repeat[2].linear.weight is network.encoder.mix.weight
+
+
+COPIES_TIED = """
+model: tied
+input: [7]
+blocks:
+  twice(x):
+    - linear 7 from=x name=n
+    - linear 7 tie=n
+  stack(x):
+    - twice x=x repeat=3
+layers:
+  - stack x=input name=first
+  - relu
+  - stack x=input tie=first
+"""
+
+
+def test_copies_tied_to_copies_have_the_weights_of_each(tmp_path: Path) -> None:
+    """A block that reads other tensors has modules of its own; a generated list would give all copies one weight."""
+    spec = tmp_path / "m.yaml"
+    spec.write_text(COPIES_TIED)
+    status, output = here("build", str(spec))
+    assert status == 2
+    assert "first.twice.0.n: weights tied across a block or repeat cannot be written yet" in output
+    spec.write_text(COPIES_TIED.replace("    - twice x=x repeat=3\n", "    - twice x=x\n" * 3))
+    status, output = here("build", str(spec))
+    assert status == 0
+    assert "first.twice1.n, self.first.twice2.n, self.first.twice3.n" in " ".join(output.split())
