@@ -23,8 +23,8 @@ from archcalc.quantity import plain, product
 def is_fused(layer: Heads, learned: bool) -> bool:
     """Whether one CPU kernel computes scores and weighted values; `learned`: learned numbers are added to the scores.
 
-    `torch.cat` returns rotated vectors of two elements in an order that it refuses, if they are of several heads,
-    rotated whole, and not normed one by one before.
+    The kernel refuses the layout in which `torch.cat` returns rotated vectors of two elements, if there are several heads
+    and the vectors were rotated whole and not normalised one by one before.
     """
     turned = layer.rope is not None and layer.rope_dim is None and layer.turned == 2 == layer.head
     scattered = turned and layer.qknorm in (False, "width") and plain(layer.heads) > 1
@@ -32,24 +32,26 @@ def is_fused(layer: Heads, learned: bool) -> bool:
 
 
 class Attending:
-    """One attention layer as PyTorch runs it: which kernels it takes, and what they keep for backward.
+    """One attention layer as PyTorch runs it: which kernels it uses, and what they keep for backward.
 
     Attributes:
-        layer, how: what runs, and how; y, inputs: its output and inputs.
+        layer: the layer.
+        how: how it runs.
+        y, inputs: its output and inputs.
     """
 
     def __init__(self, layer: Heads, how: Saving, y: Tensor, inputs: tuple[Tensor, ...]) -> None:
         self.layer, self.how, self.y, self.inputs = layer, how, y, inputs
 
     def copied(self) -> tuple[int, ...]:
-        """For each separate projection, positions that are not rows of one matrix."""
+        """The input of each separate projection that reads a copy, because its positions are not the rows of one matrix."""
         if self.layer.is_multihead_attention():
             return ()  # which puts positions first
         times = Counter((0, *self.layer.places))
         return tuple(at for at, each in times.items() for _ in range(copies(self.how.strides[at], each, False)))
 
     def strides(self) -> Strides:
-        """torch.nn.MultiheadAttention gives positions first in memory."""
+        """How the output is stored: torch.nn.MultiheadAttention puts positions first."""
         y, sizes = self.y, (self.how.batch, *self.y.shape)
         if not self.layer.is_multihead_attention() or self.is_fast:
             return contiguous(sizes)
@@ -74,7 +76,7 @@ class Attending:
         else:
             kept, extra = tuple(sorted({0, *self.layer.places})) if how.learns else (), {}
             shared = plain(self.layer.kv_inner) if fused else inner
-            # A product keeps of each factor what the other's gradient needs.
+            # A product keeps each factor that the gradient of the other needs.
             extra["queries, keys and values"] = (queries * inner * tells + keyed * shared * (asks + scored)) * wide
             if self.layer.qknorm:
                 extra["norms"] = self._norms(queries, keyed)
@@ -89,7 +91,7 @@ class Attending:
             if not (asks or tells):
                 scores.pop("capped scores", None)
         if self.layer.sinks and scores.get("scores"):
-            scores["scores"] += queries * heads * width  # of the sinks, in the same softmax
+            scores["scores"] += queries * heads * width  # for the sinks, in the same softmax
         if self.layer.is_multihead_attention() and not fused:
             more = rows * self.layer.more
             scores["scaled queries and keys"] = (queries * tells + (keyed + more) * asks) * inner * wide
@@ -103,7 +105,7 @@ class Attending:
         return Saved(kept, extra=extra | scores)
 
     def _norms(self, queries: int, keyed: int) -> int:
-        """Bytes that norms of queries and keys keep, if a gradient flows to them; both are of this many vectors."""
+        """Bytes that the norms of queries and keys keep, if a gradient flows to them; `queries`, `keyed`: vectors of each."""
         layer, how = self.layer, self.how
         scaled = how.learns and not how.adapts and layer.qknorm != "unscaled"
         wide, kept = how.width if how.gpu else max(4, how.width), 0
@@ -114,9 +116,9 @@ class Attending:
         return kept
 
     def _is_by_heads(self, rows: int, x: Tensor) -> bool:
-        """Whether the fused kernel's output, laid out as the queries, is copied to lie by position.
+        """Whether the fused kernel's output, which is laid out like the queries, is copied so that positions come first.
 
-        Queries lie by heads after norms or rotation.
+        After norms or rotation, queries are stored by head.
         """
         queries = contiguous((rows, x.shape[-2], self.layer.heads, self.layer.head)).transposed(1, 2)
         if self.layer.qknorm in (True, "unscaled"):
@@ -128,13 +130,13 @@ class Attending:
         return together is None or not are_rows(together)
 
     def _masks(self, rows: int, sizes: tuple[int, int, int], fused: bool, learned: bool) -> int:
-        """Bytes kept of what is added to the scores of this many `rows` of sequences, each of these `sizes`."""
+        """Bytes kept of what is added to the scores of `rows` sequences; `sizes`: heads, queries and keys of one."""
         layer, width = self.layer, self.how.width
         own = layer.is_multihead_attention()
         if layer.relbias is not None and not fused and not self.how.keeps:
             return rows * product(sizes) * width
         if fused and own and layer.causal and not layer.is_masked:
-            return sizes[1] * sizes[2] * width  # which no flag expresses
+            return sizes[1] * sizes[2] * width  # a mask of numbers, since no flag expresses it
         if fused and own and layer.mask is not None and rows > 1:
             return rows * product(sizes) * width  # repeated for each head
         return added_to_scores(layer, (rows, *sizes), width, fused, learned)["mask"]
@@ -161,7 +163,7 @@ class Attending:
 
     @property
     def scored(self) -> int:
-        """Bytes of a number in which scores are computed: PyTorch uses fp32 for 16-bit ones without a fused kernel.
+        """Bytes of the numbers in which scores are computed: without a fused kernel, PyTorch uses fp32 for 16-bit inputs.
 
         Source: _scaled_dot_product_attention_math in aten/src/ATen/native/transformers/attention.cpp.
         """
@@ -173,7 +175,7 @@ class Attending:
         keys, values = self.layer.places
         if not self.how.same(keys, values) or self.layer.keys_and_values(x)[0].shape[-1] != x.shape[-1]:
             return 0
-        if x.rank > 2:  # the axes before the positions are joined of each that is given, of one tensor too
+        if x.rank > 2:  # joining the axes before the positions makes separate tensors of one
             return 3 if self.layer.kv is self.layer.k is self.layer.v is None else 2
         return 3 if self.how.same(0, keys) else 2
 

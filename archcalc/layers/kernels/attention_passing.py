@@ -15,7 +15,7 @@ class Passing(Attending):
     """One attention layer, moment by moment: temporaries of its projections, its scores and their gradients, in bytes."""
 
     def passing(self) -> tuple[int, int]:
-        """What its projections and its scores need in passing."""
+        """Bytes that its projections and its scores need in passing, forward and backward."""
         how, answer = self.how, self.y.numel * self.how.batch * self.how.width
         forward, backward = self._scoring(answer)
         if self.is_fast:
@@ -28,7 +28,7 @@ class Passing(Attending):
         return max(forward, repeated - answer), max(backward, repeated)
 
     def _scoring(self, answer: int) -> tuple[int, int]:
-        """What the scores' kernel needs, and copies of queries, keys and values."""
+        """Bytes that the kernel of the scores needs, and copies of queries, keys and values."""
         how, y, x = self.how, self.y, self.inputs[0]
         keys = self.layer.keys_and_values(x)[0]
         rows, kept = how.batch * plain(product(x.shape[:-2])), self.saved().extra
@@ -42,7 +42,7 @@ class Passing(Attending):
         given = sum(one.numel for one in read.values()) * how.batch
         read_bytes = given * how.width
         given += sum(plain(product(shape)) for shape in self.layer.params(x).values())
-        late = plain(product(y.shape[-1:]) * self.layer.inner)  # of the output projection, which comes first
+        late = plain(product(y.shape[-1:]) * self.layer.inner)  # of the output projection, whose gradient comes first
         if self.is_fast:
             return self._fast(rows, how.width, x), 0
         if self.fused and not self.layer.is_multihead_attention():
@@ -54,7 +54,7 @@ class Passing(Attending):
             return self._upcast(forward, sizes, dropout, kept, answer), backward
         made = self.made_at_once(x) if self.layer.is_multihead_attention() else 3
         beside = 0
-        if self.layer.more and not how.keeps:  # the mask, and copies of joint projections, one longer
+        if self.layer.more and not how.keeps:  # the mask, and copies of the joint projections with one more position
             masked = how.batch and kept.get("mask", 0)
             beside = masked + (2 * keys.numel * how.batch * how.width if made == 3 else 0)
         forward, backward = scores_passing(
@@ -76,7 +76,7 @@ class Passing(Attending):
     def _upcast(
         self, forward: int, sizes: tuple[int, int, int, int], dropout: bool, kept: dict[str, int], answer: int
     ) -> int:
-        """What is needed forward if 16-bit scores are computed in fp32."""
+        """Bytes needed forward, also if 16-bit scores are computed in fp32."""
         if self.scored == self.how.width or not self.how.keeps:
             return forward
         return upcast_passing(self.how, sizes, dropout) - kept.get("output of the scores", 0) - answer
@@ -84,7 +84,7 @@ class Passing(Attending):
     def _eager(
         self, sizes: tuple[int, int, int, int], kept: dict[str, int], answer: int, dropout: bool, read: int, later: int
     ) -> tuple[int, int]:
-        """Step by step, with separate projections; `read`: bytes of its inputs; `later`: bytes of late gradients."""
+        """Step by step, with separate projections; `read`: bytes of its inputs; `later`: bytes of the gradients computed later."""
         how, (heads, queries, keys, head) = self.how, sizes
         asked, known = heads * queries * head * how.width, heads * keys * head * how.width
         pairs, groups = heads * queries * keys, plain(self.layer.heads) // plain(self.layer.key_heads)
@@ -110,7 +110,7 @@ class Passing(Attending):
         return sum(plain(product(shape)) for shape in joint) * self.how.width
 
     def _places(self) -> list[int]:
-        """Which inputs the projections to queries, keys and values read; those projected at once count once."""
+        """The inputs that the projections to queries, keys and values read; those projected at once count once."""
         made = self.made_at_once(self.inputs[0]) if self.layer.is_multihead_attention() else 0
         places = [one.place for one in self.layer.projections(self.y, *self.inputs)][:-1]
         return places[: len(places) - made + 1] if made else places
@@ -130,10 +130,11 @@ class Passing(Attending):
         return found
 
     def _casting(self, forward: int, answer: int) -> int:
-        """Forward at inference, where autocast copies each projection's input and weights, and then frees the copies.
+        """Forward at inference: autocast copies the input and weights of each projection, then frees the copies.
 
         Args:
-            forward: what scores need; answer: bytes of the output, which exists by then.
+            forward: bytes that the scores need.
+            answer: bytes of the output, which is counted elsewhere.
         """
         how, x = self.how, self.inputs[0]
         width = how.width
@@ -158,8 +159,8 @@ class Passing(Attending):
     ) -> tuple[int, int]:
         """With separate projections, which at inference stay until the output exists.
 
-        Backward, the gradient of the output (`given` bytes) is freed when that of the scores' output exists, and those
-        of one input (`read` bytes) are summed at the end.
+        Backward, the gradient of the output (`given` bytes) is freed once that of the scores' output exists, and the
+        gradients of a shared input (`read` bytes) are summed at the end.
         """
         how, (_, queries, keys, head) = self.how, sizes
         room, backward_room = (0, 0) if how.gpu else fused_room(how, queries, keys, head)
@@ -175,7 +176,7 @@ class Passing(Attending):
         return max(0, room - given - by_position), max(backward, together)
 
     def _building(self, pairs: int) -> int:
-        """Bytes to make the table that hides distant keys: zeros, distances (int64) twice, and which are too far.
+        """Bytes needed to make the table that hides distant keys: zeros, distances (int64) twice, and which are too far.
 
         Source: score_mask in archcalc/pytorch/pieces/attention.py.
         """
@@ -184,23 +185,23 @@ class Passing(Attending):
         return pairs * ((1 + self.layer.causal) * self.how.width + 2 * 8 + 1)
 
     def _by_hand(self, rows: int, kept: dict[str, int], keys: Tensor) -> int:
-        """Forward step by step: variables hold the projections and the scores of each step to the end."""
+        """Forward step by step: variables hold the projections and the scores until the end."""
         layer, how, y = self.layer, self.how, self.y
         keyed, queries = rows * plain(keys.shape[-2]) * how.width, rows * plain(y.shape[-2]) * how.width
         output, pairs = queries * plain(layer.inner), queries * plain(layer.heads * keys.shape[-2])
         projected = 2 * keyed * plain(layer.kv_inner)
         if not how.keeps or (
             layer.rope is None and layer.qknorm in (False, "width")
-        ):  # else queries are kept as they are
+        ):  # otherwise the queries themselves are kept
             projected += output
         masked = layer.causal or layer.is_masked
         if masked:
             projected += plain(y.shape[-2] * keys.shape[-2]) * how.width
         if not how.keeps:
             projected += 2 * keyed * plain(layer.inner)
-        given = y.numel * how.batch * how.width  # which does not exist yet
+        given = y.numel * how.batch * how.width  # the output, which does not exist yet
         if layer.sinks:
-            softmax = kept["scores"]  # with the scores of the sinks, as what it reads
+            softmax = kept["scores"]  # its input, with the scores of the sinks
             held = pairs * (1 + (layer.softcap is not None) + masked)
             late = sum(kept.get(name, 0) for name in ("output of the scores", "mask of the scores", "masked scores"))
             return (
@@ -214,7 +215,7 @@ class Passing(Attending):
         return projected - given + max(held, (held + pairs - output) * masked)
 
     def _fast(self, rows: int, width: int, x: Tensor) -> int:
-        """Forward at inference, on the fast path without a fused kernel.
+        """Bytes needed forward at inference on the fast path, which has no fused kernel.
 
         Source: aten/src/ATen/native/transformers/attention.cpp.
         """

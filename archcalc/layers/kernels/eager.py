@@ -1,7 +1,7 @@
-"""The memory scaled_dot_product_attention works in when it computes step by step, between separate projections.
+"""The memory that scaled_dot_product_attention needs when it computes step by step, between separate projections.
 
-Source: _scaled_dot_product_attention_math in aten/src/ATen/native/transformers/attention.cpp of PyTorch 2.13; each
-sum below is what lives at one moment of it, in the order in which PyTorch's profiler records them.
+Source: _scaled_dot_product_attention_math in aten/src/ATen/native/transformers/attention.cpp of PyTorch 2.13. Each sum
+below is what is alive at one moment, in the order in which PyTorch's profiler records them.
 """
 
 from __future__ import annotations
@@ -10,17 +10,23 @@ from archcalc.records import NamedTuple
 
 
 class Eager(NamedTuple):
-    """Sizes in bytes.
+    """The sizes of its tensors, in bytes.
 
     Attributes:
-        queries, keys: of the queries of all heads, and of keys or values of those that there are; repeated: of keys once
-            each head has its own.
-        scores: of all pairs; hidden: of the masks of hidden pairs and rows; mask: of what is added; told: whether it
-        is made here, and freed with the scores.
-        grouped: whether several heads share keys; in_place: whether queries lie by heads, so that no copy is made.
-        dropout: whether some scores are dropped; kept: of everything kept for backward; early: of the part kept before
-        the scores exist.
-        answer: of the output; alone: whether queries, keys and values come from one input, whose gradients are summed.
+        queries: the queries of all heads.
+        keys: the keys, or the values, before any is repeated for several heads.
+        repeated: the keys once each head has its own.
+        scores: the scores of all pairs.
+        hidden: the masks of hidden pairs and rows.
+        mask: what is added to the scores.
+        told: whether the mask is made here and freed with the scores.
+        grouped: whether several heads share keys.
+        in_place: whether queries are stored by head, so that no copy is made.
+        dropout: whether weights are dropped.
+        kept: everything kept for backward.
+        early: the part of it that is kept before the scores exist.
+        answer: the output.
+        alone: whether queries, keys and values come from one input, whose gradients are summed.
     """
 
     queries: int
@@ -39,7 +45,7 @@ class Eager(NamedTuple):
     alone: bool
 
     def forward(self, keeps: bool) -> int:
-        """In addition to the output and what is kept, while the softmax runs or when the weighted values exist."""
+        """Bytes in addition to the output and what is kept: while the softmax runs, or once the weighted values exist."""
         copy = 0 if self.in_place else self.queries
         shared = 2 * self.repeated * self.grouped
         held = self.queries + 2 * self.keys + self.mask + self.queries + shared
@@ -55,9 +61,9 @@ class Eager(NamedTuple):
         return max(softmax, valued, given) - self.kept - self.answer
 
     def backward(self, inputs: int, later: int) -> int:
-        """Beside the gradients of `inputs` bytes and those of parameters, of which `later` come after the scores'.
+        """Bytes in addition to the gradients of the inputs (`inputs` bytes) and of the parameters computed after the scores (`later`).
 
-        The gradient of the output is freed when that of the scores' output exists.
+        The gradient of the output is freed once that of the scores' output exists.
         """
         scored = self.queries + self.scores
         softmax = 0 if self.dropout else 2 * self.scores - self.repeated

@@ -1,7 +1,7 @@
 """Products of 16-bit matrices as oneDNN computes them on an x86 CPU with AVX-512.
 
-It packs a block of the second matrix and sums a block of the result in fp32; for a batch of products, both sides must
-be contiguous. Measured with PyTorch 2.13 and oneDNN 3.12.
+oneDNN packs a block of the second matrix and sums a block of the result in fp32; for a batch of products, both operands
+must be contiguous. Measured with PyTorch 2.13 and oneDNN 3.12.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from archcalc.layers.saved import Saving
 from archcalc.layers.strides import Strides, are_rows
 from archcalc.quantity import product
 
-# Products up to which PyTorch does not call oneDNN.
+# Up to this many multiplications, PyTorch does not call oneDNN.
 _FEW = 16 * 16 * 16
-# What its workspace has in addition to the blocks, plus more if the first matrix is transposed, and for each thread.
+# Bytes of its workspace in addition to the blocks: always, if the first matrix is transposed, and for each thread.
 _ROOM, _TURNED, _OF_THREAD = 384, 128, 640
 # Bytes of a number in fp32.
 _WIDE = 4
@@ -25,7 +25,7 @@ def is_narrow(how: Saving) -> bool:
 
 
 def room(how: Saving, rows: int, depth: int, columns: int, turned: bool = False) -> int:
-    """Bytes of the blocks of one product, for all threads; `turned` where the columns of the first matrix lie in order."""
+    """Bytes of the blocks of one product, for all threads; `turned`: the first matrix is stored column by column."""
     if not is_narrow(how) or rows * depth * columns <= _FEW:
         return 0
     blocks = narrow_blocks.room(rows, depth, columns, how.threads, turned)
@@ -33,12 +33,14 @@ def room(how: Saving, rows: int, depth: int, columns: int, turned: bool = False)
 
 
 def mapping_back(how: Saving, positions: int, features: int, outputs: int, biased: bool, needed: bool) -> int:
-    """Bytes that backward of a linear map of vectors needs, in addition to the gradients of vectors and weights.
+    """Bytes that the backward pass of a linear map needs, in addition to the gradients of its vectors and weights.
 
-    With a bias, the gradient of the vectors comes first, else that of the weights.
+    With a bias, the gradient of the vectors is computed first; without one, that of the weights.
 
     Args:
-        biased: whether PyTorch adds a bias in the product itself; needed: whether the gradient of the vectors is.
+        positions: number of vectors; features, outputs: elements of a vector before and after.
+        biased: whether PyTorch adds a bias as part of the product.
+        needed: whether the gradient of the vectors is computed.
     """
     of_vectors = room(how, positions, outputs, features) if needed else 0
     of_weights = room(how, outputs, positions, features, turned=True) if how.learns else 0
@@ -50,9 +52,9 @@ def mapping_back(how: Saving, positions: int, features: int, outputs: int, biase
 def mapping(how: Saving, x: Strides, depth: int, columns: int) -> int:
     """Bytes that a linear map of vectors needs forward, in addition to the vectors and its output.
 
-    If the weights, or autocast's copies of them at inference, are not trained, vectors that are not rows of one matrix
-    are not copied into one: each sequence is multiplied separately, with the weights copied for each. Source:
-    should_fold in aten/src/ATen/native/LinearAlgebra.cpp.
+    If neither the weights nor autocast's copies of them are trained, vectors that are not the rows of one matrix are not
+    copied into one: each sequence is multiplied separately, with its own copy of the weights.
+    Source: should_fold in aten/src/ATen/native/LinearAlgebra.cpp.
     """
     sequences, positions = product(x.numbers[:-2]), product(x.numbers[-2:-1])
     if are_rows(x) or (how.learns and (how.training or not how.casts)):
@@ -64,12 +66,13 @@ def mapping(how: Saving, x: Strides, depth: int, columns: int) -> int:
 
 
 def norming(how: Saving, kind: bool | str, sizes: tuple[int, int, int, int], projected: int) -> int:
-    """Bytes besides those projected while the CPU norms 16-bit queries or keys: three tensors in fp32.
+    """Bytes in addition to the projections while the CPU normalises 16-bit queries or keys: three fp32 tensors.
 
-    They are what is normed, what that is divided to, and what that is scaled to, or in the order of the axes. With
-    `kind` "width", keys are not made when queries are normed, nor are values when keys are.
+    These are the input, the quotient, and the scaled result. With `kind` "width", the keys do not exist yet while the
+    queries are normalised, nor the values while the keys are.
 
     Args:
+        kind: `qknorm` of the layer.
         sizes: heads of all samples, queries, keys and features of a head.
         projected: bytes of queries, keys and values.
     """

@@ -1,6 +1,6 @@
-"""The blocks in which oneDNN multiplies 16-bit matrices, where the processor has AVX-512's instructions for bf16.
+"""The blocks in which oneDNN multiplies 16-bit matrices on a processor with AVX-512's bf16 instructions.
 
-It tries the blocks that divide the work among threads, and takes those that keep them equally busy.
+oneDNN tries the blocks that divide the work among the threads and takes those that keep the threads equally busy.
 Source: compute_blocking_heuristic_avx512 in brgemm_matmul_utils.cpp of oneDNN 3.12; compared with what PyTorch 2.13 allocates.
 """
 
@@ -11,18 +11,18 @@ from functools import cache
 from archcalc.layers.kernels.onednn_threads import up
 from archcalc.records import NamedTuple
 
-# Columns of a block; its rows, and its rows if there are few blocks for the threads.
+# Columns of a block; its most and fewest rows, and the fewest if there are too few blocks for the threads.
 COLUMNS, _MOST, _LEAST, _FEWER = 64, 256, 32, 16
-# How far a block goes in what is summed over, and where much is.
+# Depth of a block, and its depth for long sums.
 _DEEP, _DEEPER = 512, 1024
-# Blocks of columns that one copy of a turned matrix serves; how much is summed over where threads share that, and how many do.
+# Blocks of columns that one copy of a turned matrix serves; the depth from which threads share a sum, and how many do.
 _SERVED, _LONG, _SHARING = 16, 2048, 4
-# Tasks per thread from which on it does not matter that some have one more.
+# From this many tasks per thread on, it does not matter that some threads have one more.
 _PLENTY = 3
 
 
 class Blocks(NamedTuple):
-    """What a thread works on: rows, blocks of columns, depth, and how many threads share a sum."""
+    """What one thread works on: rows, blocks of columns, depth of the sum, and how many threads share a sum."""
 
     rows: int
     columns: int
@@ -32,7 +32,7 @@ class Blocks(NamedTuple):
 
 @cache
 def blocks(rows: int, depth: int, columns: int, threads: int, turned: bool) -> Blocks:
-    """Those of a product [rows, depth] x [depth, columns]; `turned` where the columns of the first lie in order."""
+    """The blocks of a product [rows, depth] × [depth, columns]; `turned`: the first matrix is stored column by column."""
     across = -(-columns // COLUMNS)
     deep = min(depth, _DEEPER if depth > _DEEPER and not turned else _DEEP)
     most, least, shares = min(_MOST, rows), min(_LEAST, rows), 1
@@ -55,7 +55,7 @@ def blocks(rows: int, depth: int, columns: int, threads: int, turned: bool) -> B
                 score = (_uneven(tasks, busy) + size * parts % rows / rows + spare) / 5
                 if score < worst:
                     found, worst = Blocks(size, served, deep, sharing), score
-                if score == idle / 5:  # nothing is better with so many
+                if score == idle / 5:  # no other size is better with these
                     break
             if worst == idle / 5:
                 break
@@ -68,13 +68,13 @@ def blocks(rows: int, depth: int, columns: int, threads: int, turned: bool) -> B
 
 
 def _uneven(work: int, size: int) -> float:
-    """How far work is from whole parts of a size, in parts."""
+    """How far `work` is from a multiple of `size`, as a fraction of `size`."""
     left = work % size
     return (size - left if work < size else min(size - left, left)) / size
 
 
 def room(rows: int, depth: int, columns: int, threads: int, turned: bool) -> int:
-    """Bytes of the blocks of all threads: of the second matrix, of sums in fp32, and of the first one where it is turned."""
+    """Bytes of the blocks of all threads: of the second matrix, of the sums in fp32, and of the first if it is turned."""
     one = blocks(rows, depth, columns, threads, turned)
     deep = up(one.deep, 32)
     summed = min(columns, COLUMNS) * 4 * (rows if one.sharing > 1 else one.rows)

@@ -1,8 +1,7 @@
 """What oneDNN's kernels need in addition to a layer's inputs and outputs, on an x86 CPU with AVX-512.
 
-oneDNN computes in its own order, blocks of 16 channels, and copies its inputs and outputs from and to PyTorch's order.
-Measured with PyTorch 2.13 and oneDNN 3.12, whose own record
-(ONEDNN_VERBOSE=1) names the copies.
+oneDNN computes in its own layout, blocks of 16 channels, and copies its inputs and outputs from and to PyTorch's layout.
+Measured with PyTorch 2.13 and oneDNN 3.12, whose log (ONEDNN_VERBOSE=1) names the copies.
 """
 
 from __future__ import annotations
@@ -18,14 +17,14 @@ from archcalc.layers.kernels.onednn_threads import ALIGNED, BLOCK, up
 from archcalc.layers.saved import Saving
 from archcalc.records import NamedTuple
 
-# Bytes of a page, and the floats that a row must not be a multiple of.
+# Bytes of a page; the number of floats that the length of a row must not be a multiple of.
 _PAGE, _CONFLICT = 4096, 256
-# Sizes of an input up to which PyTorch does not call oneDNN for a single sample.
+# Up to this product of channels, height and width, PyTorch does not call oneDNN for a single sample.
 _FEW = 20480
 
 
 def row(size: int) -> int:
-    """Floats of a row of a recurrent kernel's matrices: whole blocks, away from a multiple of 256."""
+    """Floats of a row of a recurrent kernel's matrices: whole blocks, but not a multiple of 256."""
     size = up(size)
     return size + BLOCK if size % _CONFLICT == 0 else size
 
@@ -39,9 +38,10 @@ class Convolving(NamedTuple):
     """One convolution as its kernel sees it.
 
     Attributes:
-        inputs, outputs: channels; groups: of channels that see only each other.
-        before, after: spatial sizes of input and output; kernel, padding: for each of these axes.
-        strides, dilations: likewise.
+        inputs, outputs: channels.
+        groups: groups of channels, as in `torch.nn.Conv2d`.
+        before, after: spatial sizes of input and output.
+        kernel, padding, strides, dilations: for each spatial axis.
         learns: whether the gradient of the weights is computed.
     """
 
@@ -72,7 +72,7 @@ class Convolving(NamedTuple):
         return forward - self._y, self._backward(seen)
 
     def _seen(self) -> Passes:
-        """A transposed convolution is seen from its output."""
+        """The convolution as oneDNN runs it; a transposed one is the backward pass of another, from its output."""
         inputs, outputs = self._of_group
         before, after = _cube(self.before), _cube(self.after)
         if self.transposed:
@@ -85,7 +85,7 @@ class Convolving(NamedTuple):
 
     @property
     def stride(self) -> int:
-        """Of all axes together."""
+        """The product of the strides of all axes."""
         return prod(self.strides)
 
     @property
@@ -138,7 +138,7 @@ class Convolving(NamedTuple):
 
     @property
     def by_columns(self) -> bool:
-        """Whether PyTorch multiplies matrices itself: few numbers, or 1×1 in one thread.
+        """Whether PyTorch multiplies matrices itself: for small inputs, or for a 1×1 kernel in one thread.
 
         Source: ConvParams::use_mkldnn in aten/src/ATen/native/Convolution.cpp.
         """
@@ -152,7 +152,7 @@ class Convolving(NamedTuple):
         return self.groups == 1 and not large and few
 
     def _columns(self) -> tuple[int, int]:
-        if self.groups > 1:  # group by group, and put together
+        if self.groups > 1:  # group by group, then concatenated
             return self._y + self._x // self.groups, self._x
         if self.transposed:
             columns = self.outputs * self._pixels * self._taps * self.how.width
@@ -165,9 +165,9 @@ class Convolving(NamedTuple):
         return columns * (moves or self.transposed) + ones, columns * moves + again
 
     def _channels_last(self) -> tuple[int, int]:
-        """With channels last in memory already, the weights alone are copied: to that order, and into blocks.
+        """If the input is stored channels last already, only the weights are copied: to that order, and into blocks.
 
-        If it is the weights that are in that order, an input in another is copied, forward and back.
+        If the weights are stored channels last, an input in another order is copied, forward and backward.
         """
         ordered = self._weight if self._taps > 1 and self._of_group[0] > 1 else 0
         if self.how.channels_last:
@@ -191,7 +191,7 @@ class Convolving(NamedTuple):
 
     @property
     def _narrow(self) -> bool:
-        """Depthwise kernels for the gradient of the weights know short windows alone."""
+        """Whether the depthwise kernel for the gradient of the weights applies: it supports only short windows."""
         short = all(size <= 3 for size in self.kernel)
         return short and all(p <= size // 2 for p, size in zip(self.padding, self.kernel))
 
@@ -215,6 +215,6 @@ class Convolving(NamedTuple):
 
 
 def _cube(sizes: tuple[int, ...], other: int = 1) -> tuple[int, int, int]:
-    """Depth, rows and columns; axes that there are not have the size `other`."""
+    """Depth, rows and columns; missing axes have the size `other`."""
     depth, rows, columns = (*(other,) * (3 - len(sizes)), *sizes)
     return depth, rows, columns

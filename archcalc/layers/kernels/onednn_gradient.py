@@ -14,15 +14,15 @@ from archcalc.layers.kernels.onednn_threads import ALIGNED, BLOCK, ROWS, Pointwi
 from archcalc.records import NamedTuple
 
 _FLOAT = 4
-# Channels in a block of the kernels for AVX2.
+# Channels of a block in the AVX2 kernels.
 _HALF = BLOCK // 2
-# Taps of a row from which on kernels for blocks of 16 channels are too long, and that one of blocks of 8 has no more of.
+# The widest window of kernels for blocks of 16 channels; kernels for blocks of 8 need a narrower one than this.
 _WIDE, _WIDE_HALF = 14, 14
 # The most columns that blocked kernels unroll.
 _COLUMNS = 28
-# Results, for each thread, from which on threads share one product.
+# From this many results per thread on, threads share one product.
 _FEW_RESULTS = 256
-# What a reducer of AVX2 may take, in numbers.
+# The most numbers that a reducer for AVX2 may hold.
 _MOST = 2**21
 
 
@@ -30,8 +30,9 @@ class Kernel(NamedTuple):
     """A kernel for the gradient of weights.
 
     Attributes:
-        block: channels of a block of inputs and outputs, 0 where it reads tensors as they are; flat: whether it reads
-            its input as it is; scratch: bytes it works in.
+        block: channels of a block of inputs and outputs; 0 if it reads tensors in PyTorch's layout.
+        flat: whether it reads its input in PyTorch's layout.
+        scratch: bytes of its workspace.
     """
 
     block: int
@@ -51,7 +52,7 @@ class Gradient(Seen):
         return self._dense()
 
     def _dense(self) -> Kernel:
-        """The first of those that are neither depthwise nor 1×1."""
+        """The first kernel that applies among those that are neither depthwise nor 1×1."""
         if self._in_blocks():
             flat = self.groups == 1 and self.inputs < BLOCK
             return Kernel(BLOCK, flat, self._shared(flat).scratch(self.biased, self._padded(BLOCK)))
@@ -60,16 +61,16 @@ class Gradient(Seen):
             return Kernel(_HALF, flat, self._half(flat))
         return Kernel(0, False, self._matrices())
 
-    # -- what they ask --------------------------------------------------------------------------
+    # -- when they apply ------------------------------------------------------------------------
 
     @property
     def _trailing(self) -> Cube:
-        """Padding that is read after each axis."""
+        """Padding that is read past the end of each axis."""
         depth, rows, columns = (max(0, size) for size in self.ends)
         return depth, rows, columns
 
     def _padded(self, block: int) -> bool:
-        """Whether the bias is not a whole number of blocks."""
+        """Whether the output channels do not fill whole blocks."""
         return self.outputs % block > 0
 
     def _is_narrow(self) -> bool:
@@ -92,7 +93,7 @@ class Gradient(Seen):
         return self.inputs <= 3 or self.inputs >= BLOCK if self.groups == 1 else self.multiples(BLOCK)
 
     def _is_line(self) -> bool:
-        """Whether a wide window covers whole rows, for which kernels turn rows and columns."""
+        """Whether a wide window covers whole rows, in which case kernels exchange rows and columns."""
         plain = self.stride == prod(self.dilations) == 1 and not any((*self.padding, *self._trailing))
         return not self.deep and plain and self.kernel[2] < 20 and self.after[2] == 1
 
@@ -102,10 +103,10 @@ class Gradient(Seen):
         plain = not self.dilated and self.padding[0] == self._trailing[0] == 0
         return fits and inside and plain and self.multiples(_HALF) and self.kernel[2] < _WIDE_HALF
 
-    # -- what they work in, in bytes ------------------------------------------------------------
+    # -- bytes of their workspaces --------------------------------------------------------------
 
     def _of_channels(self) -> int:
-        """Depthwise: threads for which there is no block of channels take samples."""
+        """Depthwise: threads without a block of channels of their own divide the samples."""
         filters = up(self.groups) * self.taps * _FLOAT
         others = min(self.threads // min(self.threads, -(-self.groups // BLOCK)), self.samples) - 1
         bias = others * up(self.groups) * _FLOAT + ALIGNED if self.biased else 0
@@ -135,10 +136,10 @@ class Gradient(Seen):
         return found + reduced(self.threads, self.taps * block * _HALF, jobs, self.samples * self.after[0], _MOST)
 
     def _matrices(self) -> int:
-        """Windows as rows of a matrix, and sums of the threads, larger than they need be by the bytes of a weight.
+        """Windows as rows of a matrix, and the threads' sums, which oneDNN makes larger than needed by the bytes of a weight.
 
-        In 16 bits there is one sum more, and the bias in fp32. Where that is more than it may take, nothing: one number
-        after the other.
+        In 16 bits there is one more sum, and the bias in fp32. If this exceeds oneDNN's limit, it computes number by
+        number and needs nothing.
         """
         weights, room = self.weights, limit(self)
         window, results = self.inputs * self.taps, self.windows

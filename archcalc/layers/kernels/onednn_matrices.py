@@ -13,29 +13,29 @@ from archcalc.layers.kernels.onednn_threads import ALIGNED, BLOCK, up
 from archcalc.records import NamedTuple
 
 _FLOAT = 4
-# Bytes of a core's second-level cache, which blocks are to fit: a fact of the processor that is assumed.
+# Bytes of a core's second-level cache, which a block should fit into: an assumption about the processor.
 SECOND_CACHE = 2**20
-# Products for each thread below which threads rather share samples than one product.
+# With fewer multiplications per thread, threads divide samples rather than one product.
 _FEW = 2**16
-# Results and taps, for each thread and in all, below which the same holds.
+# The same holds with fewer results per thread, or fewer taps.
 _FEW_RESULTS, _FEW_TAPS = 512, 64
-# Bytes that it may work in, and how many times those of all tensors for each thread.
+# Limits of its workspace: bytes, and times the bytes of all tensors for each thread.
 _ROOM, _ROOM_TIMES = 2**30, 15
-# Share of the room that is used where windows are written out a few at a time.
+# Share of the limit that is used if windows are written out a few at a time.
 _SHARE = 0.1
-# How much slower uncached numbers and strided windows are.
+# How many times slower uncached numbers and strided windows are.
 _FAR, _STEPS = 20, 8
-# Output channels and positions of a block, and positions that suit the product.
+# Fewest output channels of a block, and a number of positions that suits the product.
 _CHANNELS, _SUITED = 8, 48
 
 
 def limit(seen: Seen) -> int:
-    """Bytes that it may work in."""
+    """The most bytes that the workspace may take."""
     return min(_ROOM, _ROOM_TIMES * seen.threads * (seen.source + seen.weights + seen.result))
 
 
 def forward_rows(seen: Seen) -> int:
-    """Bytes of the windows that are written out forward."""
+    """Bytes of the windows that the forward pass writes out."""
     if seen.keeps_sizes:
         return 0
     steps, columns = seen.strides[2], seen.inputs * seen.taps
@@ -52,7 +52,7 @@ def forward_rows(seen: Seen) -> int:
 
 
 def backward_rows(seen: Seen) -> int:
-    """Bytes of the windows that are written out for the gradient of the input, in 16 bits with sums in fp32."""
+    """Bytes of the windows that are written out for the gradient of the input; in 16 bits, with sums in fp32."""
     if seen.keeps_sizes:
         return 0
     pixels = seen.before[1] * seen.before[2]
@@ -71,14 +71,14 @@ def _rows(seen: Seen, threads: int, windows: int) -> int:
 
 
 def _shares(seen: Seen, parts: int, positions: int, channels: int, products: int) -> bool:
-    """Whether threads with separate products are as busy as threads that share one."""
+    """Whether threads with separate products are as busy as threads that share one product."""
     inner = -(-positions // BLOCK) * -(-channels // BLOCK)
     busy, together = parts / up(parts, seen.threads), inner / up(inner, seen.threads)
     return busy >= together or products // seen.threads < _FEW
 
 
 class _Block(NamedTuple):
-    """Output channels, positions and input channels of a block, and of these for one thread."""
+    """Output channels, positions and input channels of a block."""
 
     outputs: int
     positions: int
@@ -86,7 +86,7 @@ class _Block(NamedTuple):
 
 
 class _Search:
-    """The search for the block that keeps threads and caches busiest, where each thread has positions of its own."""
+    """The search for the block that keeps threads and caches busiest; each thread has its own positions."""
 
     def __init__(self, seen: Seen) -> None:
         self.seen, self.cached = seen, SECOND_CACHE // _FLOAT
@@ -106,7 +106,7 @@ class _Search:
         return self.found.positions, self.found.inputs
 
     def _blocks(self, outputs: int, positions: int) -> Iterator[tuple[int, int]]:
-        """Channels and positions that fill the cache: with all input channels, with fewer, with all channels."""
+        """Output channels and positions that fill the cache: with all input channels, with fewer, with all output channels."""
         seen = self.seen
         whole, read, kept = seen.inputs, seen.strides[1] * seen.strides[2] + seen.taps, seen.taps * outputs
 
@@ -167,7 +167,7 @@ class _Search:
             self.most, self.found = found, _Block(outputs, positions, inputs)
 
     def _balance(self, teams: int) -> float:
-        """The smallest share of a thread by the largest."""
+        """The smallest share of work of a thread, divided by the largest."""
         seen = self.seen
         largest, smallest = -(-seen.outputs // teams), max(1, seen.outputs // teams)
         slowest, fastest = self.positions // (seen.threads // teams), -(-seen.threads // teams)
@@ -181,7 +181,7 @@ class _Search:
         return bottom / top
 
     def _inputs(self, outputs: int, positions: int, of_outputs: int, of_positions: int) -> int:
-        """Input channels that the cache holds."""
+        """The number of input channels that the cache holds."""
         seen = self.seen
         read, rows = seen.strides[1] * seen.strides[2] * positions, seen.taps * positions
         if positions < of_positions:

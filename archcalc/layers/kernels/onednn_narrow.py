@@ -1,7 +1,7 @@
-"""What oneDNN's kernels for 16-bit convolutions work in, on an x86 CPU with AVX-512 and bf16.
+"""The workspaces of oneDNN's kernels for 16-bit convolutions, on an x86 CPU with AVX-512 and bf16.
 
-They sum up in fp32: a 1×1 convolution for all positions of a sample, a gradient of weights for all of them. Inputs of
-that gradient are written out in pairs of positions. Measured with PyTorch 2.13; source:
+They sum in fp32: a 1×1 convolution for all positions of a sample, the gradient of the weights for all samples. The
+inputs of that gradient are copied in pairs of positions. Measured with PyTorch 2.13. Source:
 jit_avx512_core_bf16_1x1_conv_kernel.cpp, jit_avx512_core_bf16_conv_kernel.cpp and jit_uni_dw_conv_kernel_utils.cpp of
 oneDNN 3.12.
 """
@@ -16,35 +16,36 @@ from archcalc.layers.kernels.onednn_passes import Passes
 from archcalc.layers.kernels.onednn_threads import ALIGNED, BLOCK, PAGE, divider, up
 
 _FLOAT = 4
-# Numbers of the second-level cache that kernels reckon with, in 16 bits and in fp32.
+# The size of the second-level cache that kernels assume, in 16-bit and in fp32 numbers.
 _CACHE, _CACHE_WIDE = 2**19, 2**18
-# Rows between which a 1×1 kernel is sized for few rows, and channels between which it then takes fewer positions.
+# Between these numbers of rows, and up to this many channels, a 1×1 kernel takes fewer positions at once.
 _SMALL, _BIG, _MANY = 10, 28, 256
-# Taps of a row from which on kernels are too long; with few input channels.
+# The widest windows of the kernels, and of those for few input channels.
 _WIDE, _WIDE_FLAT = 14, 24
-# Bytes of rows of input and output up to which a kernel goes through a whole sample.
+# Up to this many bytes of rows of input and output, a kernel goes through a whole sample.
 _SAMPLE = 48 * 1024
+# More channels than this count as many.
 _FULL = 128
 
 
 class NarrowPasses(Passes):
-    """A convolution's forward pass and the one back to its input, in 16 bits."""
+    """A convolution's forward pass and the gradient of its input, in 16 bits."""
 
     def pointwise_scratch(self, back: bool) -> int:
-        """With sums for all positions of a sample, of each thread."""
+        """With each thread's sums for all positions of a sample."""
         given, read = (self.inputs, self.outputs) if back else (self.outputs, self.inputs)
         return super().pointwise_scratch(back) + self._sums(up(given), up(read)) + ALIGNED
 
     def read_filters(self, flat: bool) -> int:
-        """In pairs of input channels."""
+        """Bytes of the weights as the forward pass reads them: in pairs of input channels."""
         return (self._replace(inputs=up(self.inputs, 2)) if flat else self).filters(flat=flat)
 
     def bias_scratch(self) -> int:
-        """Depthwise kernels read it in fp32."""
+        """Bytes of the copy of the bias, which depthwise kernels read in fp32."""
         return up(self.groups) * _FLOAT + ALIGNED if self.depthwise else super().bias_scratch()
 
     def _sums(self, given: int, read: int) -> int:
-        """Bytes for sums of a 1×1 kernel that gives so many channels."""
+        """Bytes of the sums of a 1×1 kernel that writes `given` channels and reads `read`."""
         positions, rows = prod(self.after), self.after[0] * self.after[1]
         at_once = _at_once(given, positions, rows, explicit=8 * self.samples >= self.threads)
         pieces, blocks = -(-positions // at_once), given // BLOCK
@@ -56,7 +57,7 @@ class NarrowPasses(Passes):
         return threads * up(positions, at_once) * loaded * _FLOAT
 
     def _teams(self, given: int, read: int, positions: int, pieces: int) -> int:
-        """Among how many teams of threads the channels are shared out."""
+        """How many teams of threads divide the channels."""
         blocks, size = given // BLOCK, given * read
         if self.threads <= 28 and self.samples < self.threads and blocks * pieces > self.threads:
             teams = self._cheapest(blocks, pieces, size / (self.samples * positions * read))
@@ -70,7 +71,7 @@ class NarrowPasses(Passes):
         return teams
 
     def _cheapest(self, blocks: int, pieces: int, ratio: float) -> int:
-        """The number of teams whose busiest thread has least to do."""
+        """The number of teams for which the busiest thread has the least work."""
         at_once = _at_once(blocks * BLOCK, prod(self.after), self.after[0] * self.after[1], True)
 
         def cost(of_each: int, members: int, memory: float) -> float:
@@ -92,7 +93,7 @@ class NarrowPasses(Passes):
 
 
 def _at_once(given: int, positions: int, rows: int, explicit: bool) -> int:
-    """Positions that a 1×1 kernel goes through at once."""
+    """The number of positions that a 1×1 kernel processes at once."""
     most, least = (9, 6) if explicit else (30, 9)
     if explicit and _FULL < given < _MANY and _SMALL < rows < _BIG:
         most, least = 6, 5
@@ -135,10 +136,10 @@ class NarrowGradient(Gradient):
             return False
         return self.multiples(BLOCK)
 
-    # -- what they work in, in bytes ------------------------------------------------------------
+    # -- bytes of their workspaces --------------------------------------------------------------
 
     def _of_channels(self) -> int:
-        """Depthwise: weights of each of the threads that take samples, and the bias in fp32."""
+        """Depthwise: a copy of the weights for each thread that takes samples, and the bias in fp32."""
         blocks = -(-self.groups // BLOCK)
         there = min(max(1, self.threads // min(self.threads, blocks)), self.samples)
         found = there * up(self.groups) * self.taps * _FLOAT + ALIGNED
@@ -148,7 +149,7 @@ class NarrowGradient(Gradient):
         return found
 
     def channels_last(self) -> int:
-        """What it works in where channels lie last."""
+        """Bytes of its workspace if tensors are stored channels last."""
         return self._pointwise(False) if self.is_pointwise else self._turned(self.inputs > 1)
 
     def _pointwise(self, in_blocks: bool = True) -> int:
@@ -165,7 +166,7 @@ class NarrowGradient(Gradient):
         at_once = 1 if at_once > 256 else at_once
         at_once = at_once if permuted else up(at_once, 2)
         parts = self.samples * -(-positions // at_once)
-        times = 4 * max(1, outputs // inputs)  # a result is written so much more slowly than an input is read
+        times = 4 * max(1, outputs // inputs)  # how much slower it is to write a result than to read an input
 
         def memory(samples: int, of_outputs: int, of_inputs: int) -> float:
             many, more = -(-outputs // of_outputs), -(-inputs // of_inputs)
@@ -188,7 +189,7 @@ class NarrowGradient(Gradient):
         return found
 
     def _turned(self, always: bool = False) -> int:
-        """Inputs and gradients in pairs of positions, and sums of the threads; `always`: few input channels, too."""
+        """Inputs and gradients in pairs of positions, and the threads' sums; `always`: inputs with few channels are copied too."""
         flat, block = self._is_flat, self.inputs if self._is_flat else BLOCK
         inputs, outputs = -(-self.inputs // block), -(-self.outputs // BLOCK)
         (thick, tall, broad), (depth, rows, columns), step = self.before, self.after, self.strides[2]
@@ -233,12 +234,12 @@ class NarrowGradient(Gradient):
 
     @property
     def outputs_up(self) -> int:
-        """The output channels of a group in whole blocks."""
+        """The output channels of a group, rounded up to whole blocks."""
         return up(self.outputs)
 
     @property
     def _is_row(self) -> bool:
-        """Whether there is one axis."""
+        """Whether there is only one spatial axis."""
         return not self.deep and self.before[1] == self.kernel[1] == 1 and self.padding[1] == 0
 
     def _is_whole(self, width: int, across: int, flat: bool, block: int) -> bool:
@@ -252,7 +253,7 @@ class NarrowGradient(Gradient):
         return same and middle and plain and taken <= _SAMPLE and up(self.inputs) >= _FULL
 
     def _is_large(self, depth: int, rows: int, columns: int) -> bool:
-        """Whether a gradient is turned a few rows at a time."""
+        """Whether the gradient is transposed a few rows at a time."""
         if self.outputs_up * depth * rows * columns < _CACHE_WIDE or self._is_row:
             return False
         return depth > 1 and rows * columns >= 64 * 124 if self.deep else rows > 1 and columns >= 124
@@ -261,7 +262,7 @@ class NarrowGradient(Gradient):
 def _shared(
     threads: int, parts: int, outputs: int, inputs: int, cost: Callable[[int, int, int], float]
 ) -> tuple[int, int, int]:
-    """Threads for parts of the batch, for blocks of outputs and of inputs: the last of those that cost least."""
+    """Threads for parts of the batch, for blocks of outputs and for blocks of inputs: the last of the cheapest divisions."""
     best, least = (1, 1, 1), cost(1, 1, 1)
     for samples in range(1, min(threads, parts) + 1):
         for of_outputs in range(1, min(threads // samples, outputs) + 1):

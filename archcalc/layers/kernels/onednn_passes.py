@@ -1,7 +1,7 @@
-"""Which oneDNN kernels run a convolution, forward and for its input's gradient, and the memory they need.
+"""Which oneDNN kernels run a convolution, forward and for the gradient of its input, and the memory they need.
 
-oneDNN asks each kernel in turn whether it applies, and computes in the order the kernel chooses: blocks of 16
-channels, or channels last. Measured with PyTorch 2.13 and oneDNN 3.12, whose own record (ONEDNN_VERBOSE=1) names
+oneDNN asks each kernel in turn whether it applies, and computes in the layout that the kernel chooses: blocks of 16
+channels, or channels last. Measured with PyTorch 2.13 and oneDNN 3.12, whose log (ONEDNN_VERBOSE=1) names
 kernels and copies. Source: cpu_convolution_list.cpp, cpu_deconvolution_list.cpp and ref_deconvolution.hpp.
 """
 
@@ -14,19 +14,19 @@ from archcalc.layers.kernels.onednn_seen import Seen
 from archcalc.layers.kernels.onednn_strided import Strided, strided
 from archcalc.layers.kernels.onednn_threads import ALIGNED, BLOCK, up
 
-# Below so many input channels the first convolution of a network reads them as they are.
+# With fewer input channels, as in the first convolution of a network, they are read in PyTorch's layout.
 _FLAT = 16
 # The most columns that blocked kernels process at once.
 _COLUMNS = 28
-# Bytes that the code of such a kernel may take, and what oneDNN allows for one instruction.
+# Most bytes of the code of such a kernel, and the bytes that oneDNN allows for one instruction.
 _CODE, _INSTRUCTION = 2**18, 15
 
 
 class Passes(Seen):
-    """A convolution's forward pass and the one back to its input, as a convolution or a transposed one asks for them."""
+    """A convolution's forward pass and the gradient of its input; a transposed convolution exchanges the two."""
 
     def forward(self) -> int:
-        """Bytes at once, with what it gives; of a transposed convolution the gradient of its input."""
+        """Most bytes at once, with the output; for a transposed convolution, this computes the gradient of its input."""
         y = self.result
         if self.depthwise and self.deep and not (self.dilated or self.nested):  # with channels last, and back
             return max(self.source + self.filters() + y, 3 * y)
@@ -40,7 +40,7 @@ class Passes(Seen):
         return max(x + self.read_filters(flat) + blocks + _aligned(scratch, self.nested), blocks + y)
 
     def backward(self) -> int:
-        """Bytes at once, with what it gives: the gradient of its input, or what a transposed convolution gives."""
+        """Most bytes at once, with the gradient of the input; for a transposed convolution, this computes its output."""
         x, sums = self.source, 0
         by_steps = strided(self, self._is_in_blocks)
         if self.nested and self.biased and not (by_steps and by_steps.even):  # before the bias is added
@@ -56,14 +56,14 @@ class Passes(Seen):
         return blocks + max(self.result_in_blocks() + self.filters() + sums, x)
 
     def _by_steps(self, kernel: Strided, sums: int) -> int:
-        """With channels last, which a single channel or position is already."""
+        """With channels last; a single channel or position needs no copy for that."""
         x = self.source
         result = self.result * (self.groups * self.outputs > 1 and prod(self.after) > 1)
         back = 3 if self.groups * self.inputs > 1 and prod(self.before) > 1 else 2
         return max(result + kernel.filters + x + kernel.scratch + sums, back * x)
 
     def pointwise_scratch(self, back: bool) -> int:
-        """What a 1×1 kernel works in: with strides, of each thread the positions that it reads, side by side."""
+        """Bytes of the workspace of a 1×1 kernel: with strides, each thread copies the positions that it reads side by side."""
         if self.stride == 1:
             return 0
         return self.threads * -(-self.inputs // BLOCK) * prod(self.after) * BLOCK * self.width + ALIGNED
@@ -73,19 +73,19 @@ class Passes(Seen):
         return self.filters(flat=flat)
 
     def bias_scratch(self) -> int:
-        """A bias in whole blocks."""
+        """Bytes of a copy of the bias, rounded up to whole blocks."""
         if self.groups * self.outputs % BLOCK == 0 or not (self.groups == 1 or self.depthwise):
             return 0
         return up(self.groups * self.outputs) * self.width + ALIGNED
 
     @property
     def _is_in_blocks(self) -> bool:
-        """Whether groups are wide enough for blocks, and no window lies in the padding alone."""
+        """Whether groups are wide enough for blocks and no window lies entirely in the padding."""
         return self.multiples(4) and not self.is_outside
 
     @property
     def _by_matrices(self) -> bool:
-        """Whether no kernel of blocks can: one that goes along a row has no more padding than columns at once."""
+        """Whether no blocked kernel applies: the padding of a row must not exceed the columns that it processes at once."""
         if self.depthwise:
             return self.deep
         if self.is_pointwise:
@@ -99,7 +99,7 @@ class Passes(Seen):
 
     @property
     def _goes_by_matrices(self) -> bool:
-        """Whether that holds backward, where such kernels do not know dilations of what is strided, too."""
+        """Whether no blocked kernel applies backward, where dilation and stride of one axis cannot be combined either."""
         if self.depthwise:
             return self.deep or self.dilated
         if self.is_pointwise:
@@ -123,9 +123,9 @@ class Passes(Seen):
         return next(size for size in (BLOCK, BLOCK // 2, BLOCK // 4) if self.multiples(size))
 
     def _is_long(self, channels: int, at_once: int, *ends: int) -> bool:
-        """Whether the code of a kernel of blocks is too long, which unrolls a row of the window for all columns at once.
+        """Whether the code of a blocked kernel, which unrolls a row of the window for all columns at once, is too long.
 
-        Each end of a row that goes beyond the image has code of its own.
+        Each end of a row that reaches beyond the image needs code of its own.
         Source: the check on code size in jit_avx512_common_conv_kernel.cpp.
         """
         parts = 1 + sum(end > 0 for end in ends)
@@ -133,5 +133,5 @@ class Passes(Seen):
 
 
 def _aligned(scratch: int, nested: bool) -> int:
-    """Scratch memory that is a piece of another's begins where that aligns it."""
+    """Scratch memory that is part of another kernel's is aligned within it."""
     return scratch and scratch + ALIGNED * nested

@@ -11,13 +11,19 @@ Cube = tuple[int, int, int]
 
 
 class Seen(NamedTuple):
-    """A convolution; a transposed one is seen from its output.
+    """A convolution; for a transposed one, that whose backward pass it is.
 
     Attributes:
-        threads: that there are; samples: in the batch; groups: of channels; inputs, outputs: channels of one group.
-        before, after: depth, rows and columns of input and output; kernel, strides, dilations, padding: along these.
-        deep: whether there is a depth; biased: whether the kernel sums up the bias as well.
-        width: bytes of an element; nested: whether a transposed convolution runs it.
+        threads: number of threads.
+        samples: samples in the batch.
+        groups: groups of channels.
+        inputs, outputs: channels of one group.
+        before, after: depth, rows and columns of input and output.
+        kernel, strides, dilations, padding: along each of these axes.
+        deep: whether there is a depth axis.
+        biased: whether the kernel also handles the bias.
+        width: bytes of an element.
+        nested: whether a transposed convolution runs it.
     """
 
     threads: int
@@ -38,7 +44,7 @@ class Seen(NamedTuple):
 
     @property
     def depthwise(self) -> bool:
-        """Whether each channel is alone."""
+        """Whether every group has one channel."""
         return self.groups > 1 and self.inputs == self.outputs == 1
 
     @property
@@ -48,40 +54,40 @@ class Seen(NamedTuple):
 
     @property
     def taps(self) -> int:
-        """Of one window."""
+        """Elements of one window."""
         return prod(self.kernel)
 
     @property
     def stride(self) -> int:
-        """Of all axes together."""
+        """The product of the strides of all axes."""
         return prod(self.strides)
 
     @property
     def windows(self) -> int:
-        """How many there are in one plane."""
+        """Positions of the window in one plane."""
         return self.after[1] * self.after[2]
 
     @property
     def reach(self) -> Cube:
-        """What a window covers."""
+        """Sizes of what a window covers, dilation included."""
         depth, rows, columns = (d * (k - 1) + 1 for k, d in zip(self.kernel, self.dilations))
         return depth, rows, columns
 
     @property
     def ends(self) -> Cube:
-        """Padding that is read after each axis; below 0 what is left over."""
+        """Padding that is read past the end of each axis; if negative, what is left unread."""
         axes = zip(self.before, self.after, self.strides, self.reach, self.padding)
         depth, rows, columns = ((o - 1) * s + reach - size - p for size, o, s, reach, p in axes)
         return depth, rows, columns
 
     @property
     def is_outside(self) -> bool:
-        """Whether windows lie in the padding alone, which kernels of blocks do not know."""
+        """Whether some windows lie entirely in the padding, which blocked kernels do not support."""
         return any(max(ends) >= reach for *ends, reach in zip(self.padding, self.ends, self.reach))
 
     @property
     def is_pointwise(self) -> bool:
-        """Whether it is a product of matrices once positions between the strides are left out."""
+        """Whether it is a matrix product once the positions between the strides are left out."""
         if self.groups > 1 or self.taps > 1 or any(self.padding):
             return False
         steps = zip(self.after, self.strides, self.before)
@@ -89,45 +95,45 @@ class Seen(NamedTuple):
 
     @property
     def keeps_sizes(self) -> bool:
-        """Whether tensors are matrices as they are."""
+        """Whether input and output are matrices without a copy."""
         return self.taps == self.stride == 1 and self.before == self.after
 
     def multiples(self, unit: int) -> bool:
-        """Whether groups can be computed in blocks of so many channels."""
+        """Whether groups can be computed in blocks of `unit` channels."""
         return self.groups == 1 or self.inputs % unit == self.outputs % unit == 0
 
     # -- bytes ----------------------------------------------------------------------------------
 
     @property
     def source(self) -> int:
-        """Of what it reads."""
+        """Bytes of the input."""
         return self.samples * self.groups * self.inputs * prod(self.before) * self.width
 
     @property
     def result(self) -> int:
-        """Of what it gives."""
+        """Bytes of the output."""
         return self.samples * self.groups * self.outputs * prod(self.after) * self.width
 
     @property
     def weights(self) -> int:
-        """Without the bias."""
+        """Bytes of the weights, without the bias."""
         return self.groups * self.inputs * self.outputs * self.taps * self.width
 
     def source_in_blocks(self, unit: int = BLOCK) -> int:
-        """Of a copy whose channels are in blocks."""
+        """Bytes of a copy of the input whose channels are in blocks."""
         return self._blocked(self.inputs, prod(self.before), unit)
 
     def result_in_blocks(self, unit: int = BLOCK) -> int:
-        """Of a copy whose channels are in blocks."""
+        """Bytes of a copy of the output whose channels are in blocks."""
         return self._blocked(self.outputs, prod(self.after), unit)
 
     def _blocked(self, channels: int, positions: int, unit: int) -> int:
-        """Channels of groups have no room between them."""
+        """Bytes of channels in blocks; the last block is filled up, but not between groups."""
         whole = up(self.groups * channels, unit) if self.groups == 1 or self.depthwise else self.groups * channels
         return self.samples * whole * positions * self.width
 
     def filters(self, unit: int = BLOCK, flat: bool = False, alone: bool = False) -> int:
-        """Of the weights in blocks; `flat`: of output channels alone; `alone`: each group by itself."""
+        """Bytes of the weights in blocks; `flat`: only output channels are in blocks; `alone`: each group is by itself."""
         inputs, outputs = self.inputs, self.outputs
         if self.depthwise and not alone:
             return up(self.groups) * self.taps * self.width

@@ -1,6 +1,6 @@
-"""How oneDNN goes back through the strides of a convolution: many small products of matrices, with channels last.
+"""How oneDNN goes back through the strides of a convolution: many small matrix products, with channels last.
 
-This is the gradient of a convolution's input, and what a transposed one gives.
+This computes the gradient of a convolution's input, and the output of a transposed convolution.
 Source: jit_brgemm_conv_bwd_utils.cpp and jit_brgemm_conv_bwd_strided.cpp of oneDNN 3.12.
 """
 
@@ -12,20 +12,21 @@ from archcalc.layers.kernels.onednn_seen import Seen
 from archcalc.layers.kernels.onednn_threads import ALIGNED, BLOCK, up
 from archcalc.records import NamedTuple
 
-# Bytes of a page, and of the place of one product in a batch of them.
+# Bytes of a page, and of the entry of one product in a batch of products.
 _PAGE, _PLACE = 4096, 40
 _FLOAT = 4
 # Channels in a vector of AVX2.
 _HALF = BLOCK // 2
-# Rows of a product that are computed at once, by the vectors of channels that are.
+# Rows of a product that are computed at once, by the number of vectors of channels.
 _ROWS = {1: 28, 2: 14, 3: 9, 4: 6}
 
 
 class Strided(NamedTuple):
-    """The kernel for a convolution that it takes.
+    """The kernel, for a convolution to which it applies.
 
     Attributes:
-        seen: the convolution; vector: channels in one.
+        seen: the convolution.
+        vector: channels in a vector.
     """
 
     seen: Seen
@@ -33,22 +34,22 @@ class Strided(NamedTuple):
 
     @property
     def even(self) -> bool:
-        """Whether every axis is a whole number of strides."""
+        """Whether the input size is a multiple of the stride along every axis."""
         return all(size % step == 0 for size, step in zip(self.seen.before, self.seen.strides))
 
     @property
     def filters(self) -> int:
-        """Bytes of the weights in blocks of input channels, and in 16 bits in pairs of output channels."""
+        """Bytes of the weights in blocks of input channels; in 16 bits, also in pairs of output channels."""
         seen, block = self.seen, self._vectors() * self.vector
         return seen.groups * up(seen.inputs, block) * self._outputs * seen.taps * seen.width
 
     @property
     def _outputs(self) -> int:
-        """Output channels of a group, in 16 bits in pairs."""
+        """Output channels of a group; in 16 bits, rounded up to pairs."""
         return up(self.seen.outputs, 2) if self.seen.width < _FLOAT else self.seen.outputs
 
     def _vectors(self) -> int:
-        """How many vectors of input channels a block has: as many as keep the processor busiest."""
+        """The number of vectors of input channels in a block: the one that keeps the processor busiest."""
         there = -(-self.seen.inputs // self.vector)
         before = prod(self.seen.before), prod(self.seen.after)
         best, most = 1, 0.0
@@ -73,7 +74,7 @@ class Strided(NamedTuple):
 
     @property
     def scratch(self) -> int:
-        """Bytes that its threads work in: places of products, padded outputs, which are there, and rows of inputs."""
+        """Bytes of the threads' workspaces: entries of products, padded outputs, which of them exist, and rows of inputs."""
         seen = self.seen
         outside = [max(0, reach - 1 - p) // s for reach, p, s in zip(seen.reach, seen.padding, seen.strides)]
         after = [max(0, reach - 1 - p) // s for reach, p, s in zip(seen.reach, seen.ends, seen.strides)]
@@ -91,14 +92,15 @@ class Strided(NamedTuple):
 
 
 def products(threads: int, taps: int) -> int:
-    """Bytes for the places of the products of each thread, one for each tap."""
+    """Bytes of the entries of the products of each thread, one for each tap."""
     return threads * -(-up(_PLACE * taps, _PAGE) // _PLACE) * _PLACE + _PAGE
 
 
 def strided(seen: Seen, in_blocks: bool) -> Strided | None:
-    """The kernel where it is the one that runs; `in_blocks`: whether one of blocks would take the convolution.
+    """The kernel if oneDNN chooses it, else None; `in_blocks`: whether a blocked kernel would apply.
 
-    A transposed convolution of whole strides asks for it before all others. In 16 bits it takes depthwise ones as well.
+    A transposed convolution whose sizes are multiples of the strides tries this kernel first. In 16 bits the kernel also
+    runs depthwise convolutions.
     """
     if seen.stride == 1 or seen.dilated:
         return None

@@ -1,6 +1,6 @@
-"""How oneDNN's threads share the gradient of a convolution's weights, and the memory that takes.
+"""How oneDNN's threads divide the gradient of a convolution's weights, and the memory that takes.
 
-Threads that get samples of their own each sum up weights of their own, which are added at the end.
+Threads with samples of their own each sum gradients of their own, which are added up at the end.
 Source: jit_avx512_common_conv_kernel.cpp, cpu_reducer.cpp, cpu_barrier.hpp and memory_tracking.hpp of oneDNN 3.12.
 """
 
@@ -12,16 +12,16 @@ from archcalc.records import NamedTuple
 
 BLOCK = 16
 _FLOAT = 4
-# What a piece of scratch memory is aligned to, and one that threads wait at, or that is shared by pages.
+# Bytes that scratch memory is aligned to: usually, and for a barrier or memory shared between threads.
 ALIGNED, PAGE = 128, 4096
 _BARRIER = 2 * PAGE
-# Rows of an output below which they are not shared out.
+# With fewer rows of output, the rows are not divided among threads.
 ROWS = 9
-# How much more it costs to write a weight than to read an input.
+# How many times more it costs to write a weight than to read an input; for 1×1 kernels.
 _WRITTEN, _WRITTEN_AT_ONE = 8, 12
-# Numbers for each thread that sums of a bias may take.
+# The most numbers per thread for the sums of a bias.
 _MOST_OF_BIAS = 3 * 5 * 5 * 16 * 16
-# Positions of 1×1 kernels that are gone through at a time, at most.
+# The most positions that a 1×1 kernel processes at once.
 _MOST_AT_ONCE = 256
 
 
@@ -31,15 +31,16 @@ def up(size: int, unit: int = BLOCK) -> int:
 
 
 def reduced(threads: int, length: int, jobs: int, samples: int, most: int) -> int:
-    """Bytes for sums of so many numbers each; teams of threads have some of them, and share the samples.
+    """Bytes of the partial sums of `jobs` jobs, which teams of threads divide; the threads of a team divide the samples.
 
     Args:
-        length: numbers of a job; most: that all threads may take.
+        length: numbers that one job sums.
+        most: the most numbers that all threads may hold.
     """
     first, most_jobs = max(1, jobs // threads), max(1, most // (threads * length))
 
     def teams(wanted: int) -> tuple[int, int, int]:
-        """How many teams of how many threads, and the most jobs that one of them has."""
+        """How many teams there are, how many threads each has, and the most jobs of one team."""
         there = min(wanted, threads)
         return there, min(threads // there, samples), -(-jobs // there)
 
@@ -65,8 +66,11 @@ class Pointwise(NamedTuple):
     """The gradient of the weights of a 1×1 convolution, in blocks of channels.
 
     Attributes:
-        threads: that there are; samples: in the batch; inputs, outputs: blocks of channels.
-        positions: of the output, all together; columns: of them in a row.
+        threads: number of threads.
+        samples: samples in the batch.
+        inputs, outputs: blocks of channels.
+        positions: positions of the output.
+        columns: columns of the output.
     """
 
     threads: int
@@ -77,7 +81,7 @@ class Pointwise(NamedTuple):
     columns: int
 
     def scratch(self, biased: bool, padded: bool, strided: bool) -> int:
-        """Bytes for the sums of the threads; `padded`: the bias is no whole number of blocks; `strided`: inputs are put together."""
+        """Bytes of the threads' sums; `padded`: the bias does not fill whole blocks; `strided`: inputs are copied together."""
         samples, outputs, inputs = self._divide()
         threads = samples * outputs * inputs
         found = 0
@@ -116,7 +120,7 @@ class Pointwise(NamedTuple):
 
 
 def divider(size: int, least: int, most: int, largest: bool, step: int = 1) -> int:
-    """The number from `least` to `most` of which multiples exceed `size` by least; the largest or the smallest of several."""
+    """The number from `least` to `most` whose next multiple exceeds `size` the least; of several the largest, or smallest."""
     most = max(1, min(most, size))
     numbers = range(most, max(1, min(least, most)) - 1, -step)
     best, lost = most, 1.0
@@ -132,10 +136,16 @@ class Shared(NamedTuple):
     """The gradient of the weights of one convolution, in blocks of channels.
 
     Attributes:
-        threads: that there are; samples: in the batch; groups, inputs, outputs: how many groups, and blocks of channels in each.
-        block: channels of a block of inputs; taps: of the window.
-        before, after: rows and columns of input and output; stride: of both together; by_rows: whether rows are
-            shared out; depth: of the output, whose planes are shared out as well.
+        threads: number of threads.
+        samples: samples in the batch.
+        groups: groups of channels.
+        inputs, outputs: blocks of channels in each group.
+        block: channels of a block of inputs.
+        taps: elements of the window.
+        before, after: rows and columns of input and output.
+        stride: product of the strides.
+        by_rows: whether rows are divided among threads.
+        depth: planes of the output, which are divided as well.
     """
 
     threads: int
@@ -152,7 +162,7 @@ class Shared(NamedTuple):
     depth: int = 1
 
     def scratch(self, biased: bool, padded: bool) -> int:
-        """Bytes for the sums of the threads; `padded`: the bias is no whole number of blocks."""
+        """Bytes of the threads' sums; `padded`: the bias does not fill whole blocks."""
         samples = self._divide()[1]
         found = 0
         if samples > 1:
@@ -163,7 +173,7 @@ class Shared(NamedTuple):
         return found + (_of_bias(self._divide()[0], self.groups * self.outputs, self.samples) if biased else 0)
 
     def _divide(self) -> tuple[int, int]:
-        """How many threads work, and among how many of them the samples are divided."""
+        """How many threads work, and how many of them divide the samples."""
         if self.threads < self.groups:
             return self.threads, 1
         there = self.threads // self.groups

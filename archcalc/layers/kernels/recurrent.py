@@ -1,4 +1,4 @@
-"""What recurrent layers need in addition to inputs and outputs: step by step, or for an LSTM all at once by oneDNN."""
+"""What recurrent layers need in addition to inputs and outputs: step by step, or, for an LSTM, all at once in oneDNN."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from archcalc.layers.saved import Saving
 from archcalc.layers.strides import are_rows
 from archcalc.records import NamedTuple
 
-# Bytes of oneDNN's workspace for an LSTM that do not depend on its sizes, in training and if nothing is kept.
+# Bytes of oneDNN's workspace for an LSTM that do not depend on its sizes: in training, and if nothing is kept.
 _ROOM, _WORKING = 4664, 4952
-# Rows of a gate in a block of the weights; bytes of a number of those that autocast copies.
+# Rows of a gate in a block of the weights; bytes of a number that autocast copies.
 _COLUMNS, _FP32 = 32, 4
 
 
@@ -19,9 +19,14 @@ class Steps(NamedTuple):
     """A recurrent layer that runs step by step.
 
     Attributes:
-        steps: of the sequence; features: of its input; hidden: of its state; width: of what a step gives, which is
-            less where it is projected; products: with the state in each step.
-        layers: that are stacked; directions: that the sequence is read in; biases: of each row of weights; learned: numbers of all parameters.
+        steps: steps of the sequence.
+        features, hidden: features of the input and of the state.
+        width: features of a step's output, fewer than `hidden` if it is projected.
+        products: products with the state in each step.
+        layers: stacked layers.
+        directions: directions in which the sequence is read.
+        biases: biases of each row of weights.
+        learned: numbers in all parameters.
         kept: bytes that the steps of one layer and direction keep for backward.
         given: bytes of a number of the state.
     """
@@ -40,7 +45,7 @@ class Steps(NamedTuple):
     given: int
 
     def passing(self) -> tuple[int, int]:
-        """All steps' products of the input forward, and their states before they are one tensor."""
+        """Bytes forward (products of all steps with the input, and states before they are stacked) and backward."""
         how, gates = self.how, self.products * self.hidden
         if how.gpu:
             return 0, 0
@@ -52,31 +57,31 @@ class Steps(NamedTuple):
 
     @property
     def _sizes(self) -> tuple[int, int, int]:
-        """Bytes of all steps' products of the input in one direction, of its output, and of what it reads where that is copied."""
+        """Bytes of one direction's products of all steps with the input, of its output, and of the copy of its input, if any."""
         rows, how = self.steps * self.how.batch, self.how
         read = 0 if are_rows(how.strides[0].transposed(0, 1)) else rows * self.features * how.width
         return rows * self.products * self.hidden * how.width, rows * self.width * self.given, read
 
     def _keeping(self) -> int:
-        """Where steps are kept, at the end of the top layer.
+        """If steps are kept: at the end of the top layer.
 
-        Of two directions, what joins the steps of each is there when both are joined; states that are not kept as they
-        are, but in another type, and what the layer below gave of it, are there too.
+        With two directions, the stacked steps of each still exist when both are joined. So do states that are kept only
+        in another type, and those of the layer below.
         Source: FullBidirectionalLayer in aten/src/ATen/native/RNN.cpp.
         """
         (products, given, _), how = self._sizes, self.how
         beside = given if self.given != how.width else 0
         forward = products + self.directions * beside * (2 if self.layers > 1 else 1)
         if self.directions > 1:
-            # Final states are not there yet; under autocast the zeros are that the first states are copied from.
+            # Final states do not exist yet; under autocast, the zeros from which the first states were copied do.
             ends = (self.layers + 1) * self.given - self.layers * _FP32 * how.casts
             forward += self.directions * (given - how.batch * self.width * ends)
         return forward
 
     def _through(self) -> int:
-        """Where nothing is kept, in the first layer or in one that reads what the layer below gives.
+        """If nothing is kept: in the first layer, or in one that reads the output of the layer below.
 
-        Steps of the first direction and what joins them stay; its products do until the second's are there.
+        The steps of the first direction and their stack stay; its products stay until those of the second exist.
         """
         products, given, read = self._sizes
         most = []
@@ -89,7 +94,7 @@ class Steps(NamedTuple):
         return max(most)
 
     def _narrow(self, forward: int) -> int:
-        """With the room of products of 16-bit numbers."""
+        """Forward in 16 bits, with the workspaces of the products."""
         how, gates = self.how, self.products * self.hidden
         products, given, read = self._sizes
         steps = how.strides[0].transposed(0, 1)
@@ -108,11 +113,11 @@ class Steps(NamedTuple):
         return max(first, forward)
 
     def _back(self) -> int:
-        """Backward, layer by layer and the second direction first, the gradients that add up step by step.
+        """Backward: layer by layer, the second direction first, gradients that add up step by step.
 
-        What a step kept is let go when it has run: most is there in the second, where a sum is made of two gradients of
-        the weights, or where the steps' gradients are joined, or where that of the input's weights is made. Under
-        autocast a weight's gradient is in its own type then, and the copy of the weight goes.
+        What a step kept is freed once it has run. The peak is in the second step, when two gradients of the weights are
+        added; or when the steps' gradients are joined; or when the gradient of the input's weights is computed. Under
+        autocast, a weight's gradient then has the weight's own type, and the copy of the weight is freed.
         Source: torch/csrc/autograd/input_buffer.cpp adds in place from the third gradient on.
         """
         how, width, gates = self.how, self.how.width, self.products * self.hidden
@@ -161,9 +166,12 @@ class Cells(NamedTuple):
     """An LSTM as oneDNN runs it.
 
     Attributes:
-        steps: of the sequence; hidden: features of its state; widths: of the input of each layer.
-        directions: that the sequence is read in; biases: of each row of weights.
-        begins: whether it starts from zeros of its own.
+        steps: steps of the sequence.
+        hidden: features of the state.
+        widths: features of the input of each layer.
+        directions: directions in which the sequence is read.
+        biases: biases of each row of weights.
+        begins: whether its first state is zeros that it makes itself.
     """
 
     how: Saving
@@ -186,9 +194,9 @@ class Cells(NamedTuple):
         return sum(pages(4 * region) for region in regions)
 
     def passing(self) -> tuple[int, int]:
-        """oneDNN's room for the gates of all steps and copies of the weights, and backward of their gradients.
+        """oneDNN's workspace for the gates of all steps and copies of the weights; backward, also of their gradients.
 
-        Layers run one after another, last first; what a layer kept is freed when it has run.
+        Backward, layers run from last to first, and what a layer kept is freed once it has run.
         """
         how, hidden = self.how, self.hidden
         if how.gpu:
@@ -206,9 +214,9 @@ class Cells(NamedTuple):
             forward = max(forward, room + 4 * filled)
             blocks = sum(gates * row(size) for size in (features, hidden) if row(size) != size)
             copy = rows * hidden if index == len(self.widths) - 1 and self.steps > 1 and how.batch > 1 else 0
-            if how.beside:  # zeros for one direction at a time, in the order that it wants
+            if how.beside:  # zeros for one direction at a time, in oneDNN's layout
                 copy = rows * hidden * ((index == len(self.widths) - 1) - self.directions)
-            sums = 0 if self.biases else gates  # of the two biases; with them, one is not there yet
+            sums = 0 if self.biases else gates  # sums of the two biases; with biases, one does not exist yet
             own = copy + 4 * state + sums + rows * features + learned[index] + blocks + filled
             for _ in range(self.directions):
                 backward = max(backward, room + 4 * own - released)
@@ -217,7 +225,7 @@ class Cells(NamedTuple):
         return forward, backward - 4 * counted
 
     def working(self, features: int) -> int:
-        """Bytes of oneDNN's workspace if nothing is kept: its copy of the weights, two layers' states, a step's gates.
+        """Bytes of oneDNN's workspace if nothing is kept: its copy of the weights, states of two layers, gates of a step.
 
         For a single sample, the gates of all steps are computed at once.
         """

@@ -1,4 +1,4 @@
-"""An LSTM of 16-bit numbers as oneDNN runs it: gates and gradients in fp32, and matrices packed for each direction.
+"""A 16-bit LSTM as oneDNN runs it: gates and gradients in fp32, and matrices packed for each direction.
 
 Measured on PyTorch 2.13 for x86 with AVX-512 and its instructions for bf16.
 """
@@ -9,7 +9,8 @@ from archcalc.layers.kernels.onednn import pages, row
 from archcalc.layers.kernels.onednn_threads import up
 from archcalc.layers.kernels.recurrent import Cells
 
-# Bytes of oneDNN's room that do not depend on sizes, and where nothing is kept; numbers of a row's block, and that it is kept away from a multiple of.
+# Bytes of oneDNN's workspace that do not depend on sizes: in training, and if nothing is kept. Numbers in a block of a row,
+# and the number that the length of a row must not be a multiple of.
 _ROOM, _WORKING, _BLOCK, _CONFLICT = 4856, 4936, 32, 256
 
 
@@ -19,7 +20,7 @@ def _row(size: int) -> int:
 
 
 class NarrowCells(Cells):
-    """One or several layers of it."""
+    """One or several layers of a 16-bit LSTM."""
 
     def workspace(self, features: int) -> int:
         """Bytes that oneDNN keeps of one layer and direction: seven regions of whole pages."""
@@ -30,7 +31,7 @@ class NarrowCells(Cells):
         return sum(map(pages, regions))
 
     def working(self, features: int) -> int:
-        """As in fp32; weights are packed in pairs of rows."""
+        """Bytes of oneDNN's workspace if nothing is kept, as in fp32, but with weights packed in pairs of rows."""
         batch, hidden = self.how.batch, self.hidden
         states, at_once = 2 * (self.steps + 1) * batch, self.steps if batch == 1 else batch
         packed = 2 * 4 * up(hidden, _BLOCK) * (up(features, 2) + up(hidden, 2))
@@ -38,7 +39,7 @@ class NarrowCells(Cells):
         return packed + sum(map(pages, regions)) + pages(2 * batch * _row(hidden)) + _WORKING
 
     def passing(self) -> tuple[int, int]:
-        """Packed weights and the gates of one step, or of all for one sample; backward the gradients in fp32 as well."""
+        """Packed weights and the gates of one step (of all steps for one sample); backward, also gradients in fp32."""
         how, hidden = self.how, self.hidden
         if not how.keeps:
             return self.through(), 0
@@ -48,7 +49,7 @@ class NarrowCells(Cells):
         room += pages(4 * how.batch * row(hidden))
         learned = [gates * (features + hidden + self.biases) for features in self.widths]
         forward = backward = released = 0
-        copied = 0  # of steps that do not lie in order, before autocast gives them another type
+        copied = 0  # of steps that are not contiguous, before autocast casts them
         if not how.strides[0].transposed(0, 1).is_contiguous and how.given[0] > how.width:
             copied = rows * self.widths[0] * how.given[0]
         for index in reversed(range(len(self.widths))):

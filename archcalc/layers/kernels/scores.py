@@ -22,8 +22,12 @@ def eager_scores(
     """Attention step by step keeps the softmax of all pairs; with dropout, also the mask and the masked softmax.
 
     Args:
+        pairs: pairs of a query and a key, of all samples and heads.
         width: bytes of a score.
-        scored: whether a gradient flows to the scores; weights: and to what they weight.
+        dropout: probability with which a weight is dropped.
+        softcap: bound of the scores, or None.
+        scored: whether a gradient flows to the scores.
+        weights: whether a gradient flows to the values that they weight.
     """
     dropped = 0 < dropout < 1
     extra = {"scores": pairs * width * (scored or (weights and not dropped))}
@@ -36,12 +40,13 @@ def eager_scores(
 
 
 def added_to_scores(layer: Scored, sizes: Shape, width: int, fused: bool, learned: bool) -> dict[str, int]:
-    """What is kept of what is added to the scores.
+    """Bytes kept of what is added to the scores.
 
     Args:
-        sizes: of the scores, with the batch and what of the axes before is in it.
-        fused: whether a fused kernel reads it; for a causal mask, that only gets a flag.
-        learned: whether numbers in it learn, which are filled up with -inf.
+        sizes: sizes of the scores, from the batch on.
+        width: bytes of a number.
+        fused: whether a fused kernel reads them; it gets a causal mask as a flag only.
+        learned: whether some of them are learned; hidden ones are then set to -inf.
     """
     *before, queries, keys = sizes
     hides = layer.causal + (layer.window is not None)
@@ -49,7 +54,7 @@ def added_to_scores(layer: Scored, sizes: Shape, width: int, fused: bool, learne
     masks = 1  # of queries and keys
     if layer.mask is not None:  # repeated for each sample
         masks = before[0] * product(shape[:-2][-len(before[1:]) :] if before[1:] else ())
-    if not fused:  # where learned numbers are filled up with -inf
+    if not fused:  # learned numbers, some set to -inf
         filled = queries * keys * hides + (masks * product(shape[-2:]) if shape else 0)
         return {"mask": filled if learned else 0}
     if layer.relbias is not None:
@@ -58,9 +63,9 @@ def added_to_scores(layer: Scored, sizes: Shape, width: int, fused: bool, learne
 
 
 def copies(x: Strides, projections: int, positions_first: bool) -> int:
-    """How many copies of a sequence its projections read: one each if its positions are not rows of one matrix.
+    """How many copies of a sequence its projections read: one for each if the positions are not the rows of one matrix.
 
-    Axes before the positions are joined first.
+    The axes before the positions are joined first.
     """
     sequences = x.flattened(0, x.rank - 3)
     if not are_rows(sequences.transposed(0, 1) if positions_first else sequences):
@@ -84,11 +89,11 @@ def multihead_inputs(
 
     Args:
         batch: samples, times the axes before the positions.
-        sources: where keys and values come from.
-        places: of the sources among the inputs.
-        made: how many of queries, keys and values are projected at once: all 3, the last 2 or none.
-        fused: whether one kernel reads queries and keys; else scaled copies of them are kept elsewhere.
-        more: keys and values beside those of the positions, with which all are copied.
+        sources: the tensors that keys and values come from.
+        places: positions of the sources among the inputs.
+        made: how many of queries, keys and values are projected at once: 3, the last 2, or 0.
+        fused: whether one kernel reads queries and keys; if not, scaled copies of them are counted elsewhere.
+        more: keys and values in addition to those of the positions; appending them copies all.
     """
     keys = sources[0]
     reads = {0: (x, 1)}
@@ -101,7 +106,7 @@ def multihead_inputs(
             copied += copied_here * batch * plain(tensor.shape[-2] * tensor.shape[-1])
         else:
             kept.append(index)
-    # Projections made at once are one block of memory, all of which is kept if only the values are needed.
+    # Projections made at once are one block of memory, which is kept whole even if only the values are needed.
     positions = (2 if made else 1) * keys.shape[-2]
     if more:
         whole = x.shape[-2] + (2 * keys.shape[-2] if made == 3 else 0)  # for the queries
@@ -115,7 +120,7 @@ def multihead_inputs(
     return tuple(kept), extra
 
 
-# Queries and keys that the CPU's fused kernel takes at a time: from so many queries on, so many.
+# How many queries the CPU's fused kernel takes at a time, by the least number of queries for it; and how many keys.
 _QUERIES, _KEYS = ((768, 256), (192, 64), (0, 32)), 512
 
 
@@ -137,17 +142,21 @@ def scores_passing(
 
     Args:
         sizes: heads of all samples, queries, keys and features of a head.
-        kept: as in `Saved.extra` of the layer.
-        counted: bytes of the gradients that come later.
+        kept: the layer's `Saved.extra`.
+        fused: whether one kernel computes scores and weighted values.
+        dropout: whether weights are dropped.
+        counted: bytes of the gradients that are computed later.
+        made: how many of queries, keys and values are projected at once and then copied apart.
         answer: bytes of the layer's output.
         beside: bytes held at inference while scores are computed, in addition to queries, keys and values.
-        made: how many of queries, keys and values are projected at once, and then copied apart.
     """
     heads, queries, keys, head = sizes
     asked, known = heads * queries * head * how.width, heads * keys * head * how.width
     projected, pairs, all_kept = asked + 2 * known, heads * queries * keys * how.width, sum(kept.values())
     forward_room, backward_room = fused_room(how, queries, keys, head) if fused and not how.gpu else (0, 0)
-    softmax = 2 * pairs + pairs // how.width + heads * queries  # what goes in and out, and which are all hidden
+    softmax = (
+        2 * pairs + pairs // how.width + heads * queries
+    )  # its input and output, and which rows are hidden entirely
     copied = {0: 0, 2: 2 * known, 3: projected}[made]
     if fused:
         forward = max(projected + copied - answer - all_kept, forward_room)
@@ -157,16 +166,16 @@ def scores_passing(
         backward = pairs + known - asked - answer
         if not dropout:
             softmaxed = 2 * pairs - 2 * asked - answer
-            if "scaled queries and keys" in kept:  # which take the room of what was made in one go
+            if "scaled queries and keys" in kept:  # which take the place of what was projected at once
                 softmaxed -= {0: 0, 2: known, 3: asked + known}[made]
             backward = max(backward, softmaxed)
-    if not how.keeps and fused:  # projections beside their copies, or the copies while the kernel runs
+    if not how.keeps and fused:  # projections and their copies, or the copies while the kernel runs
         running = kept.get("sums of the scores", 0) + forward_room + asked - answer + beside
         forward = kept.get("mask", 0) + max(projected + copied - answer, projected + running)
     elif not how.keeps:
         running = max(softmax + asked, asked + known + pairs, copied)  # scaled keys are freed when the scores exist
         forward = kept.get("mask", 0) + projected + running - answer + beside
-    # Gradients of what was made in one go are put together one after the other, each as large as the whole.
+    # Gradients of what was projected at once are added up one after another, each as large as the whole.
     stacked = {0: projected, 2: asked + 5 * known, 3: 8 * asked}[made] - counted
     together = max(stacked, copied) - all_kept - answer + kept.get("inputs by position", 0)
     return forward, max(backward + asked - counted, together)
@@ -175,8 +184,8 @@ def scores_passing(
 def upcast_passing(how: Saving, sizes: tuple[int, int, int, int], dropout: bool) -> int:
     """Bytes that 16-bit attention needs forward, apart from what it keeps, if its scores are computed in fp32.
 
-    What was projected and queries and keys in fp32 are there throughout; late, the scores in their own type, and what
-    is given in both.
+    The projections, and queries and keys in fp32, exist throughout; at the end, also the scores in 16 bits and the
+    output in both types.
     """
     heads, queries, keys, head = sizes
     asked, known, pairs = 4 * heads * queries * head, 4 * heads * keys * head, 4 * heads * queries * keys
@@ -186,7 +195,7 @@ def upcast_passing(how: Saving, sizes: tuple[int, int, int, int], dropout: bool)
 
 
 def fused_room(how: Saving, queries: int, keys: int, head: int) -> tuple[int, int]:
-    """Bytes of each thread's scores in the CPU's kernel. Source: aten/src/ATen/native/cpu/FlashAttentionKernel.cpp."""
+    """Bytes of all threads' blocks of scores in the CPU's kernel, forward and backward. Source: aten/src/ATen/native/cpu/FlashAttentionKernel.cpp."""
     block = min(queries, next(size for least, size in _QUERIES if queries >= least))
     scores = block * min(_KEYS, keys)
     rounded = scores * how.width if is_narrow(how) else 0  # for the products with values and with their gradients

@@ -1,4 +1,4 @@
-"""What stretched operands need: their gradients are as large as the output before they are summed."""
+"""What broadcast operands need: their gradients are as large as the output until they are summed."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from archcalc.layers.tensor import Tensor
 
 
 def back(how: Saving, places: Iterable[int], counted: bool, y: Tensor, inputs: Sequence[Tensor]) -> int:
-    """Bytes of the largest of them.
+    """Bytes of the largest such gradient.
 
     Args:
-        places: operands whose gradient is computed and is not the output's own.
-        counted: whether per-sample gradients of an operand that is the same for all samples are counted elsewhere.
+        places: operands whose gradient is computed and is not the gradient of the output itself.
+        counted: whether per-sample gradients of an operand shared by all samples are counted elsewhere.
     """
     whole, most = y.numel * how.batch, 0
     for place in places:

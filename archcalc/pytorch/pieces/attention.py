@@ -1,4 +1,4 @@
-"""Attention as torch.nn has none of it; copied into a generated file as the modules beside it."""
+"""Kinds of attention that torch.nn lacks. Each is copied into a generated file when it is used, like those in modules.py."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import nn
 
 
 class MultiHeadAttention(nn.MultiheadAttention):
-    """Attention that returns no weights; `causal` hides what comes after; `window` hides what is further away; `each` says that the axes before, as windows, have tables of their own; `seen_each` says that they have masks of their own."""
+    """Attention that returns no weights; `causal` hides later positions; `window` hides positions at this distance or more; `each`: the axes before the positions, such as windows, have their own score tables; `seen_each`: they have their own masks."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class MultiHeadAttention(nn.MultiheadAttention):
 
 
 class GroupedQueryAttention(nn.Module):
-    """Attention in which several heads may share keys and values; `rope` is the base of rotary positions; `rope_dim` is how many elements rotate; `causal` hides what comes after; `each` says that the axes before, as windows, have tables of their own; `seen_each` says that they have masks of their own; `window` hides what is further away; `scale` is the factor of the scores; `softcap` bounds the scores; `sink` gives each head a learned score that takes weight and gives no value; `qknorm` normalises the queries and keys of each head; `qknorm_scale` says whether by learned factors; `qknorm_width` normalises those of all heads together."""
+    """Attention whose heads may share keys and values; `rope` is the base of the rotary angles; `rope_dim` is how many features of a head rotate; `causal` hides later positions; `each`: the axes before the positions, such as windows, have their own score tables; `seen_each`: they have their own masks; `window` hides positions at this distance or more; `scale` multiplies the scores; `softcap` bounds the scores; `sink` gives each head a learned score that takes weight but adds no value; `qknorm` normalises the queries and keys of each head; `qknorm_scale` gives these norms learned factors; `qknorm_width` normalises all heads together."""
 
     def __init__(
         self,
@@ -171,7 +171,7 @@ class GroupedQueryAttention(nn.Module):
 
 
 class DotProductAttention(nn.Module):
-    """Attention without projections, over the last two axes; `causal` hides what comes after; `window` hides what is further away; `scale` is the factor of the scores; `softcap` bounds the scores; `sink` is the number of heads, each with a learned score that takes weight and gives no value; `shared` says that several heads share keys and values."""
+    """Attention without projections, over the last two axes; `causal` hides later positions; `window` hides positions at this distance or more; `scale` multiplies the scores; `softcap` bounds the scores; `sink` is the number of heads, each with a learned score that takes weight but adds no value; `shared` lets several heads share keys and values."""
 
     def __init__(
         self,
@@ -225,12 +225,12 @@ class DotProductAttention(nn.Module):
 
 
 def by_sequence(bias, samples):
-    """Tables of scores for the axes before the positions, one for each sequence of all samples."""
+    """Repeats score tables of the axes before the positions for every sample: one table per sequence."""
     return bias.expand(samples, *[-1] * (bias.dim() - 1)).flatten(0, -4)
 
 
 def score_mask(q, k, causal, window, bias, seen):
-    """What is added to the scores of queries and keys: -inf where one may not look."""
+    """What is added to the scores of queries and keys: -inf where a query may not look."""
     zeros = q.new_zeros(q.shape[-2], k.shape[-2])
     table = (
         bias.repeat_interleave(len(q) // len(bias), dim=0)
@@ -268,7 +268,7 @@ def capped_attention(q, k, v, mask, scale, softcap, dropout):
 
 
 def sink_attention(q, k, v, mask, sinks, scale, softcap, dropout):
-    """Attention in which each head has a further score, of `sinks`, that takes weight and gives nothing; `softcap` bounds the others."""
+    """Attention in which each head has one more score, from `sinks`, that takes weight but adds no value; `softcap` bounds the other scores."""
     shared = q.shape[-3] // k.shape[-3]
     k, v = k.repeat_interleave(shared, dim=-3), v.repeat_interleave(shared, dim=-3)
     factor = scale if scale is not None else 1 / math.sqrt(q.shape[-1])
@@ -281,7 +281,7 @@ def sink_attention(q, k, v, mask, sinks, scale, softcap, dropout):
 
 
 def rotate(x, theta, size=None):
-    """Rotary positions: turns pairs of features by an angle that grows with the position; `size` is how many turn."""
+    """Rotary positions: rotates pairs of features by an angle that grows with the position; `size` is how many features rotate."""
     turning = x[..., :size] if size else x
     a, b = turning.chunk(2, dim=-1)
     index = torch.arange(a.shape[-1], device=x.device, dtype=torch.float32)

@@ -1,8 +1,7 @@
-"""Small modules for what torch.nn has none of. A class is copied into a generated file when it is used.
+"""Small modules that torch.nn lacks. A class is copied into a generated file when it is used.
 
-What no layer of the network asks for is left out (`archcalc.pytorch.trimming`). So that this can be
-told from the text, a variable here is assigned once, and an option is a keyword argument whose
-default switches it off.
+Options that no layer of the network uses are left out (`archcalc.pytorch.trimming`). So that the text alone shows
+which these are, each variable here is assigned once, and an option is a keyword argument whose default turns it off.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ class SinusoidalPositions(nn.Module):
 
 
 class ClassToken(nn.Module):
-    """Puts a learned vector first: [..., n, features] -> [..., n + 1, features]."""
+    """Puts a learned vector before the others: [..., n, features] -> [..., n + 1, features]."""
 
     def __init__(self, features):
         super().__init__()
@@ -60,11 +59,11 @@ class LearnedTensor(nn.Module):
 
 
 class Constant(nn.Module):
-    """Numbers that are the same for every sample and are not learned."""
+    """Numbers that are not learned, the same for every sample."""
 
     def __init__(self, value, persistent=False):
         super().__init__()
-        # a copy, as a caller may give the same tensor to several
+        # a copy, since a caller may pass the same tensor to several modules
         self.register_buffer("value", value.clone(), persistent=persistent)
 
     def forward(self):
@@ -72,7 +71,7 @@ class Constant(nn.Module):
 
 
 class Standardized(nn.Module):
-    """Weights with mean 0 and variance 1 for each output."""
+    """Normalises weights to mean 0 and variance 1 for each output."""
 
     def __init__(self, eps=1e-06):
         super().__init__()
@@ -98,7 +97,7 @@ class PartlyBiasedLinear(nn.Linear):
 
 
 class TransposedLinear(nn.Linear):
-    """A linear map whose weight has the inputs first."""
+    """A linear map whose weight is [inputs, outputs]."""
 
     def __init__(self, inputs, outputs, **options):
         super().__init__(inputs, outputs, **options)
@@ -109,7 +108,7 @@ class TransposedLinear(nn.Linear):
 
 
 class Opaque(nn.Module):
-    """A part that the spec declares and does not describe: put the real one in its place."""
+    """A part that the spec declares but does not describe: put the real module in its place."""
 
     def __init__(self, what, *sizes, params=0, buffers=0):
         super().__init__()
@@ -121,11 +120,11 @@ class Opaque(nn.Module):
             self.register_buffer("stored", torch.zeros(buffers))
 
     def forward(self, *inputs):
-        raise NotImplementedError(f"{self.what}: the spec gives its shape alone")
+        raise NotImplementedError(f"{self.what}: the spec gives only its shape")
 
 
 class LayerScale(nn.Module):
-    """A learned factor for each feature; `axes` are the axes after it."""
+    """A learned factor for each feature; `axes` is the number of axes after the features."""
 
     def __init__(self, features, init=1e-05, axes=0):
         super().__init__()
@@ -139,7 +138,7 @@ class LayerScale(nn.Module):
 
 
 class FrozenBatchNorm(nn.Module):
-    """Normalises each channel by stored statistics, none of which is trained; `axes` are the axes after the channels."""
+    """Normalises each channel by stored statistics, with nothing to train; `axes` is the number of axes after the channels."""
 
     def __init__(self, channels, eps=1e-05, axes=2):
         super().__init__()
@@ -172,7 +171,7 @@ class DropPath(nn.Module):
 
 
 class BucketPositionBias(nn.Module):
-    """A learned score for each head and distance in buckets, near ones exact, far ones logarithmic (T5)."""
+    """A learned score for each head and bucket of distances: exact for near positions, logarithmic for far ones (T5)."""
 
     def __init__(self, heads, buckets=32, causal=False):
         super().__init__()
@@ -194,7 +193,7 @@ class BucketPositionBias(nn.Module):
 
 
 class DistanceBias(nn.Module):
-    """A score that falls with the distance, in each head at a slope of its own (ALiBi)."""
+    """A score that falls with the distance, at a different slope in each head (ALiBi)."""
 
     def __init__(self, heads):
         super().__init__()
@@ -210,7 +209,7 @@ class DistanceBias(nn.Module):
 
 
 class WindowPositionBias(nn.Module):
-    """A learned score for each head and displacement inside a window of two axes or more (Swin)."""
+    """A learned score for each head and displacement within a window of two or more axes (Swin)."""
 
     def __init__(self, heads, *window):
         super().__init__()
@@ -232,7 +231,7 @@ class WindowPositionBias(nn.Module):
 
 
 class MixtureOfExperts(nn.Module):
-    """A router sends each position to its `top_k` experts; their outputs are added by the router's weights."""
+    """A router sends each position to its `top_k` experts and adds up their outputs, weighted by its scores."""
 
     def __init__(self, features, experts, top_k, bias=False):
         super().__init__()
@@ -259,7 +258,7 @@ class MixtureOfExperts(nn.Module):
 
 
 def tie_weights(module, other):
-    """Gives `module` the parameters and buffers of `other`, which has the same layers."""
+    """Makes `module` use the parameters and buffers of `other`, which has the same layers."""
     for named in (nn.Module.named_parameters, nn.Module.named_buffers):
         names = [name for name, _ in named(module, remove_duplicate=False)]
         for name, (_, tensor) in zip(names, named(other, remove_duplicate=False)):
@@ -268,7 +267,7 @@ def tie_weights(module, other):
 
 
 class SelectiveScan(nn.Module):
-    """A linear recurrence whose decay, input and output depend on the position (Mamba): [steps, channels]."""
+    """A linear recurrence whose decay, input and output weights depend on the step (Mamba): [steps, channels]."""
 
     def __init__(self, channels, state, heads=0, groups=1, skip=False):
         super().__init__()
@@ -297,7 +296,7 @@ class SelectiveScan(nn.Module):
 
 
 class DeformableConvolution(nn.Conv2d):
-    """Convolution whose taps are moved by `offset`, rows and columns for each, and weighted by `mask`."""
+    """Convolution whose taps are shifted by `offset` (a row and a column each) and weighted by `mask`."""
 
     def forward(self, x, offset, mask=None):
         taps = self.weight[0, 0].numel()
@@ -317,7 +316,7 @@ class DeformableConvolution(nn.Conv2d):
         ).unflatten(-1, offset.shape[-2:])[:, :, 0]
 
     def windows(self, offset):
-        """The rows and columns that the taps read where nothing moves: [taps, 2, height, width]."""
+        """The rows and columns that the taps read without offsets: [taps, 2, height, width]."""
         axes = zip(self.kernel_size, self.dilation, self.stride, self.padding)
         rows, columns = (
             torch.arange(taps, device=offset.device)[:, None] * dilation
@@ -330,7 +329,7 @@ class DeformableConvolution(nn.Conv2d):
 
 
 def set_state_biases(recurrent, zeros):
-    """Makes the biases of the products with the state zeros, or none."""
+    """Replaces the biases of the products with the state by zeros, or removes them."""
     for name, bias in list(recurrent.named_parameters()):
         if name.startswith("bias_ih"):
             other = name.replace("ih", "hh")
@@ -339,7 +338,7 @@ def set_state_biases(recurrent, zeros):
 
 
 def with_zero_biases(recurrent, forward, x, state):
-    """What `forward` makes of `x` while the biases of the products with the state are zeros."""
+    """Runs `forward` on `x` while the biases of the products with the state are zeros."""
     set_state_biases(recurrent, zeros=True)
     result = forward(x, state)
     set_state_biases(recurrent, zeros=False)
@@ -347,7 +346,7 @@ def with_zero_biases(recurrent, forward, x, state):
 
 
 class OneBiasRNN(nn.RNN):
-    """Recurrent network that learns a bias for the products of its input alone."""
+    """Recurrent network that learns a bias only for the products with its input."""
 
     def __init__(self, features, hidden, **options):
         super().__init__(features, hidden, **options)
@@ -358,7 +357,7 @@ class OneBiasRNN(nn.RNN):
 
 
 class OneBiasGRU(nn.GRU):
-    """GRU that learns a bias for the products of its input alone."""
+    """GRU that learns a bias only for the products with its input."""
 
     def __init__(self, features, hidden, **options):
         super().__init__(features, hidden, **options)
@@ -369,7 +368,7 @@ class OneBiasGRU(nn.GRU):
 
 
 class OneBiasLSTM(nn.LSTM):
-    """LSTM that learns a bias for the products of its input alone."""
+    """LSTM that learns a bias only for the products with its input."""
 
     def __init__(self, features, hidden, **options):
         super().__init__(features, hidden, **options)
