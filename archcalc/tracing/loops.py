@@ -175,7 +175,7 @@ class _Folding:
         way = second.keys[key] - start
         size = over.sizes[axis]
         keeps = first.op == "slice"
-        if way not in (1, -1) or over.node in self.place or axis > 1 or len(over.sizes) < 2:
+        if way not in (1, -1) or over.node in self.place or axis > 1 or (len(over.sizes) < 2 and not keeps):
             raise _Unlike
         for at, out in enumerate(outs):
             node = out.node
@@ -224,22 +224,19 @@ class _Folding:
     def _taken(self, entry: _Entry, out: Out) -> Node:
         """The node that stands for an entry."""
         if entry not in self.entries:
-            sizes = tuple(size for axis, size in enumerate(entry.over.sizes) if axis != entry.axis)
+            sizes = tuple(size for axis, size in enumerate(entry.over.sizes) if axis != entry.axis) or (1,)
             name = "x" if not self.entries else f"x{len(self.entries) + 1}"
             self.entries[entry] = Node("input", sizes, None, [], {"name": name})
         found = self.entries[entry]
-        if not entry.keeps:
+        if not entry.keeps or found.sizes == out.sizes:
             return found
         reshape = Node("reshape", out.sizes, out.node.scope, [Out(found)], {"shape": out.sizes})
         self.twins[reshape] = reshape
         return reshape
 
     def _state(self, place: int, name: str, start: Out, sizes: tuple[int, ...]) -> Node:
-        key = (place, name, start)
-        if key not in self.states:
-            called = "h" if not self.states else f"h{len(self.states) + 1}"
-            self.states[key] = Node("input", sizes, None, [], {"name": called})
-        return self.states[key]
+        called = f"h{len(self.states) + 1}" if self.states else "h"
+        return self.states.setdefault((place, name, start), Node("input", sizes, None, [], {"name": called}))
 
     # what is read of it
 
@@ -340,6 +337,9 @@ class _Folding:
             if low + count != found.sizes[entry.axis]:
                 keys["end"] = low + count
             made.append(Node("slice", sizes, found.node.scope, [found], keys))
+            found = Out(made[-1])
+        if len(found.sizes) == 1:  # a number at a time, such as a token
+            made.append(Node("reshape", (count, 1), found.node.scope, [found], {"shape": (count, 1)}))
             found = Out(made[-1])
         if entry.axis:
             sizes = (found.sizes[1], found.sizes[0], *found.sizes[2:])

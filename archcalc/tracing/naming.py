@@ -64,6 +64,7 @@ def names(
         if item.gives is not None and any(state.last.node in wanted for state in item.states)
     }
     order = list(_in_order(blocks, items))
+    masks = {mask.node for node in order if isinstance(mask := node.keys.get("mask"), Out) and not mask.name}
     for node in order:
         if node.op == "input" and "name" in node.keys:  # what stands for an entry or a state
             found[node] = node.keys["name"]
@@ -71,7 +72,7 @@ def names(
     for node in order:
         if node in wanted and node not in found:
             is_plain = home is not None and node.scope is home and node.op not in _CALLED
-            found[node] = free("x" if is_plain else base(node), used)
+            found[node] = free("mask" if node in masks else "x" if is_plain else base(node), used)
     for item in _each(items):
         for state in item.states:
             assert item.gives is not None
@@ -154,6 +155,9 @@ def called(scope: Scope) -> str:
 def snake(kind: str) -> str:
     """`basic_block` for `BasicBlock`."""
     parts = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z](?!\d))", "_", kind).lower().split("_")
+    for at in range(len(parts) - 1, 0, -1):  # a letter belongs to the word after it: UNet
+        if len(parts[at - 1]) == 1 and len(parts[at]) > 2:
+            parts[at - 1 : at + 1] = [parts[at - 1] + parts[at]]
     text = ""
     for part in parts:  # ConvNeXt is one word
         text += part if len(part) < 3 or not text or len(text) < 3 else f"_{part}"

@@ -149,6 +149,10 @@ def _remarks(graph: Graph) -> list[str]:
         found.append("The states that an LSTM starts from are not in the spec: they change values and no count.")
     if "frequencies" in graph.remarks:
         found.append("The scaling of rotary frequencies is not in the spec: it changes values and no count.")
+    if "complex" in graph.remarks:
+        found.append(
+            "Complex numbers are real ones in the spec: that changes values and halves bytes, and changes no count."
+        )
     return found
 
 

@@ -28,12 +28,14 @@ BY_HAND = {
     "gelu approximate=tanh": lambda x: 0.5 * x * (1 + torch.tanh(ROOT * (x + 0.044715 * torch.pow(x, 3)))),
     "gelu approximate=tanh ": lambda x: 0.5 * x * (1 + torch.tanh(x * ROOT * (1 + 0.044715 * x * x))),
     "softmax": lambda x: F.softmax(x - x.amax(-1, keepdim=True), -1),
+    "softmax ": lambda x: (y := torch.exp(x - x.amax(-1, keepdim=True).detach())) / y.sum(-1, keepdim=True),
 }
 NOT_QUITE = {
     "sigmoid of something else": lambda x: x * torch.sigmoid(x.flip(1)),
     "another factor": lambda x: x * torch.sigmoid(1.702 * x),
     "another cubic": lambda x: 0.5 * x * (1 + torch.tanh(ROOT * (x + 0.05 * torch.pow(x, 3)))),
     "read elsewhere": lambda x: x * (y := torch.sigmoid(x)) + y,
+    "another sum": lambda x: (y := torch.exp(x)) / y.sum(1, keepdim=True),
     "another shift": lambda x: x * F.relu6(x + 2) / 6,
 }
 
@@ -50,7 +52,7 @@ def test_activations_by_hand(name):
 def test_what_is_like_them(name):
     module = Of(lambda m, x: NOT_QUITE[name](m.a(x)), a=nn.Linear(8, 8))
     text = read(module, (5, 8)).text
-    assert not any(f"{one}" in text for one in ("silu", "gelu", "hardswish"))
+    assert not any(f"{one}" in text for one in ("silu", "gelu", "hardswish", "softmax,"))
     assert checked(module, (5, 8)).checked.startswith("outputs equal")
 
 

@@ -6,6 +6,8 @@ import pytest
 import torch
 from torch import nn
 
+from archcalc.pytorch.capture.examples import Example
+
 from .test_calls import Of, parameter, read
 from .test_outputs import checked
 
@@ -73,6 +75,12 @@ def split(m, x):
     return h
 
 
+def translated(m, x):
+    """A token at a time, each embedded inside the loop."""
+    h = m.c(m.e(x).mean(1))
+    return torch.stack([h := m.b(m.e(x[:, step]), h) for step in range(x.shape[1])], 1)
+
+
 CELLS = {"a": nn.LSTMCell(8, 6), "b": nn.GRUCell(6, 5), "c": nn.Linear(5, 3)}
 NETWORKS = {
     "gated": (gated, {"a": nn.Linear(8, 6), "b": nn.Linear(6, 6), "c": nn.Linear(14, 6)}, (7, 8), "scan"),
@@ -95,6 +103,13 @@ def test_outputs_are_equal(name):
     comparison = checked(module, sizes)
     assert comparison.checked.startswith("outputs equal"), comparison.checked
     assert comparison.equal
+
+
+def test_tokens_are_taken_one_by_one():
+    module = Of(translated, e=nn.Embedding(20, 4), b=nn.GRUCell(4, 6), c=nn.Linear(4, 6))
+    tokens = Example("input", (7,), torch.long)
+    assert "scan: {x: reshape}" in read(module, tokens).text
+    assert checked(module, tokens).checked.startswith("outputs equal")
 
 
 def test_steps_that_do_not_do_the_same_are_no_loop():

@@ -111,6 +111,39 @@ def test_tokens_are_compared_in_other_rows_than_the_first():
     assert _numbers(reading.inputs[0], net).unique().numel() > 2
 
 
+PLACES = {
+    "positions that are counted": (lambda m, x: m.e((torch.cumsum((y := x.ne(1).int()), 1) * y).long() + 1) + m.a(x), "index 9, embedding 9 dim=6"),
+    "entries along an axis": (lambda m, x: m.a(x).gather(1, torch.arange(4).flip(0)[None, :, None].repeat(len(x), 1, 6)), "takealongdim"),
+    "of what is computed": (lambda m, x: torch.take_along_dim(y := m.a(x), y.argmax(1, keepdim=True).expand(-1, 5, -1), 1), "takealongdim"),
+    "the same wherever it is taken": (lambda m, x: m.a(x) + torch.zeros(1, 9, 1).expand(len(x), -1, 1).gather(1, x[:, :, None]), "value=0"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PLACES)
+def test_places_that_are_computed(name):
+    function, word = PLACES[name]
+    net, given = Of(function, a=nn.Embedding(9, 6), e=nn.Embedding(9, 6)), Example("input", (5,), torch.long)
+    sizes = Example("input", (4,), torch.long) if name.startswith("entries") else given
+    reading = read(net, sizes)
+    assert word in reading.text and "opaque" not in reading.text
+    assert checked(net, sizes).checked.startswith("outputs equal")
+
+
+def test_attention_of_maps_is_one_call():
+    """Queries, keys and values of a convolution, features before positions, the scale taken before the scores."""
+
+    def forward(m, x):
+        q, k, v = (one.reshape(len(x), 2, 4, 30) for one in m.a(x).chunk(3, 1))
+        weights = torch.einsum("bhdi,bhdj->bhij", q * 0.5, k)
+        weights = (weights - weights.amax(-1, keepdim=True).detach()).softmax(-1)
+        return torch.einsum("bhij,bhdj->bhid", weights, v).permute(0, 1, 3, 2).reshape(len(x), 8, 5, 6)
+
+    module = Of(forward, a=nn.Conv2d(3, 24, 1))
+    text = read(module, (3, 5, 6)).text
+    assert "sdpa q=" in text and "scale" not in text
+    assert checked(module, (3, 5, 6)).checked.startswith("outputs equal")
+
+
 @pytest.mark.parametrize("first", ["bhid,bhjd->bhij", "bihd,bjhd->bhij", "bjhd,bihd->bhij", "bihd,bjhd->bihj"])
 def test_attention_by_einsum(first):
     """Heads first or positions first, keys before queries; the last one has its heads between, and stays as it is."""

@@ -115,12 +115,26 @@ class Draws(nn.Module):
         return x + torch.randn_like(x)
 
 
+class DrawsInTraining(nn.Linear):
+    """As an autoencoder does: the numbers are drawn, and only training uses them."""
+
+    def __init__(self):
+        super().__init__(4, 4)
+
+    def forward(self, x):
+        noise = torch.randn_like(x)
+        return super().forward(x + noise if self.training else x)
+
+
 def test_outputs_with_random_numbers_are_not_compared(tmp_path):
     (tmp_path / "net.py").write_text(Path(__file__).read_text(encoding="utf-8"), encoding="utf-8")
     reading = read_named(f"{tmp_path}/net.py:Draws", ["4"])
     compare(reading)
     assert reading.comparison.checked == "outputs are not compared: the module draws random numbers"
     assert not reading.comparison.wrong
+    reading = read_named(f"{tmp_path}/net.py:DrawsInTraining", ["4"])
+    compare(reading)
+    assert reading.comparison.checked.startswith("outputs equal")
 
 
 @pytest.mark.parametrize("order", ["forward", "batch"])

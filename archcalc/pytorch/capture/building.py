@@ -23,7 +23,9 @@ from archcalc.pytorch.capture.arguments import filled
 from archcalc.pytorch.capture.examples import Example
 
 # What PyTorch says when code asks a meta tensor for its numbers.
-_NUMBERS = r"Cannot copy out of meta|cannot be called on meta|_local_scalar_dense|nonzero|data-dependent|torch\.unique|masked_select"
+_NUMBERS = r"Cannot copy out of meta|cannot be called on meta|_local_scalar_dense|nonzero|data-dependent|torch\.unique|_unique2|bincount|masked_select"
+# What PyTorch says of a function that has no kernel for the meta device.
+_NO_META = r"aten::([\w.]+): attempted to run this operator with Meta|Could not run '([\w:.]+)' .* '?Meta'? backend"
 # Larger tables are weights by another name.
 _MOST = 2**20
 # What a user's code may raise: everything but an interrupt.
@@ -229,6 +231,11 @@ def told(error: BaseException) -> str:
         return f"{text}{place}"
     if asks_numbers(error):
         return f"what it does depends on the numbers of a tensor, and only shapes are known{place}"
+    if isinstance(error, NotImplementedError) and (missing := re.search(_NO_META, text)):
+        return (
+            f"PyTorch cannot tell the sizes of {missing[1] or missing[2]} without numbers{place}: import a module that does "
+            "not call it, such as the network without its loss"
+        )
     return f"{type(error).__name__}: {text}{place}" if text else f"{type(error).__name__}{place}"
 
 

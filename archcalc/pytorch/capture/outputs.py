@@ -24,7 +24,7 @@ from archcalc.pytorch.capture.reading import Reading
 from archcalc.pytorch.capture.record import Recorded, by_name, record
 from archcalc.pytorch.instance import instantiate
 from archcalc.pytorch.memory import available_bytes
-from archcalc.tracing.calls import DRAWING, Run, Value
+from archcalc.tracing.calls import DRAWING, Call, Run, Value
 from archcalc.tracing.comparison import Comparison
 from archcalc.tracing.graph import STORED, Node
 from archcalc.tracing.lineup import BATCHES
@@ -50,7 +50,7 @@ def compare(reading: Reading) -> None:
     reason = hindrance(reading)
     if reason is None and reading.run.across:
         reason = "some of the module's set samples against each other"
-    if reason is None and any(DRAWING & set(call.name.split("_")) for call in reading.run.calls):
+    if reason is None and any(DRAWING & set(call.name.split("_")) for call in _behind(reading.run)):
         reason = "the module draws random numbers"
     if reason is not None or reading.real is None:
         comparison.checked = f"outputs are not compared: {reason}"
@@ -86,6 +86,17 @@ def compare(reading: Reading) -> None:
         ours = built(*(tensor if tensor.dim() > 1 else tensor[:, None] for tensor in turned))
     single = _in_single(recorded.run) or _tables_in_single(reading, narrow, theirs.fixed)
     _tell(comparison, tensors(ours), _batched(recorded, reading.run), single)
+
+
+def _behind(run: Run) -> set[Call]:
+    """The calls that what a module gives depends on."""
+    found, left = set[Call](), [value for _, value in run.outputs]
+    while left:
+        call = left.pop().call
+        if call is not None and call not in found:
+            found.add(call)
+            left += call.values()
+    return found
 
 
 def _tables_in_single(reading: Reading, narrow: set[str], fixed: Fixed) -> bool:

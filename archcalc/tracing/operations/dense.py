@@ -6,6 +6,7 @@ from typing import Any
 
 from archcalc.tracing.calls import CONSTANT, PARAMETER, Call, Value
 from archcalc.tracing.graph import Out
+from archcalc.tracing.operations.gathering import places
 from archcalc.tracing.operations.reader import Reader
 from archcalc.tracing.operations.registry import Beyond, Given, reads
 from archcalc.tracing.operations.reparam import reparametrization
@@ -124,12 +125,12 @@ def bag(reader: Reader, call: Call, a: Any) -> Given:
 def _rows(reader: Reader, a: Any) -> Out:
     vocab, dim = a.weight.shape
     earlier = reader.used.get(a.weight.name)
-    if not a.input.of_data or a.weight.source != PARAMETER or (earlier is not None and earlier.op == "parameter"):
+    tokens = places(reader, a.input, vocab) if a.input.of_data else reader.out(a.input)
+    fixed = not a.input.of_data or tokens.node.op == "constant"
+    if fixed or a.weight.source != PARAMETER or (earlier is not None and earlier.op == "parameter"):
         table = reader.out(a.weight)
-        places = reader.out(a.input)
-        return reader.add("gather", [table, places], (*places.sizes, dim), {"index": places, "axis": 0})
+        return reader.add("gather", [table, tokens], (*tokens.sizes, dim), {"index": tokens, "axis": 0})
     keys: dict[str, Any] = {"vocab": vocab, "dim": dim}
     if a.padding_idx is not None and a.padding_idx >= 0:
         keys["padding_idx"] = a.padding_idx
-    tokens = reader.out(a.input)
     return reader.weighted("embedding", [tokens], (*tokens.sizes, dim), keys, {"weight": a.weight})

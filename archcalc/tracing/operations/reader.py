@@ -82,6 +82,8 @@ class Reader:
         outs = given if isinstance(given, list) else [given]
         for value, out in zip(call.outs, outs):
             self.made[id(value)] = out
+            if value.kind == COMPLEX and not self._is_pairs(value):
+                self.graph.remarks.append("complex")
         new = self.graph.nodes[before:]
         for node in new:
             if node.macs is not None:

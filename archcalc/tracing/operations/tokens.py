@@ -6,15 +6,10 @@ from typing import Any
 
 from archcalc.tracing.calls import TRUTH, WHOLE, Call, Run, Value
 from archcalc.tracing.graph import Out
-from archcalc.tracing.operations.gathering import gathered
+from archcalc.tracing.operations.gathering import gathered, root_of
 from archcalc.tracing.operations.reader import Reader
 from archcalc.tracing.operations.registry import Beyond, Given, reads
 
-# Calls that move whole numbers, or give them another type, and leave them as they are.
-_MOVES = frozenset(
-    ("getitem", "slice", "select", "view", "reshape", "flatten", "unsqueeze", "squeeze", "transpose", "permute", "to",
-     "long", "int", "byte", "type", "contiguous", "clone", "detach", "expand", "t")
-)  # fmt: skip
 # Larger tables of which number is which are not written.
 _MOST = 4096
 
@@ -48,11 +43,11 @@ def _ones(reader: Reader, first: int, end: int, size: int) -> Out:
 
 def _vocabulary(run: Run, value: Value) -> int | None:
     """How many different numbers there are: what looks the same ones up has so many rows; None if nothing does."""
-    root = _root(value)
+    root = root_of(value)
     rows = [
         call.args[1].shape[0]
         for call in run.calls
-        if call.name == "embedding" and isinstance(call.args[0], Value) and _root(call.args[0]) is root
+        if call.name == "embedding" and isinstance(call.args[0], Value) and root_of(call.args[0]) is root
     ]
     return min(rows, default=None)
 
@@ -61,7 +56,7 @@ def is_truth(value: Any) -> bool:
     """Whether a tensor is 0 or 1 everywhere: truth values, or whole numbers that were made from them."""
     if not isinstance(value, Value):
         return False
-    root = _root(value)
+    root = root_of(value)
     if root.kind == TRUTH or (not root.of_data and root.table is not None and _is_binary(root.table())):
         return True
     is_joined = root.call is not None and root.call.name in ("and", "bitwise_and", "or", "bitwise_or", "mul")
@@ -70,12 +65,6 @@ def is_truth(value: Any) -> bool:
 
 def _is_binary(item: Any) -> bool:
     return all(map(_is_binary, item)) if isinstance(item, list) else item in (0, 1)
-
-
-def _root(value: Value) -> Value:
-    while value.call is not None and value.call.name in _MOVES and isinstance(value.call.args[0], Value):
-        value = value.call.args[0]
-    return value
 
 
 @reads("one_hot", "input num_classes=-1")

@@ -1,4 +1,4 @@
-"""Hand-written activations: GELU by tanh or erf, SiLU, Mish, hard swish, and softmax after subtracting the maximum."""
+"""Hand-written activations: GELU by tanh or erf, SiLU, Mish, hard swish, softmax, and that beside the maximum."""
 
 from __future__ import annotations
 
@@ -25,6 +25,9 @@ _CUBIC = 0.044715
 
 def apply(graph: Graph) -> None:
     """One layer for each."""
+    for node in list(graph.nodes):
+        if node.op == "div":
+            _softmax(graph, node)
     for node in graph.nodes:
         if node.op == "softmax":
             _beside_largest(node)
@@ -47,12 +50,28 @@ def apply(graph: Graph) -> None:
                 break
 
 
+def _softmax(graph: Graph, quotient: Node) -> None:
+    """exp(x) by its own sum along an axis."""
+    curve, total = quotient.inputs if len(quotient.inputs) == 2 else (None, None)
+    if curve is None or total is None or (curve.node.op, total.node.op) != ("exp", "sum"):
+        return
+    axes = total.node.keys["axis"]
+    fits = total.node.inputs == [curve] and total.node.keys.get("keepdim") and len(axes) == 1
+    if fits and only_within(graph, {quotient, curve.node, total.node}, quotient):
+        keys = {"axis": axes[0] % len(quotient.sizes)}
+        made = Node("softmax", quotient.sizes, quotient.scope, [curve.node.inputs[0]], keys)
+        made.place = quotient.place
+        replace(graph, quotient, made)
+
+
 def _beside_largest(softmax: Node) -> None:
     """Drop the subtraction of the largest score along the axis, which changes nothing."""
     apart = softmax.inputs[0].node
     if apart.op != "sub":
         return
     scores, largest = apart.inputs
+    if largest.node.op == "detach":
+        largest = largest.node.inputs[0]
     rank, keys = len(softmax.sizes), largest.node.keys
     axes = keys.get("axis", ())
     along = [axis % rank for axis in (axes if isinstance(axes, tuple) else (axes,))]

@@ -15,25 +15,11 @@ from archcalc.tracing.patterns.masks import hiding, shown
 from archcalc.tracing.patterns.pairs import order_of
 from archcalc.tracing.patterns.scores import Added, same_but_ones, table
 from archcalc.tracing.patterns.tables import causal_window
+from archcalc.tracing.patterns.unprojected import Core, as_sdpa
 from archcalc.tracing.patterns.views import View, climb, nodes_of, only_within, places_of, redirect, signature
 
 # Layers that may stand between the linear map of queries and keys and the scores.
 _NORMS = frozenset(("rmsnorm", "rope"))
-
-
-class _Core(NamedTuple):
-    """softmax(q kᵀ · factor + bias) v: tensors, and the nodes that compute it."""
-
-    q: Out
-    k: Out
-    v: Out
-    factor: float
-    added: list[Added]
-    causal: bool
-    dropout: float
-    nodes: set[Node]
-    last: Node
-    mask: Out | None = None
 
 
 def apply(graph: Graph) -> None:
@@ -48,7 +34,7 @@ def apply(graph: Graph) -> None:
         elif node.op == "softmax":
             undo = opened(graph, node)
             core = _by_hand(graph, node, static)
-            if core is None or not (_whole(graph, core) or (not core.added and _as_sdpa(graph, core))):
+            if core is None or not (_whole(graph, core) or (not core.added and as_sdpa(graph, core))):
                 undo()
 
 
@@ -61,13 +47,13 @@ def _static(graph: Graph) -> set[Node]:
     return set(graph.nodes) - moving
 
 
-def _fused(node: Node) -> _Core:
+def _fused(node: Node) -> Core:
     q, k, v = node.inputs
     factor = node.keys.get("scale", 1 / math.sqrt(q.sizes[-1]))
-    return _Core(q, k, v, factor, [], bool(node.keys.get("causal")), 0, {node}, node)
+    return Core(q, k, v, factor, [], bool(node.keys.get("causal")), 0, {node}, node)
 
 
-def _by_hand(graph: Graph, softmax: Node, static: set[Node]) -> _Core | None:
+def _by_hand(graph: Graph, softmax: Node, static: set[Node]) -> Core | None:
     """Match from a softmax back to the scores and on to the values."""
     if softmax.keys["axis"] != len(softmax.sizes) - 1:
         return None
@@ -111,7 +97,7 @@ def _by_hand(graph: Graph, softmax: Node, static: set[Node]) -> _Core | None:
     if len(found) != 1 or found[0].op != "matmul" or found[0].inputs[0] != after or k is None:
         return None
     nodes.add(found[0])
-    return _Core(q, k, found[0].inputs[1], factor, added, False, dropout, nodes, found[0], mask)
+    return Core(q, k, found[0].inputs[1], factor, added, False, dropout, nodes, found[0], mask)
 
 
 def _without_ones(out: Out) -> Out:
@@ -199,7 +185,7 @@ def _places(view: View, positions: int, heads: int, size: int) -> tuple[int, int
     return (apart.first, step, heads) if right else None
 
 
-def _whole(graph: Graph, core: _Core) -> bool:
+def _whole(graph: Graph, core: Core) -> bool:
     """Replace attention with its four projections; returns whether it is that."""
     q, k, v = core.q, core.k, core.v
     if len(q.sizes) < 2 or q.sizes[-1] != k.sizes[-1] or k.sizes[-1] != v.sizes[-1]:
@@ -251,7 +237,7 @@ def _same_ropes(q: _Heads, k: _Heads, v: _Heads, size: int) -> bool:
     return first.keys == second.keys and first.sizes[-1] == second.sizes[-1] == size
 
 
-def _joined(graph: Graph, core: _Core, size: int) -> tuple[Node, int, list[Node]] | None:
+def _joined(graph: Graph, core: Core, size: int) -> tuple[Node, int, list[Node]] | None:
     """The linear map that the joined heads go into, their number, and the nodes on the way."""
     users = graph.users()
     path: list[Node] = []
@@ -288,7 +274,7 @@ def _side_by_side(view: View, positions: int, heads: int, size: int) -> bool:
 
 
 def _made(
-    graph: Graph, core: _Core, projection: Node, parts: tuple[_Heads, _Heads, _Heads], heads: int, size: int
+    graph: Graph, core: Core, projection: Node, parts: tuple[_Heads, _Heads, _Heads], heads: int, size: int
 ) -> Node | None:
     sources = [part.linear.inputs[0] for part in parts]
     x = sources[0]
@@ -365,31 +351,3 @@ def _weights(parts: tuple[_Heads, _Heads, _Heads], size: int, projection: Node) 
         if part.view.norm is not None:
             names |= {f"{letter}.norm.{key}": name for key, name in part.view.norm.weights.items()}
     return names | {f"out_proj.{key}": name for key, name in projection.weights.items()}
-
-
-def _as_sdpa(graph: Graph, core: _Core) -> bool:
-    """Replace hand-written attention without projections with one call; returns whether it is that."""
-    if not only_within(graph, core.nodes, core.last) or core.k.node not in graph.nodes:
-        return False
-    if (
-        len(core.q.sizes) != len(core.k.sizes)
-        or core.q.sizes[:-2] != core.k.sizes[:-2]
-        or core.k.sizes[:-2] != core.v.sizes[:-2]
-    ):
-        return False
-    keys: dict[str, object] = {"q": core.q, "k": core.k, "v": core.v}
-    default = 1 / math.sqrt(core.q.sizes[-1])
-    if abs(core.factor - default) > 1e-9:
-        keys["scale"] = core.factor
-    inputs = [core.q, core.k, core.v]
-    if core.mask is not None:
-        seen = shown(graph, core.mask, core.q.sizes[-2], core.k.sizes[-2])
-        if seen is None:
-            return False
-        keys["mask"] = seen
-        inputs.append(seen)
-    made = Node("sdpa", core.last.sizes, core.last.scope, inputs, keys)
-    made.place = core.last.place
-    graph.nodes.insert(graph.nodes.index(core.last) + 1, made)
-    redirect(graph, Out(core.last), Out(made))
-    return True
