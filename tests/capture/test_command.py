@@ -109,7 +109,8 @@ def test_entries_of_dictionaries_and_lists_are_inputs(folder):
 def test_complex_numbers_are_told(folder):
     done = run("import", "net:Turns", "--input", "3x8x8", cwd=folder)
     told = "Complex numbers are real ones in the spec: that changes values and halves bytes, and changes no count."
-    assert f"# {told}\n" in done.stdout and told in done.stderr
+    assert f"# {told}\n" in done.stdout
+    assert told in done.stderr
     assert "Complex" not in run("import", "net:Net", cwd=folder).stdout
 
 
@@ -130,7 +131,10 @@ def test_a_module_of_the_working_directory_in_every_command(folder):
         (["net:Net", "--arg", "widht=3"], "takes no 'widht': did you mean 'width'?"),
         (["net:Nett"], "net has no 'Nett': did you mean 'Net'?"),
         (["net:Raises"], r"ValueError: wrong size \(net.py:\d+\)"),
-        (["net:Counts"], r"cannot tell the sizes of linalg_lstsq\S* without numbers \(net.py:\d+\): import a module that does"),
+        (
+            ["net:Counts"],
+            r"cannot tell the sizes of linalg_lstsq\S* without numbers \(net.py:\d+\): import a module that does",
+        ),
         (["net:Data"], r"depends on the numbers of a tensor, and only shapes are known \(net.py:\d+\)"),
         (["net:Exits"], r"it exits \(net.py:\d+\)"),
         (["net:number"], "is a int: name a class or function"),

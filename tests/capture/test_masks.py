@@ -80,7 +80,7 @@ def test_attention_with_padding_that_data_says(name):
     inputs = Example("x", (6, 8)), SEEN
     text = read(module, *inputs).text
     assert "attention 2" in text
-    assert "mask=" in text
+    assert "mask=mask" in text
     comparison = checked(module, *inputs)
     assert comparison.checked.startswith("outputs equal"), (comparison.checked, text)
 
