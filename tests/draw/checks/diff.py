@@ -14,6 +14,7 @@ from archcalc.diagnostics import RequestError, SpecError
 from archcalc.difference.changes import TIE
 from archcalc.difference.compare import Difference, difference
 from archcalc.difference.side import Side
+from archcalc.layers.entries import Entries, Stacked
 from archcalc.layers.tensor import Tensor
 from archcalc.network.codes import code_of
 from archcalc.network.graph import Node, walk
@@ -159,7 +160,10 @@ def _changed(base: Graph, head: Graph) -> tuple[set[str], set[str]] | None:
         return None
     if [_reads(base, before, id) for id in before] != [_reads(head, after, id) for id in after]:
         return None
-    given = [id for id in before if _values(before[id]) != _values(after[id])]
+    ends = (Entries, Stacked)  # of an `each`; how many entries there are follows from its input
+    given = [
+        id for id in before if not isinstance(before[id].layer, ends) and _values(before[id]) != _values(after[id])
+    ]
     return {_place(id) for id in given if _code(before[id]) != _code(after[id])}, {_place(id) for id in given}
 
 
