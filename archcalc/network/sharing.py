@@ -52,10 +52,14 @@ class Sharing:
                 self._reused[id(node)] = other
 
     def _calls_again(self, group: Node) -> bool:
-        """Whether a module of a group is called by several of its layers."""
+        """Whether a module of a group is called by several of its layers, or any module by the copies of a layer."""
         inside = [node for node, _, _ in walk(group.children)]
         made = {id(node) for node in inside}
-        return any(self.is_reused(node) and id(self.module_of(node)) in made for node in inside)
+        return any(
+            self.is_reused(node)
+            and (id(self.module_of(node)) in made or (self.is_called_again(node) and node.copies > 1))
+            for node in inside
+        )
 
     def _cover(self, nodes: list[Node]) -> None:
         for node in nodes:
