@@ -11,6 +11,7 @@ from archcalc.commands.printing import emit
 from archcalc.cost import DTYPE_BYTES, Costs
 from archcalc.diagnostics import RequestError, SpecError
 from archcalc.layers import REGISTRY
+from archcalc.layers.structures import STRUCTURES
 from archcalc.network.finding import find
 from archcalc.network.graph import Node, layers_of
 from archcalc.network.line import line_graph
@@ -141,7 +142,11 @@ def _check(spec: str, layer: str | None, sizes: str | None, steps: bool = False)
     """Raises `RequestError` for a line without its input, or a spec with one."""
     path = split_variant(spec)[0]
     # A name can be both a layer and a spec, e.g. lstm: without an input it is the spec.
-    is_line = (" " in spec or spec in REGISTRY) and not os.path.exists(path) and path_of(path) is None
+    is_file = os.path.exists(path) or path_of(path) is not None
+    is_line = (" " in spec or spec in REGISTRY) and not is_file
+    if spec in STRUCTURES and spec not in REGISTRY and not is_file:
+        what = f"`{spec}` is nothing without its layers: `archcalc layer {spec}` describes it"
+        raise RequestError(f"{what}; to explain one, name a spec that has it and its id there")
     if sizes is None and layer is None and is_line and not path.endswith((".yaml", ".yml")):
         like = getattr(REGISTRY.get(spec.split(" ")[0]), "example", None)
         example = like[1] if like else "3x32x32"

@@ -54,7 +54,9 @@ class Heads(Scored):
             read = read.replace(f"{letter} = x", f"{letter} = {self.read(letter)}")
         if self.key_heads != self.heads:
             read += f"; {self.heads // self.key_heads} heads of Q share one of K and V"
-        norm = ["Q and K divided by their root mean square, times γ"] if self.qknorm else []
+        over = "root mean square over all heads" if self.qknorm == "width" else "root mean square"
+        factors = "" if self.qknorm == "unscaled" else ", times γ"
+        norm = [f"Q and K divided by their {over}{factors}"] if self.qknorm else []
         turn = ["Q and K turned by the angles of their positions (rope)"] if self.rope is not None else []
         rows = ["learned (bias_k, bias_v)"] * self.bias_kv + ["of zeros"] * self.zero_attn
         more = [f"K and V go on with a row {' and one '.join(rows)}, which no mask hides"] if rows else []

@@ -210,13 +210,17 @@ class Pad(Layer):
 
     @property
     def computes(self) -> str:
-        """With the value of its border."""
+        """With the value of its border, and how wide it is before the first element if it is so along all axes."""
         told = {
             "zeros": f"{self.value:g} outside",
             "reflect": "mirrored outside",
             "replicate": "the nearest element outside",
         }
-        return self.notation.replace("what `mode` says outside", told.get(self.mode, "the other end outside"))
+        text = self.notation.replace("what `mode` says outside", told.get(self.mode, "the other end outside"))
+        first, *others = self.before or self.size
+        if any(one != first for one in others):
+            return text
+        return text.replace(" − before", "" if first == 0 else f" − {first}" if first > 0 else f" + {-first}")
 
     @property
     def ranks_now(self) -> tuple[int, int]:
@@ -301,7 +305,7 @@ class Crop(Rearranging):
     Source: the copy-and-crop of Ronneberger et al. (2015).
     """
 
-    notation = "y[c, s] = x[c, s + before]        along each spatial axis"
+    notation = "y[c, s] = x[c, s + ⌊(S − size)/2⌋]        along each spatial axis of S elements"
 
     layout = CHANNELS_FIRST
     ranks = (2, 4)
