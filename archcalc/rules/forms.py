@@ -6,6 +6,7 @@ Each form takes a layer and returns what is said of it, what to write, and the e
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import NamedTuple
 
 from archcalc.diagnostics import Edit, Span
@@ -13,11 +14,12 @@ from archcalc.language.edits import entry
 from archcalc.layers.activation import Hardtanh, ReLU
 from archcalc.layers.algebra import Scale
 from archcalc.layers.attention import Attention
+from archcalc.layers.base import Layer
 from archcalc.layers.constant import Constant
 from archcalc.layers.cutting import Slice
 from archcalc.layers.elementwise import Pow
 from archcalc.layers.joining import Concat
-from archcalc.layers.merge import Add, Mul, Sub
+from archcalc.layers.merge import Add, Arithmetic, Mul, Sub
 from archcalc.layers.reduction import Mean
 from archcalc.layers.resizing import Pad, Upsample
 from archcalc.layers.sdpa import SDPA
@@ -28,7 +30,6 @@ from archcalc.rules.edits import with_argument, without_argument, written
 from archcalc.rules.model import Model, nothing
 from archcalc.source import Mapping, Scalar, Sequence
 
-ABOUT = (Mean, Scale, Pow, Hardtanh, Add, Sub, Mul, Concat, Upsample, Slice, SDPA, Attention)
 _POWERS = {2.0: "square", 0.5: "sqrt", -1.0: "reciprocal", -0.5: "rsqrt"}
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
@@ -41,15 +42,31 @@ class Form(NamedTuple):
     edits: Edit | tuple[Edit, ...] | None
 
 
+_Finder = Callable[[Model, Node], "Form | None"]
+# How each form is found, and at which layers.
+_FORMS: list[tuple[_Finder, tuple[type[Layer], ...]]] = []
+
+
+def _at(*layers: type[Layer]) -> Callable[[_Finder], _Finder]:
+    """Look for a form at layers of these classes."""
+
+    def register(find: _Finder) -> _Finder:
+        _FORMS.append((find, layers))
+        return find
+
+    return register
+
+
 def plainer(model: Model, node: Node) -> Form | None:
     """The plainer form of a layer; None if it stands for no other."""
-    for form in (_number, _sum, _cut, _zeros, _square, _tile, _absolute, _like, _causal):
-        found = form(model, node)
+    for find, layers in _FORMS:
+        found = find(model, node) if isinstance(node.layer, layers) else None
         if found is not None:
             return found
     return None
 
 
+@_at(Scale, Pow, Hardtanh)
 def _number(model: Model, node: Node) -> Form | None:
     """A number that makes the layer another one; only where the spec has the number itself, as a name may change."""
     layer = node.layer
@@ -68,6 +85,7 @@ def _number(model: Model, node: Node) -> Form | None:
     )
 
 
+@_at(Scale)
 def _sum(model: Model, node: Node) -> Form | None:
     """A mean times what it was divided by."""
     if not isinstance(node.layer, Scale):
@@ -90,6 +108,7 @@ def _sum(model: Model, node: Node) -> Form | None:
     )
 
 
+@_at(Slice)
 def _cut(model: Model, node: Node) -> Form | None:
     """A border on one side and as much cut off at the other."""
     layer = node.layer
@@ -116,6 +135,7 @@ def _cut(model: Model, node: Node) -> Form | None:
     )
 
 
+@_at(Sub)
 def _zeros(model: Model, node: Node) -> Form | None:
     """A tensor less itself."""
     if not isinstance(node.layer, Sub) or len(_names(model, node)) != 1 or len(node.inputs) < 2:
@@ -131,6 +151,7 @@ def _zeros(model: Model, node: Node) -> Form | None:
     )
 
 
+@_at(Mul)
 def _square(model: Model, node: Node) -> Form | None:
     """A tensor times itself."""
     if type(node.layer) is not Mul or len(_names(model, node)) != 1 or len(node.inputs) != 2:
@@ -140,6 +161,7 @@ def _square(model: Model, node: Node) -> Form | None:
     return Form("a tensor times itself is its square", "write `square`", _replaced(node, "mul", text))
 
 
+@_at(Concat)
 def _tile(model: Model, node: Node) -> Form | None:
     """The same tensor side by side."""
     layer = node.layer
@@ -158,6 +180,7 @@ def _tile(model: Model, node: Node) -> Form | None:
     )
 
 
+@_at(Add)
 def _absolute(model: Model, node: Node) -> Form | None:
     """relu(a − b) + relu(b − a)."""
     if type(node.layer) is not Add or len(node.inputs) != 2:
@@ -184,6 +207,7 @@ def _absolute(model: Model, node: Node) -> Form | None:
     )
 
 
+@_at(Upsample)
 def _like(model: Model, node: Node) -> Form | None:
     """A size that is that of a tensor beside it, or of the input."""
     layer = node.layer
@@ -209,7 +233,7 @@ def _beside(model: Model, node: Node) -> list[Tensor]:
     readers = model.consumers(node.exit)
     if not readers and model.is_output(node.exit) and model.only_input is not None:
         return [model.only_input]
-    merging = [one for one in readers if isinstance(one.layer, (Add, Concat, Mul))]
+    merging = [one for one in readers if isinstance(one.layer, (Arithmetic, Concat))]
     return [x for one in merging for x in one.inputs if model.name(x) != model.name(node.exit)]
 
 
@@ -227,6 +251,7 @@ def _named(model: Model, x: Tensor, size: tuple[int, ...]) -> str | None:
     return None
 
 
+@_at(SDPA, Attention)
 def _causal(model: Model, node: Node) -> Form | None:
     """A mask of ones up to the diagonal."""
     layer = node.layer
@@ -244,6 +269,10 @@ def _causal(model: Model, node: Node) -> Form | None:
         "write causal=true, for which there are kernels, and generation",
         (first, last) if first and last else None,
     )
+
+
+# The layers at which a form is looked for.
+ABOUT = tuple({layer: None for _, layers in _FORMS for layer in layers})
 
 
 # -- the text -------------------------------------------------------------------------------
