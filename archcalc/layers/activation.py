@@ -21,7 +21,8 @@ class Activation(Layer):
     """A function of each element.
 
     Attributes:
-        operations: per element; keeps: what its derivative is computed from.
+        operations: operations per element.
+        keeps: what its derivative is computed from.
         span: the smallest and largest output.
         passes: the smallest and largest number of the range that is returned unchanged; None if there is none.
         rises: whether it is non-decreasing, so that it can be swapped with a maximum.
@@ -159,7 +160,7 @@ class Softsign(Activation):
     operations = (("absolute value", 1), ("addition", 1), ("division", 1))
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
-        """As the input and the denominator, which is a sum with a number."""
+        """Like the quotient of the input and the denominator, which is the input plus a number."""
         x = how.strides[0]
         return iterated(x, iterated(iterated(x), NUMBER))
 
@@ -212,7 +213,7 @@ class Hardtanh(Activation):
         return self.span
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """Raises `ShapeError` if no value lies between the two."""
+        """The same shape. Raises `ShapeError` if no value lies between the bounds."""
         if self.high <= self.low:
             raise ShapeError(
                 "SPC005",
@@ -309,7 +310,7 @@ class CELU(_Levelling):
 
     @property
     def span(self) -> tuple[float, float]:  # type: ignore[override]
-        """Without a limit for a negative alpha, where e^(x/alpha) grows with -x."""
+        """Unbounded for a negative alpha, since e^(x/alpha) then grows with -x."""
         return (-self.alpha if self.alpha > 0 else -inf), inf
 
     @property
@@ -318,7 +319,7 @@ class CELU(_Levelling):
         return True
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """Raises `ShapeError` for alpha=0, a division by zero."""
+        """The same shape. Raises `ShapeError` for alpha=0, a division by zero."""
         if not self.alpha:
             raise ShapeError("SPC005", "`alpha` must not be 0", "alpha", changes=[Change(line="relu", reads=x)])
         return Tensor(x.shape)
@@ -373,7 +374,7 @@ class Softplus(Activation):
 
     @property
     def span(self) -> tuple[float, float]:  # type: ignore[override]
-        """From 0, or from where y = x if that is below."""
+        """From 0, or from the point where y = x takes over, if that is lower."""
         return min(0.0, self.threshold / self.beta), inf
 
     @property

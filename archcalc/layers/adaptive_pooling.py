@@ -55,14 +55,14 @@ class AdaptivePooling(Windowed):
         return Tensor((x.shape[0], *self.sizes(x)))
 
     def passes_shift(self, read: Tensor, y: Tensor, *inputs: Tensor) -> bool:
-        """Every window has it."""
+        """The result of every window is shifted too."""
         return True
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """One operation for each element of each window.
 
         Along an axis of S inputs and S' outputs the windows hold S + S' - gcd(S, S') elements:
-        neighbours share one wherever a border falls inside an element, which all but gcd(S, S') borders do.
+        neighbouring windows share an element wherever their border falls inside it, which all but gcd(S, S') borders do.
         """
         axes = zip(inputs[0].shape[1:], y.shape[1:])
         read = y.shape[0] * product(a + called(b - gcd(a, b), "read again", a) for a, b in axes)
@@ -85,7 +85,7 @@ class AdaptivePooling(Windowed):
 
 
 def _windows(size: int, output: int) -> Field | None:
-    """From ⌊o·size / output⌋ up to, excluding, ⌈(o + 1)·size / output⌉; None if there is no short rule."""
+    """From ⌊o·size / output⌋ up to but excluding ⌈(o + 1)·size / output⌉; None if there is no short rule."""
     if output == 1:
         return whole(size)
     shared = gcd(size, output)

@@ -25,8 +25,8 @@ _INDEX = 8
 class MatMul(Layer):
     """Matrix product over the last two axes. [*, m, k] and [*, k, n] -> [*, m, n].
 
-    nonzero=N says that N elements of the first factor are not 0, as of the matrix of a graph's edges: only these are
-    multiplied. What `build` writes, and so memory and time, is the dense product. Source: torch.matmul, torch.sparse.mm.
+    nonzero=N: only N elements of the first factor, such as the matrix of a graph's edges, are not 0, and only these are
+    multiplied. `build` writes the dense product, to which memory and time refer. Source: torch.matmul, torch.sparse.mm.
     """
 
     autocast = LOW
@@ -84,7 +84,7 @@ class MatMul(Layer):
         return [f"{stack}ik", f"{stack}kj"], f"{stack}ij"
 
     def macs(self, y: Tensor, *inputs: Tensor) -> int:
-        """Every output element is a dot product over the inner size; of what is not 0, where `nonzero` says how much."""
+        """Every output element is a dot product over the inner size; with `nonzero`, only of the elements that are not 0."""
         x, other = inputs
         if self.nonzero is None:
             return self.counted(0, y, x, other)
@@ -92,11 +92,11 @@ class MatMul(Layer):
         return stretched * self.nonzero * other.shape[-1]
 
     def counted(self, macs: int, y: Tensor, *inputs: Tensor) -> int:
-        """Zeros too, which PyTorch's counter does not know of in sparse matrices either."""
+        """Zeros count too: PyTorch's counter ignores `nonzero`, and sparse matrices likewise."""
         return y.elements * inputs[0].shape[-1]
 
     def backward_macs(self, learns: bool, needs: tuple[bool, ...], y: Tensor, *inputs: Tensor) -> int:
-        """As many as forward for each operand whose gradient is needed."""
+        """As many as in the forward pass for each operand whose gradient is needed."""
         return self.macs(y, *inputs) * sum(needs)
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
@@ -158,7 +158,7 @@ class Scale(Layer):
     reads_stretched = True
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
-        """As the input, beside the number."""
+        """Like an elementwise operation on the input and a number."""
         return iterated(how.strides[0], NUMBER)
 
     factor: float = arg(Number, "the number")
@@ -205,7 +205,7 @@ class MoE(Layer):
 
     @property
     def label(self) -> str:
-        """`moe 8 experts, top 2`."""
+        """E.g. `moe 8 experts, top 2`."""
         return f"moe {self.experts} experts, top {self.top_k}"
 
     def enter(self, x: Tensor) -> Tensor:
@@ -217,7 +217,7 @@ class MoE(Layer):
         return self.experts, product(x.shape[:-1]) * self.top_k, self.top_k
 
     def output_rank(self, *inputs: Tensor) -> int:
-        """Each position stays one."""
+        """Positions stay positions: the rank does not change."""
         return inputs[0].rank
 
     def blind_to_order(self, y: Tensor, *inputs: Tensor) -> bool:

@@ -28,8 +28,8 @@ class Argument:
 
     Args:
         doc: a short description.
-        default: its value if it is not given; without a default, the key is required.
-        aliases: how PyTorch spells it, for a hint.
+        default: its value if the key is not given; a key without a default is required.
+        aliases: PyTorch's names for it, for hints.
     """
 
     kind = "value"
@@ -104,7 +104,7 @@ class Argument:
 def check_names(
     expression: Expression | SizeExpression, known: Collection[str], wanted: str = "", words: Sequence[str] = ()
 ) -> None:
-    """Raises `SpecError` at the first undefined name of `expression`.
+    """Raises `SpecError` at the first undefined name in `expression`.
 
     Args:
         wanted: what the argument takes, if it takes `words` in addition to names.
@@ -223,10 +223,10 @@ class Size(Argument):
     """One size for every axis (`3`) or one for each (`3x5`).
 
     Args:
-        spreads: whether one alone holds for every spatial axis; else as many are meant as are given.
+        spreads: whether a single size holds for every spatial axis; if not, there are as many axes as sizes.
         words: further values.
-        foreign: words of other frameworks, which the layer refuses only once it knows its input and can say what to
-        write instead.
+        foreign: words of other frameworks, which the layer refuses once it knows its input and can say what to write
+            instead.
     """
 
     kind = "a size, e.g. 3 or 3x5"

@@ -98,7 +98,7 @@ class Attention(AttentionOperations):
 
     @property
     def label(self) -> str:
-        """As a line, with flags as words: `attention heads=12 causal`."""
+        """A short line with flags as words: `attention heads=12 causal`."""
         words = super().label
         for flag in ("causal", "qknorm", "sinks"):
             words = words.replace(f" {flag}=true", f" {flag}")
@@ -181,7 +181,7 @@ class Attention(AttentionOperations):
         return inputs[:1]
 
     def accept(self, x: Tensor) -> None:
-        """The width is needed for the size of a head. Raises `ShapeError` for its own table of biases as input."""
+        """As for every layer; also, the width sets the size of a head. Raises `ShapeError` for its own table of biases as input."""
         super().accept(x)
         if self.relbias is not None and x.table is not None and x.table is self.relbias.table:
             what = "its own" if x.itself is self.relbias.itself else "what comes of its own"
@@ -259,7 +259,7 @@ class Attention(AttentionOperations):
         return (*made, Projection("o", -1, self.inner, y.shape[-1], product(x.shape[:-1])))
 
     def portions(self, shapes: dict[str, Shape]) -> list[Portion]:
-        """Those of the projections to queries, keys and values, of the norms, and of the one back."""
+        """The parameters of the projections to queries, keys and values, of the norms, and of the output projection."""
         labels = {
             "in": "q, k, v",  # stacked in one matrix
             "q": "q",
@@ -300,7 +300,7 @@ class Attention(AttentionOperations):
         sources = dict(zip(("keys", "values"), self.keys_and_values(x)))
         positions = sources["keys"].shape[-2]
         if self.causal and self.window is not None:
-            positions = min(self.window, positions)  # of equal ones the window, which does not grow
+            positions = min(self.window, positions)  # if both are equal, the window, which does not grow
         shape = (*x.shape[:-2], self.key_heads, positions, self.head)
         return {name: shape for name, source in sources.items() if not source.cached}
 
@@ -310,11 +310,11 @@ class Attention(AttentionOperations):
         return Passing(self, how, y, inputs)
 
     def readers(self, place: int, y: Tensor, *inputs: Tensor) -> int:
-        """Its projections; torch.nn.MultiheadAttention has one product for those that read the same."""
+        """Its projections that read the input; torch.nn.MultiheadAttention has a single product."""
         return 1 if self.is_multihead_attention() else sum(one.place == place for one in self.projections(y, *inputs))
 
     def copied(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, ...]:
-        """Indices of inputs that its projections read from a copy."""
+        """Indices of the inputs that its projections read from a copy."""
         return self._kernel(how, y, inputs).copied()
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
@@ -330,13 +330,13 @@ class Attention(AttentionOperations):
         return self._kernel(how, y, inputs).passing()
 
     def views_gradient(self, place: int, y: Tensor, *inputs: Tensor) -> bool:
-        """Where one product gives it; the gradients of several are added up in new memory."""
+        """True if one product computes the gradient; those of several are added up in new memory."""
         keys, values = self.places
         at_once = self.is_multihead_attention() and keys == values
         return [*({0, keys} if at_once else (0, keys, values))].count(place) == 1
 
     def joining(self, how: Saving, y: Tensor, *inputs: Tensor) -> int:
-        """Queries have one part of torch.nn.MultiheadAttention's matrix, and keys and values another."""
+        """Bytes of the gradients of the parts of torch.nn.MultiheadAttention's joint matrix: queries, and keys and values."""
         return self._kernel(how, y, inputs).joining()
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:

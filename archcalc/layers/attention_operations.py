@@ -13,7 +13,7 @@ _NORM = (("square", 1), ("sum", 1), ("division", 1))
 
 
 class AttentionOperations(Heads):
-    """The formulas of its work."""
+    """The formulas for the work of attention with projections."""
 
     def macs(self, y: Tensor, *inputs: Tensor) -> int:
         """Four projections, then the scores and weighted sums of values, for all pairs."""
@@ -81,7 +81,7 @@ class AttentionOperations(Heads):
         return part("biases", work(added, f"element of {named}", ("addition", 1)))
 
     def backward_macs(self, learns: bool, needs: tuple[bool, ...], y: Tensor, *inputs: Tensor) -> int:
-        """A product for each needed gradient of queries, keys, values and scores; projections as linear layers."""
+        """One product for each gradient needed of queries, keys, values and scores; projections count like linear layers."""
         x = inputs[0]
         sources, lead = self.keys_and_values(x), product(x.shape[:-2])
         inner, kv_inner = self.inner, self.kv_inner

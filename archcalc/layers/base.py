@@ -40,7 +40,7 @@ class Layer(LayerMemory):
     defaults: ClassVar[dict[str, Any]] = {}
     first: ClassVar[str | None] = None
     aliases: ClassVar[tuple[str, ...]] = ()
-    # Arguments of PyTorch's class that have an effect but are not keys, and what to do instead.
+    # Arguments of PyTorch's class that have an effect but are not keys here, and what to write instead.
     refused: ClassVar[dict[str, str]] = {}
     # What it does to the layout: it needs CHANNELS_FIRST or FEATURES_LAST, or it KEEPS, ASKS or ENDS it.
     layout: ClassVar[str]
@@ -106,7 +106,7 @@ class Layer(LayerMemory):
         return Tensor(x.shape)
 
     def admit(self, samples: int, x: Tensor) -> None:
-        """Raises `ShapeError` for an `x` that PyTorch refuses because it has too few samples."""
+        """Raises `ShapeError` for an `x` that PyTorch refuses because of too few samples."""
 
     def params(self, x: Tensor) -> dict[str, Shape]:
         """Named shapes of the learned parameters, as in PyTorch's state dict."""
@@ -125,7 +125,7 @@ class Layer(LayerMemory):
         return None
 
     def projections(self, y: Tensor, *inputs: Tensor) -> tuple[Projection, ...]:
-        """Its matrices that multiply vectors, and so can have adapters."""
+        """Its matrices that multiply vectors and so can have adapters."""
         return ()
 
     def macs(self, y: Tensor, *inputs: Tensor) -> int:
@@ -139,19 +139,19 @@ class Layer(LayerMemory):
     def backward_macs(self, learns: bool, needs: tuple[bool, ...], y: Tensor, *inputs: Tensor) -> int:
         """Multiply-accumulates of the backward pass.
 
-        By default those of a layer with weights: as many as forward for the weights' gradient if they are trained
-        (`learns`), and again for the input's gradient if it is needed. `needs` says so for each input.
+        By default those of a layer with weights: as many as in the forward pass for the weights' gradient if they are
+        trained (`learns`), and as many again for the input's gradient if it is needed (`needs`, for each input).
         """
         return self.macs(y, *inputs) * (learns + (bool(needs) and needs[0]))
 
     def reach(self, axis: int, x: Tensor) -> tuple[int, int] | None:
-        """How far before and after its own place an output reads along an axis; None if no such window is known."""
+        """How far before and after its own position an output reads along an axis; None if no such window is known."""
         return None
 
     def kept(self, y: Tensor, *inputs: Tensor) -> dict[str, Shape]:
-        """Named shapes of what it keeps for one sample from one position to the next, when positions come one by one.
+        """Named shapes of what it keeps for one sample from one position to the next during generation.
 
-        This is how a sequence is generated: results of earlier positions are kept instead of recomputed.
+        Positions then come one by one, and results of earlier positions are kept instead of recomputed.
         """
         return {}
 
@@ -175,7 +175,7 @@ class Layer(LayerMemory):
 
     @property
     def effect(self) -> str:
-        """What it does to the layout with these arguments: a layer with a given axis need not ask for it."""
+        """What it does to the layout with these arguments: a layer whose axis is given need not ask for the layout."""
         told = self.layout in (ASKS, CHANNELS_FIRST) and self.__dict__.get("axis") is not None
         return KEEPS if told else self.layout
 
@@ -199,7 +199,7 @@ class Layer(LayerMemory):
         return inputs
 
     def survives(self, layout: str, x: Tensor) -> bool:
-        """Whether a layer that ends layouts would leave this layout of the input `x` as it is."""
+        """For a layer that ends layouts: whether it leaves this layout of the input `x` as it is."""
         return False
 
     def output_rank(self, *inputs: Tensor) -> int:
@@ -255,7 +255,7 @@ class Layer(LayerMemory):
     # -- shared checks ----------------------------------------------------------------------
 
     def accept(self, x: Tensor) -> None:
-        """Check rank and content of the input, and decide whether it holds numbers."""
+        """Check the rank and content of the input, and decide whether it holds numbers."""
         if x.integer and self.numeric:
             raise ShapeError(
                 "SHP101",

@@ -53,19 +53,19 @@ def check_borders(mode: str, x: Tensor, borders: Sequence[Border], arguments: tu
 
 
 def same_borders(sizes: Sequence[int], windows: Sequence[tuple[int, int]]) -> list[Border]:
-    """Borders that give ceil(size / stride) windows along each axis, the odd one after it.
+    """Borders that give ceil(size / stride) windows along each axis; of an odd border, the larger part comes after the axis.
 
     TensorFlow calls this SAME and ONNX SAME_UPPER.
 
     Args:
-        windows: the extent of a window along each axis, and the step between windows.
+        windows: for each axis, the extent of a window and the step between windows.
     """
     totals = [max(0, (ceil_div(size, s) - 1) * s + reach - size) for size, (reach, s) in zip(sizes, windows)]
     return [(total // 2, total - total // 2) for total in totals]
 
 
 def evenly(sizes: Sequence[int], windows: Sequence[tuple[int, int]]) -> tuple[int, ...] | None:
-    """For each axis, one number for both sides that gives as many windows as `same_borders`; None if there is none."""
+    """For each axis, a single number for both sides that gives as many windows as `same_borders`; None if there is none."""
     borders = same_borders(sizes, windows)
     if any(before != after and s == 1 for (before, after), (_, s) in zip(borders, windows)):
         return None
@@ -73,7 +73,7 @@ def evenly(sizes: Sequence[int], windows: Sequence[tuple[int, int]]) -> tuple[in
 
 
 def sides(borders: Sequence[Border]) -> tuple[int, ...]:
-    """As torch.nn.functional.pad takes them, which starts with the last axis."""
+    """The borders in the order of torch.nn.functional.pad, which starts with the last axis."""
     return tuple(side for border in reversed(borders) for side in border)
 
 

@@ -51,7 +51,7 @@ def into_layout(x: Tensor, wanted: str) -> list[Change]:
 
 
 def into_rank(layer: Asked, x: Tensor, most: int) -> list[Change]:
-    """Layers that give `x` as many axes as a layer takes, at most `most`; or the layer on each entry of `x`."""
+    """Layers that give `x` as many axes as a layer takes, at most `most`; or the layer applied to each entry of `x`."""
     size, layout = plain(x.shape[0]), layer.layout
     inner = any(isinstance(argument, (Body, Operands)) for argument in layer.arguments.values())  # more than a line
     if x.rank == most + 1 and layout == FEATURES_LAST == x.layout and not inner:
@@ -91,7 +91,7 @@ def _into_rank(x: Tensor, layout: str, size: int, most: int) -> list[Change]:
 
 
 def each_alone(layer: Asked, x: Tensor) -> list[Change]:
-    """A window over images for each entry of a stack of them, [entries, channels, height, width]."""
+    """A layer with windows over images, applied to each entry of a stack of images [entries, channels, height, width]."""
     entries, *image = x.shape
     words = [layer.op]
     for name, argument in layer.arguments.items():
@@ -99,7 +99,7 @@ def each_alone(layer: Asked, x: Tensor) -> list[Change]:
         if value is not None and value != argument.default:
             words.append(argument.show(value) if name == layer.first else f"{name}={argument.show(value)}")
     one = Tensor(tuple(image))
-    layer.accept(one)  # which is where some work out their sizes
+    layer.accept(one)  # some layers work out their sizes there
     given = Tensor((entries, *layer.infer(one).shape))
     alone = f"for each of the {plain(entries)} entries alone, giving {given}"
     return [Change(line=f"each: [{' '.join(words)}]", reads=given, gives=alone)]

@@ -21,7 +21,7 @@ from archcalc.terms import Pieces, times, work
 
 
 class Cell(Layer):
-    """What the cells share. [in] -> [hidden], from states of [hidden]."""
+    """What all cells share. [in] -> [hidden], from states [hidden]."""
 
     family = "recurrent"
     layout = FEATURES_LAST
@@ -33,8 +33,8 @@ class Cell(Layer):
     unit_work: ClassVar[Pieces] = RNN.unit_work
     # The arguments that are states.
     states: ClassVar[tuple[str, ...]] = ("state",)
-    # Hidden sizes that a step keeps for backward, beside what it reads and gives; that it needs in passing
-    # forward where it keeps them, and where it does not; and backward, beside the gradients that it gives.
+    # In hidden sizes: what a step keeps for backward in addition to its inputs and output; what it needs in passing
+    # forward if it keeps that, and if it does not; and backward, in addition to the gradients that it returns.
     kept_units: ClassVar[int] = 0
     passing_units: ClassVar[tuple[int, int, int]] = (1, 1, 1)
 
@@ -103,9 +103,9 @@ class Cell(Layer):
     keeps_output: ClassVar[bool] = False
 
     def passing(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, int]:
-        """Products that are added up, and backward their gradients, before those of the weights are there.
+        """Products that are added up; backward, their gradients, before those of the weights exist.
 
-        What the step kept is let go meanwhile.
+        What the step kept is freed meanwhile.
         """
         kept, let_go, backward = self.passing_units
         unit = how.batch * plain(self.hidden) * how.width
@@ -187,10 +187,10 @@ class LSTMCell(Cell):
         return 1
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
-        """And the cell state before the step; tanh(y.c) belongs to the output alone."""
+        """As for every cell, and the cell state before the step; tanh(y.c) belongs only to the output."""
         found = super().saved(how, y, *inputs)
         alone = how.batch * plain(self.hidden) * how.width * how.beside
-        gated = how.learns or how.needs[0] or how.needs[1]  # else nothing flows to the gates that it is weighted with
+        gated = how.learns or how.needs[0] or how.needs[1]  # without it, no gradient flows to the gate that weights it
         return Saved((*found.inputs, *([2] if gated else [])), extra={"step": found.extra["step"] - alone})
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:

@@ -1,4 +1,4 @@
-"""What an invalid layer was probably meant to be: other values of its keys, or a layer before it."""
+"""What an invalid layer was probably meant to be: other values of its keys, or another layer before it."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ _LARGEST = 10**10
 
 
 class Change:
-    """One thing that may have been meant; it is tried before it is suggested, and dropped if it fails too.
+    """One thing that may have been meant. It is tried before it is suggested, and dropped if it fails as well.
 
     Args:
         keys: other values of the layer's keys; None leaves a key out.
-        before: the line of a layer to put before it.
-        line: the line to write instead of its own.
-        operand: the operand to put the line `behind`, by position.
-        behind: that line.
-        reads: what the layer or the operand then is.
-        gives: its result, in words; by default the output, if that is informative.
+        before: the line of a layer to put before this one.
+        line: the line to write instead of this one.
+        operand: the position of the operand to put `behind` after.
+        behind: the line of the layer to put there.
+        reads: what the layer or the operand is then.
+        gives: the result in words; by default the output, if that is informative.
     """
 
     __slots__ = ("before", "behind", "gives", "keys", "line", "operand", "reads")
@@ -49,7 +49,7 @@ class Change:
 
 
 def divisors_near(number: int, to: int, fits: Callable[[int], bool] = lambda divisor: True) -> list[int]:
-    """The divisors of `number` nearest to `to`, below and above, among those that fit."""
+    """The divisors of `number` that fit and are nearest to `to`, below and above."""
     number = plain(number)
     if not 0 < number <= _LARGEST:
         return []

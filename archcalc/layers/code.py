@@ -9,14 +9,15 @@ class Code:
     """One layer in PyTorch source.
 
     Attributes:
-        module: the class to instantiate, `nn.Conv2d` or one of `archcalc/pytorch/pieces.py`; empty
-            for a plain expression.
+        module: the class to instantiate, e.g. `nn.Conv2d`, or one in `archcalc/pytorch/pieces/`; empty for a plain
+            expression.
         args, kwargs: its constructor arguments; a keyword may be an `Option`, left out at its default.
         call: the expression that applies it. `{self}` is the module, `{0}`, `{1}` the inputs,
             `{inputs}` all of them, and other names stand for `values`.
         values: numbers in the expression.
         imported: a user's class, made without arguments instead of the module, as `package.module:Name`.
-        around: a call that wraps the module, with `{module}` in its place; pieces: the classes it names.
+        around: a call that wraps the module, with `{module}` in its place.
+        pieces: the classes that this call names.
         outputs: expressions for further outputs, in terms of `{out}`, the result of the call;
             with them the call returns a tuple whose first element is the output.
     """

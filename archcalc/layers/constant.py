@@ -22,7 +22,7 @@ _RULES = {
     "zeros": "0 everywhere", "ones": "1 everywhere", "eye": "1 on the diagonal, 0 elsewhere", "arange": "0, 1, 2, … along the last axis",
     "triangle": "1 up to the diagonal, 0 above", "binomial": "the binomial coefficients along each axis, with the sum 1",
 }  # fmt: skip
-# Taps of a binomial filter along an axis: the sums of more are no whole numbers in double precision.
+# Most taps of a binomial filter along an axis: the sums of more are not whole numbers in double precision.
 _TAPS = 54
 
 
@@ -78,7 +78,8 @@ class Constant(Layer):
     """Numbers that are the same for every sample and are not learned. -> [*shape].
 
     Whole numbers where an `embedding` reads them. kind=binomial is [channels, 1, *kernel], filters of `conv weight=`
-    that blur: 1 2 1 or 1 3 3 1 along each axis of the kernel, with the sum 1. What depends on them alone is computed once for all samples.
+    that blur: 1 2 1 or 1 3 3 1 along each axis of the kernel, divided by their sum. What depends only on constants is
+    computed once for all samples.
     Source: torch.nn.Module.register_buffer.
     """
 
@@ -168,11 +169,11 @@ class Constant(Layer):
         return int(self.kind == "ones"), int(self.kind != "zeros")
 
     def buffers(self, x: Tensor) -> dict[str, Shape]:
-        """All of it, if it is counted."""
+        """All numbers, if they are in PyTorch's state dict."""
         return {"value": self.sizes} if self.buffer else {}
 
     def constants(self, y: Tensor) -> Shape | None:
-        """All of it, if it is not counted."""
+        """All numbers, if they are not in PyTorch's state dict."""
         return None if self.buffer else y.shape
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:

@@ -7,7 +7,7 @@ from archcalc.layers.tensor import Tensor
 
 
 def outside(index: Tensor, least: int, most: int) -> int | None:
-    """A number of `index` outside `least` to `most`; None if there is none, or the numbers are unknown."""
+    """A number of `index` outside the range from `least` to `most`; None if there is none or the numbers are unknown."""
     if index.bounds is None:
         return None
     low, high = index.bounds
@@ -15,7 +15,7 @@ def outside(index: Tensor, least: int, most: int) -> int | None:
 
 
 def hold_alike(y: Tensor, inputs: tuple[Tensor, ...]) -> None:
-    """Note that the whole numbers in `y`, which are some of the inputs', are no smaller and no larger than those."""
+    """Note that the whole numbers in `y` are some of the inputs' and so lie within their bounds."""
     ends = [one.bounds for one in inputs if one.bounds is not None]
     if len(ends) < len(inputs):
         return
@@ -26,7 +26,7 @@ def hold_alike(y: Tensor, inputs: tuple[Tensor, ...]) -> None:
 
 
 def towards(number: int) -> str:
-    """How a message says that whole numbers reach `number`, which is too far: places may, a constant does."""
+    """How a message says that whole numbers reach `number`, which is out of range: an index may, a constant does."""
     return f"up to {number}" if number >= 0 else f"down to {number}"
 
 

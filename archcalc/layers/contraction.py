@@ -25,7 +25,7 @@ class Contraction(NamedTuple):
 
 
 def contracted(terms: Sequence[str], right: str, operands: Sequence[Strides]) -> Contraction:
-    """A letter of each term stands for an axis, that of the batch too."""
+    """How einsum contracts two operands; each letter of a term stands for an axis, including that of the batch."""
     summed = sorted(set("".join(terms)) - set(right))
     aligned = [_aligned(term, [*right, *summed], one) for term, one in zip(terms, operands)]
     if len(aligned) == 1:
@@ -54,7 +54,7 @@ def contracted(terms: Sequence[str], right: str, operands: Sequence[Strides]) ->
 
 
 def _aligned(term: str, letters: Sequence[str], x: Strides) -> Strides:
-    """The axes in the order of `letters`, those that are missing of one position."""
+    """The axes in the order of `letters`; missing ones have size 1."""
     places = {letter: axis for axis, letter in enumerate(term)}
     for letter in letters:
         if letter not in places:
@@ -64,7 +64,7 @@ def _aligned(term: str, letters: Sequence[str], x: Strides) -> Strides:
 
 
 def _matrices(pair: Sequence[Strides], summed: Sequence[int]) -> tuple[list[Strides | None], Strides]:
-    """Both as stacks of matrices, None where that is a copy; and the product in the order of the axes."""
+    """Both operands as stacks of matrices (None if that takes a copy), and the product in the order of the axes."""
     left, right = pair
     stack: list[int] = []
     rows: list[int] = []

@@ -26,7 +26,7 @@ _OUTSIDE = {
 
 
 def _bytes(how: Saving, x: Tensor, sizes: Sequence[int]) -> int:
-    """Of `x` with other spatial sizes, for the whole batch."""
+    """Bytes of `x` with other spatial sizes, for the whole batch."""
     return how.batch * plain(x.shape[0] * product(sizes)) * how.width
 
 
@@ -36,7 +36,7 @@ class Conv(Filtering, Correlation):
 
     [C, *S] -> [channels, *S'] with S' = floor((S + 2·padding - dilation·(kernel - 1) - 1) / stride) + 1.
     padding=same keeps S and needs stride 1. padding=same_upper gives ceil(S / stride), as TensorFlow's SAME
-    and ONNX's SAME_UPPER do: of an odd border the larger part comes after the axis.
+    and ONNX's SAME_UPPER do; of an odd border, the larger part comes after the axis.
     weight=NAME reads its filters, [channels, input channels / groups, *kernel], from another layer: a `constant` that
     blurs, a computed `parameter`, or filters of each sample's own. Source: torch.nn.Conv1d, Conv2d, Conv3d; F.conv2d.
     """
@@ -67,7 +67,7 @@ class Conv(Filtering, Correlation):
 
     @property
     def computes(self) -> str:
-        """Including the value of a border, if there is one."""
+        """The equation, and the value of a border if there is one."""
         padded = isinstance(self.padding, str) or any(self.padding)
         return super().computes + (f"\n{_OUTSIDE[self.padding_mode]}" if padded else "")
 
@@ -76,7 +76,7 @@ class Conv(Filtering, Correlation):
         return same_borders(x.shape[1:], self.windows(x)) if isinstance(self.padding, str) else super().borders(x)
 
     def pads_zeros(self, x: Tensor) -> bool:
-        """Whether zeros stand around its input."""
+        """Whether its input is padded with zeros."""
         return self.padding_mode == "zeros" and any(any(border) for border in self.borders(x))
 
     def _copied(self, x: Tensor) -> list[int] | None:
@@ -110,7 +110,7 @@ class Conv(Filtering, Correlation):
         return f"nn.Conv{x.rank - 1}d"
 
     def _check_word(self, x: Tensor) -> None:
-        """Raises `ShapeError` for a word that PyTorch does not take here, suggesting the number that was meant."""
+        """Raises `ShapeError` for a word that PyTorch does not accept here, suggesting the number that was meant."""
         word = self.padding
         if not isinstance(word, str):
             return
@@ -152,7 +152,7 @@ class Conv(Filtering, Correlation):
         return self.with_weight(how, saved, self.filters(x))
 
     def passing(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, int]:
-        """Copies in the kernels' own order; a padded copy that is not kept, and its gradient."""
+        """Copies in the kernels' own layout; a padded copy that is not kept, and its gradient."""
         x = inputs[0]
         copied = self._copied(x)
         if copied is None:
@@ -167,7 +167,7 @@ class Conv(Filtering, Correlation):
         return forward if how.keeps else forward + copy, backward
 
     def passes_shift(self, read: Tensor, y: Tensor, *inputs: Tensor) -> bool:
-        """Where no zeros stand around the input."""
+        """Unless the input is padded with zeros."""
         return not self.pads_zeros(inputs[0])
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:

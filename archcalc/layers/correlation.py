@@ -29,7 +29,7 @@ def sizes_text(sizes: tuple[int, ...]) -> str:
 
 
 def one_size(sizes: tuple[int, ...]) -> tuple[int, ...]:
-    """As written in a spec: (7,) for (7, 7), since one size applies to every axis; (7, 1) unchanged."""
+    """The sizes as a spec writes them: (7,) for (7, 7), since one size applies to every axis; (7, 1) unchanged."""
     return tuple(plain(size) for size in (sizes[:1] if len(set(sizes)) == 1 else sizes))
 
 
@@ -39,7 +39,7 @@ def _plain(sizes: Iterable[int]) -> tuple[int, ...]:
 
 # Indices of spatial axes in equations: of the convolution's output, of taps, and of its input.
 _INDICES = ("s", "t", "u"), ("τ", "γ", "ρ"), ("i", "j", "l")
-# What is said of the axes after the first.
+# What is printed for the axes after the first.
 ALIKE = "", "        j alike, from t and γ", "        j and l alike"
 
 
@@ -61,7 +61,7 @@ class Convolution(Layer):
     ranks = (2, 4)
     wants = "a channels-first tensor [channels, ...] with one to three spatial axes"
     depth = 1
-    # Of the input, once that is known; a label writes a window along each of them.
+    # The number of spatial axes, once the input is known; a label writes a window along each of them.
     spatial_axes: int = 1
 
     channels: int = arg(Whole, "output channels", min=1, aliases=("out_channels", "filters"))
@@ -73,7 +73,7 @@ class Convolution(Layer):
     bias: bool = arg(Flag, "add a learned number to each output channel", default=True, aliases=("use_bias",))
 
     def per_axis(self, name: str, count: int, x: Tensor) -> tuple[int, ...]:
-        """As for every layer, but a border is told to have one size for the two sides of an axis."""
+        """As for every layer; the message about a border adds that one size is for both sides of an axis."""
         if name == "padding" and len(self.padding) == 2 * count > 2:
             message = f"`padding` has {2 * count} sizes, the input {x} has {count} axes of space"
             raise ShapeError("SHP101", message, name, "it is the same on both sides; " + _TWO_SIDES)
@@ -148,7 +148,7 @@ class Convolution(Layer):
         return how.learns
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
-        """One addition an output element for the bias."""
+        """One addition per output element for the bias."""
         return work(y.elements, "output element", ("bias", 1)) if self.bias else 0
 
     def borders(self, x: Tensor) -> list[Border]:
@@ -166,7 +166,7 @@ class Convolution(Layer):
         return [windows(size, step, -before) for (size, step), (before, _) in zip(self.windows(x), self.borders(x))]
 
     def reach(self, axis: int, x: Tensor) -> tuple[int, int] | None:
-        """A window that moves by single steps and starts before its place by the border added there."""
+        """The window, if its stride is 1; it begins before its position by the border added there."""
         if axis == 0:  # all channels are read
             return None
         (window, step), (before, _) = self.windows(x)[axis - 1], self.borders(x)[axis - 1]
@@ -174,7 +174,7 @@ class Convolution(Layer):
         return (before, window - 1 - before) if zeros and step == 1 else None
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
-        """In the format of the input; a signal of one spatial axis is put in order first, as are the volumes of one sample."""
+        """In the memory format of the input; signals with one spatial axis, and volumes of a single sample, are made contiguous."""
         x, sizes = how.strides[0], (how.batch, *y.shape)
         if (
             x.rank == 5
@@ -201,7 +201,7 @@ class Convolution(Layer):
 
 
 def _image(x: Tensor) -> str | None:
-    """What may be wrong with an input that looks like images with their channels last, or with the batch."""
+    """A hint for an input that looks like images with channels last, or with a batch axis."""
     sizes = list(map(plain, x.shape))
     if x.rank == 3 and sizes[2] in (1, 3, 4) and sizes[0] == sizes[1] > 4:
         return f"channels come first: an image of {sizes[0]}×{sizes[1]} is [{sizes[2]}, {sizes[0]}, {sizes[1]}]"
@@ -240,7 +240,7 @@ class Correlation(Convolution):
         return Tensor((self.channels, *spatial))
 
     def _fitting(self, x: Tensor, kernel: tuple[int, ...], dilation: tuple[int, ...]) -> list[Change]:
-        """A kernel, and a padding, with which the window fits the input."""
+        """A kernel and a padding with which the window fits the input."""
         padded = list(map(plain, self.padded(x)))
         smaller = tuple(min(plain(k), (size - 1) // plain(d) + 1) for size, k, d in zip(padded, kernel, dilation))
         padding = self.per_axis("padding", x.rank - 1, x)

@@ -18,7 +18,7 @@ from archcalc.quantity import ceil_div, plain
 
 @layer("select", first="index", family="shape")
 class Select(Rearranging):
-    """One position of an axis, which goes away. [n, features] -> [features]. Source: torch.select."""
+    """One position of an axis; the axis is removed. [n, features] -> [features]. Source: torch.select."""
 
     notation = "y = x[index]"
     symbols = {"index": "index"}
@@ -52,7 +52,7 @@ class Select(Rearranging):
         return moved(x, (*x.shape[:axis], *x.shape[axis + 1 :]))
 
     def field(self, y: Tensor, x: Tensor) -> list[Field] | None:
-        """Itself, of channels or features."""
+        """Each position sees itself if the axis is that of channels or features."""
         return beside(x, (self.axis_index("axis", x),))
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
@@ -60,11 +60,11 @@ class Select(Rearranging):
         return how.strides[0].selected(inputs[0].axis(self.axis) + 1)
 
     def survives(self, layout: str, x: Tensor) -> bool:
-        """Unless the axis of channels or features goes away."""
+        """Unless the axis of channels or features is removed."""
         return x.axis(self.axis) != axis_of(layout, x.rank)
 
     def output_rank(self, *inputs: Tensor) -> int:
-        """One axis goes away."""
+        """One axis is removed."""
         return inputs[0].rank - 1
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
@@ -74,7 +74,7 @@ class Select(Rearranging):
 
 @layer("slice", first="start", family="shape")
 class Slice(Rearranging):
-    """Positions from start up to, not including, end, as a slice in Python. Source: Tensor.__getitem__."""
+    """Positions from start up to but excluding end, like a slice in Python. Source: Tensor.__getitem__."""
 
     sets_sizes = True
     notation = "y = x[start:end]"
@@ -115,12 +115,12 @@ class Slice(Rearranging):
         return max(0, self.start + size if self.start < 0 else self.start)
 
     def reach(self, axis: int, x: Tensor) -> tuple[int, int] | None:
-        """The element shifted by the number of places cut off before it."""
+        """The element shifted by the number of positions cut off before it."""
         cuts = axis == self.axis_index("axis", x) and self.start >= 0 and self.step == 1
         return (-self.start, self.start) if cuts else None
 
     def field(self, y: Tensor, x: Tensor) -> list[Field] | None:
-        """Each its own place, after the positions cut off before it."""
+        """Each position sees itself, shifted by the positions cut off before it."""
         return [
             windows(1, plain(self.step), self.begin(x)) if axis == self.axis_index("axis", x) else ITSELF
             for axis in x.positions
@@ -148,7 +148,7 @@ _MOST = 1000
 
 @layer("split", first="parts", aliases=("chunk",), family="shape")
 class Split(FeatureAxis, Rearranging):
-    """Parts of an axis, as outputs NAME.0, NAME.1, ...: equal ones, or of given sizes. Source: torch.chunk, torch.split."""
+    """Parts of an axis as outputs NAME.0, NAME.1, ...: equal parts, or parts of given sizes. Source: torch.chunk, torch.split."""
 
     notation = "x = [y.0, y.1, …] along the axis"
 
@@ -212,11 +212,11 @@ class Split(FeatureAxis, Rearranging):
         return tuple(rest if part == -1 else part for part in self.sizes)
 
     def field(self, y: Tensor, x: Tensor) -> list[Field] | None:
-        """Itself, of channels or features."""
+        """Each position sees itself if the axis is that of channels or features."""
         return beside(x, (self.along(x),))
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
-        """As a whole the input."""
+        """Those of the input, whose memory all parts share."""
         return how.strides[0]
 
     def further_strides(self, name: str, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:

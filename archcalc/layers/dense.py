@@ -32,8 +32,8 @@ class Linear(Reparametrized):
     """y = x Wᵀ + b over the last axis. [*, in] -> [*, features].
 
     bias=qv is for features that are queries, keys and values in three equal parts: only the named parts have a bias.
-    transposed=true stores its weight as [in, features], so that a decoder can be tied to its encoder (`tie=encoder`)
-    with a bias of its own. Source: torch.nn.Linear.
+    transposed=true stores the weight as [in, features], so that a decoder can be tied to its encoder (`tie=encoder`)
+    but keep its own bias. Source: torch.nn.Linear.
     """
 
     span = ANY
@@ -59,12 +59,12 @@ class Linear(Reparametrized):
 
     @property
     def is_altered(self) -> bool:
-        """Also with a partial bias or a transposed weight."""
+        """Also true with a partial bias or a transposed weight."""
         return super().is_altered or isinstance(self.bias, str) or self.transposed
 
     @property
     def computes(self) -> str:
-        """After the equation of its weight."""
+        """The equation, preceded by that of a computed weight."""
         if self.transposed:
             return "y = x W + b"
         told = self.notation
@@ -115,7 +115,7 @@ class Linear(Reparametrized):
         return (x.rank - 1,)
 
     def projections(self, y: Tensor, *inputs: Tensor) -> tuple[Projection, ...]:
-        """The only one."""
+        """Its only matrix."""
         x = inputs[0]
         return (Projection("", 0, x.shape[-1], self.features, product(x.shape[:-1])),)
 
@@ -124,7 +124,7 @@ class Linear(Reparametrized):
         return y.elements * inputs[0].shape[-1]
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
-        """One addition an output element for the bias."""
+        """One addition per output element for the bias."""
         if isinstance(self.bias, str):
             third = y.elements // called(3, "parts", y.elements)
             each = repeated(third, len(self.bias), "biases")
@@ -136,7 +136,7 @@ class Linear(Reparametrized):
         return () if are_rows(how.strides[0]) else (0,)
 
     def views_gradient(self, place: int, y: Tensor, *inputs: Tensor) -> bool:
-        """Where axes are joined to those of one matrix."""
+        """True if the leading axes are joined to make one matrix."""
         return inputs[0].rank > 1
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
@@ -149,7 +149,7 @@ class Linear(Reparametrized):
         return True
 
     def passes_shift(self, read: Tensor, y: Tensor, *inputs: Tensor) -> bool:
-        """Times the matrix."""
+        """A shift of each feature is multiplied by the matrix."""
         return True
 
     def passing(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, int]:
@@ -215,7 +215,7 @@ class Embedding(Layer):
         return ()
 
     def output_rank(self, *inputs: Tensor) -> int:
-        """One axis more, the features."""
+        """One more axis: the features."""
         return inputs[0].rank + 1
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
@@ -238,7 +238,7 @@ class Embedding(Layer):
         return {"weight": (self.vocab, self.dim)}
 
     def portions(self, shapes: dict[str, Shape]) -> list[Portion]:
-        """So many rows, each a vector."""
+        """Its rows, each a vector."""
         return [Portion(shapes, outputs_first=True)]
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
@@ -272,7 +272,7 @@ class Parameter(Layer):
     shape: tuple[int, ...] = arg(Size, "its sizes, e.g. 16x768; not its batch", spreads=False)
 
     def output_rank(self, *inputs: Tensor) -> int:
-        """As many axes as sizes are given."""
+        """As many axes as there are sizes."""
         return len(self.shape)
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
@@ -280,7 +280,7 @@ class Parameter(Layer):
         return Tensor(self.shape)
 
     def params(self, x: Tensor) -> dict[str, Shape]:
-        """All of it."""
+        """All its numbers."""
         return {"weight": self.shape}
 
     def portions(self, shapes: dict[str, Shape]) -> list[Portion]:
@@ -330,7 +330,7 @@ class LayerScale(FeatureAxis):
         return f"{inputs[0].shape[axis]} factors"
 
     def passes_shift(self, read: Tensor, y: Tensor, *inputs: Tensor) -> bool:
-        """Times the factor of its channel."""
+        """A shift is multiplied by the factor of its channel."""
         return self.along(read) == read.feature_axis
 
     def params(self, x: Tensor) -> dict[str, Shape]:
@@ -338,11 +338,11 @@ class LayerScale(FeatureAxis):
         return {"weight": (x.shape[self.along(x)],)}
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
-        """One product an element."""
+        """One product per element."""
         return work(y.elements, "element", ("product", 1))
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
-        """As the input, beside a factor for each channel or feature."""
+        """Like an elementwise operation on the input and a factor for each channel or feature."""
         x = inputs[0]
         axis = self.along(x)
         return iterated(how.strides[0], contiguous((x.shape[axis], *[1] * (x.rank - 1 - axis))))

@@ -37,7 +37,7 @@ class Einsum(Layer):
 
     @property
     def computes(self) -> str:
-        """The equation with the places of elements, and the letters that are summed over."""
+        """The equation with indices, and the letters that are summed over."""
         terms, right = self.terms()
         read = " · ".join(f"{name}[{', '.join(term)}]" for name, term in zip("ab", terms))
         summed = [letter for letter in dict.fromkeys("".join(terms)) if letter not in right]
@@ -45,11 +45,11 @@ class Einsum(Layer):
         return f"y[{', '.join(right)}] = {'Σ ' if summed else ''}{read}{over}"
 
     def field(self, y: Tensor, x: Tensor) -> list[Field] | None:
-        """Axes are summed over, and change places."""
+        """None, since axes are summed over and exchanged."""
         return None
 
     def output_rank(self, *inputs: Tensor) -> int:
-        """A letter for each axis."""
+        """One axis for each letter of the result."""
         return len(self.terms()[1])
 
     def terms(self) -> tuple[list[str], str]:
@@ -74,7 +74,7 @@ class Einsum(Layer):
         return terms, right
 
     def letters(self, *inputs: Tensor) -> tuple[list[str], str]:
-        """Those of the equation."""
+        """The letters of the equation."""
         return self.terms()
 
     def _sizes(self, tensors: tuple[Tensor, ...]) -> dict[str, int]:
@@ -137,14 +137,14 @@ class Einsum(Layer):
         return total
 
     def backward_macs(self, learns: bool, needs: tuple[bool, ...], y: Tensor, *inputs: Tensor) -> int:
-        """As many as forward for each operand whose gradient is needed."""
+        """As many as in the forward pass for each operand whose gradient is needed."""
         return self.macs(y, *inputs) * sum(needs)
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """Each of two operands for the other's gradient; a sum over one operand keeps nothing.
 
-        An operand with an axis that is summed away first is kept as that sum, and one that cannot be viewed as
-        matrices as a copy.
+        An operand with an axis that is summed away first is kept as that sum; one that cannot be viewed as matrices is
+        kept as a copy.
         """
         if len(inputs) == 1:
             return Saved()
@@ -157,7 +157,7 @@ class Einsum(Layer):
         return Saved(tuple(kept), extra=extra)
 
     def shares(self, how: Saving, y: Tensor, *inputs: Tensor) -> bool:
-        """If axes only change places."""
+        """True if axes are only exchanged."""
         terms, right = self.terms()
         return len(inputs) == 1 and len(right) == len(terms[0])
 

@@ -16,7 +16,7 @@ from archcalc.terms import work
 
 
 class Function(Activation):
-    """A function with the same name as in PyTorch; `call` is its call, `word` what it does."""
+    """A function with the same name as in PyTorch; `call` is its call, and `word` says what it does."""
 
     one_pass = True
     bare = True

@@ -1,4 +1,4 @@
-"""The two ends of `each`: entries become samples, and samples entries again. Not layers of the language."""
+"""The two ends of `each`: entries become samples, and samples become entries again. Not layers of the language."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class End(Rearranging):
         return how.strides[0].reshaped((how.batch, *y.shape))
 
     def shares(self, how: Saving, y: Tensor, *inputs: Tensor) -> bool:
-        """Where steps in memory say the new sizes."""
+        """True if strides can express the new sizes."""
         return how.strides[0].viewed((how.batch, *y.shape)) is not None
 
     def survives(self, layout: str, x: Tensor) -> bool:
@@ -33,7 +33,7 @@ class End(Rearranging):
 
 
 class Entries(End):
-    """Every entry of the first axis as a sample of its own."""
+    """Every entry of the first axis becomes a sample."""
 
     op = "entries"
     notation = "y = x[i]        one run of the layers for each entry i of the first axis"
@@ -53,7 +53,9 @@ class Entries(End):
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """Raises `ShapeError` for a tensor without entries."""
         y = self.cut(x)
-        if not any(one.batched for one in (x, *others)):  # beside a tensor of each sample, one of parameters is for all
+        if not any(
+            one.batched for one in (x, *others)
+        ):  # next to a tensor with a batch, one of parameters alone is shared by all samples
             help = "go through something that depends on the input, or write the layers without `each`"
             raise ShapeError(
                 "SHP101",
@@ -64,15 +66,15 @@ class Entries(End):
         return y
 
     def sources(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        """The tensor that is gone through; what it is gone through beside has as many entries."""
+        """The tensor that is iterated over; those iterated over in parallel have as many entries."""
         return inputs[:1]
 
     def output_rank(self, *inputs: Tensor) -> int:
-        """One axis less."""
+        """One axis fewer."""
         return inputs[0].rank - 1
 
     def gives(self, *inputs: Tensor) -> Layout:
-        """What the entries have, where the axis of channels is known."""
+        """The layout of the entries, if the axis of channels is known."""
         layout = inputs[0].layout
         if layout in (None, CHANNELS_FIRST, FEATURES_LAST):
             return None
@@ -80,10 +82,11 @@ class Entries(End):
         return CHANNELS_FIRST if axis == 1 else between(axis - 1)
 
     def seen(self, fields: tuple[Field, ...], y: Tensor, x: Tensor, sizes: Shape) -> tuple[Field, ...] | None:
-        """In the entry's own axes, where the elements of `x` see `fields` of an input of these sizes.
+        """The receptive fields along the entry's own axes, if elements of `x` see `fields` of an input of these sizes.
 
-        That an axis is one of positions may be known of the entry alone: what nobody read before still sees itself there.
-        None where it got another size on the way. Axes that went away, as all see the same along them, are still in `fields`.
+        Only the entry may know that an axis is one of positions; if nothing has read the tensor before, each position
+        sees itself there. None if its size changed on the way. Removed axes, along which all elements see the same, are
+        still in `fields`.
         """
         if len(fields) > len(x.positions):
             still = [field for field in fields if not field.is_constant]
@@ -100,7 +103,7 @@ class Entries(End):
 
 
 class Stacked(End):
-    """Samples that were entries as entries again, along a new first axis."""
+    """Samples that were entries become entries again, along a new first axis."""
 
     op = "stacked"
     notation = "y[i] = x of entry i        side by side along a new first axis"
@@ -113,7 +116,7 @@ class Stacked(End):
         return moved(x, (self.count, *x.shape))
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """Raises `ShapeError` for what is the same for all entries."""
+        """One more axis. Raises `ShapeError` for a tensor that is the same for all entries."""
         if not x.batched:
             raise ShapeError(
                 "SHP101",
@@ -125,11 +128,11 @@ class Stacked(End):
         return y
 
     def output_rank(self, *inputs: Tensor) -> int:
-        """One axis more."""
+        """One more axis."""
         return inputs[0].rank + 1
 
     def gives(self, *inputs: Tensor) -> Layout:
-        """Vectors are features of entries; channels are no longer on the first axis."""
+        """Features last for vectors; channels are no longer on the first axis."""
         x = inputs[0]
         if x.rank == 1:
             return FEATURES_LAST
@@ -138,7 +141,7 @@ class Stacked(End):
         return between(axis_of(x.layout, x.rank) + 1)
 
     def seen(self, fields: tuple[Field, ...], y: Tensor, x: Tensor, entries: Field) -> tuple[Field, ...] | None:
-        """Nothing of further entries: along their axis what was seen before they were taken apart."""
+        """The fields inside an entry, and along the axis of entries those from before they were taken apart."""
         lie = (0, *(axis + 1 for axis in x.positions))
         return (entries, *fields) if y.positions == lie else None
 

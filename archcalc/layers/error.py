@@ -17,8 +17,8 @@ class ShapeError(Exception):
         argument: the key to blame, None for the layer itself.
         operand: the operand to blame, by position.
         help: what to do, apart from the changes.
-        changes: what may have been meant; they are shown in the help if `told`.
-        notes: further facts, each with its place.
+        changes: what may have been meant; the help shows them if `told`.
+        notes: further facts, each with its place in the spec.
     """
 
     def __init__(

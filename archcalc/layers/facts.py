@@ -12,15 +12,15 @@ ANY = (float("-inf"), float("inf"))
 class LayerFacts:
     """Facts of a layer class; the defaults prove nothing."""
 
-    # True: it moves or holds numbers; any other layer says with `macs` or `other_flops` what it computes.
+    # True: it only moves or holds numbers; any other layer says in `macs` or `other_flops` what it computes.
     computes_nothing: ClassVar[bool] = False
-    # What the notation calls the tensors before those that keys name, if not by letters: `x`, `f(x)`.
+    # What the notation calls its tensors, apart from those that keys name, if not by letters: `x`, `f(x)`.
     inputs_read: ClassVar[tuple[str, ...]] = ()
-    # True: each output element depends only on the input element at its place.
+    # True: each output element depends only on the input element at the same position.
     elementwise: ClassVar[bool] = False
     # True: an output position may depend on positions of its own sequence that come after it.
     sees_ahead: ClassVar[bool] = False
-    # True: the output holds each number of the input once, in other places or another shape.
+    # True: the output holds each number of the input exactly once, at other positions or in another shape.
     reorders: ClassVar[bool] = False
     # True: every number of the output is one of the input; some may be missing or repeated.
     selects: ClassVar[bool] = False
@@ -34,13 +34,13 @@ class LayerFacts:
     enlarges: ClassVar[bool] = False
     # True: its arguments set the sizes of its output, so an axis of size 1 is intended.
     sets_sizes: ClassVar[bool] = False
-    # What its weight is: layers that say the same can share one, whatever their names are.
+    # The kind of its weight: layers with the same kind can share one, whatever their names.
     tied_as: ClassVar[str] = ""
-    # True: a gradient can pass it without being multiplied by its weights.
+    # True: a gradient can pass through it without being multiplied by its weights.
     has_shortcut: ClassVar[bool] = False
-    # True: no gradient goes back through it, though what it gives depends on what it reads.
+    # True: no gradient goes back through it, although its output depends on its input.
     ends_gradients: ClassVar[bool] = False
-    # True: an output of it has no gradient, as it holds whole numbers or gradients end there.
+    # True: its output has no gradient, because it holds whole numbers or gradients end there.
     gives_constants: ClassVar[bool] = False
 
     @property
@@ -50,7 +50,7 @@ class LayerFacts:
 
     @property
     def bound_keys(self) -> tuple[str, ...]:
-        """Keys that state the size of another layer's output: they cannot be changed alone."""
+        """Keys that state the size of another layer's output and so cannot be changed by themselves."""
         return ()
 
     def averaged(self, x: Tensor) -> int | None:
@@ -66,7 +66,7 @@ class LayerFacts:
         return None
 
     def goes(self, axis: int, x: Tensor, y: Tensor) -> int | None:
-        """Where an axis of the input is in the output of a layer that `reorders`; None where it is split or joined."""
+        """Where an axis of the input ends up in the output of a layer that `reorders`; None if it is split or joined."""
         return None
 
     def blind_to_order(self, y: Tensor, *inputs: Tensor) -> bool:
@@ -78,5 +78,5 @@ class LayerFacts:
         return False
 
     def counted(self, macs: int, y: Tensor, *inputs: Tensor) -> int:
-        """What PyTorch's counter sees of its `macs`, as `build` writes the layer."""
+        """The part of its `macs` that PyTorch's counter sees in the layer as `build` writes it."""
         return macs

@@ -1,4 +1,4 @@
-"""Layers that work along the channels or features unless an axis is given, and so need to know that axis."""
+"""Layers that work along the channels or features unless an axis is given, and so need to know which axis that is."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class FeatureAxis(Layer):
     does: ClassVar[str]
 
     def along(self, x: Tensor) -> int:
-        """The axis, from the start. Raises `ShapeError` for one that `x` does not have."""
+        """The axis, numbered from the start. Raises `ShapeError` for one that `x` does not have."""
         return x.feature_axis if self.axis is None else self.axis_index("axis", x)
 
     def outcome(self, axis: int, *inputs: Tensor) -> str:

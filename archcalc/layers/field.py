@@ -1,8 +1,8 @@
 """What an output sees of an input along one axis: its receptive field.
 
-Output `o` reads the inputs from `first(o)` to `last(o)`. Both repeat: `outputs` further on the same is read
-`inputs` further on. A window of 3 with stride 2 and a border of 1 is `Field(1, 2, (-1,), (1,))`; twice the size by
-the nearest element is `Field(2, 1, (0, 0), (0, 0))`. What borders hold, and where they cut a window, is left out.
+Output `o` reads the inputs from `first(o)` to `last(o)`. The pattern repeats: `outputs` further on, the same is read
+`inputs` further on. A window of 3 with stride 2 and a border of 1 is `Field(1, 2, (-1,), (1,))`; nearest-neighbour
+upsampling by 2 is `Field(2, 1, (0, 0), (0, 0))`. What a border holds, and that it ends, is ignored.
 
 >>> conv = windows(3, 2, -1)
 >>> (conv.after(conv).size, conv.after(conv).step, conv.after(conv).start)
@@ -20,7 +20,7 @@ from archcalc.records import NamedTuple
 if TYPE_CHECKING:
     from fractions import Fraction
 
-# Above this, positions are not visited one by one.
+# Above this number, positions are not visited one by one.
 _MOST = 4096
 
 
@@ -50,7 +50,7 @@ class Field(NamedTuple):
     @property
     def step(self) -> Fraction:
         """How far two outputs lie apart, in inputs."""
-        from fractions import Fraction  # only what prints it asks
+        from fractions import Fraction  # imported on demand: only printing needs it
 
         return Fraction(self.inputs, self.outputs)
 
@@ -65,7 +65,7 @@ class Field(NamedTuple):
 
     @property
     def start(self) -> int:
-        """Where the first output that sees anything begins; below 0 in the border before the input."""
+        """The first input read by the first output that sees anything; negative if it lies in the border."""
         return next((one for one in self.first if one is not None), 0)
 
     def keeps_step(self, other: Field) -> bool:
@@ -79,7 +79,7 @@ class Field(NamedTuple):
         return None if first is None or last is None else (first + turn * self.inputs, last + turn * self.inputs)
 
     def after(self, before: Field) -> Field | None:
-        """The field of both in sequence, this one after `before`; None for patterns without a short period."""
+        """The field of this after `before`; None if the combined pattern has no short period."""
         turns = before.outputs // math.gcd(before.outputs, self.inputs)
         outputs = self.outputs * turns
         if outputs > _MOST:
@@ -93,7 +93,7 @@ class Field(NamedTuple):
         return made(outputs, inputs, seen)
 
     def beside(self, other: Field) -> Field | None:
-        """The field where both are combined; None if their outputs have different steps."""
+        """The field of outputs that see what either sees; None if their steps differ."""
         if not self.keeps_step(other):
             return None
         outputs = math.lcm(self.outputs, other.outputs)
@@ -107,12 +107,12 @@ class Field(NamedTuple):
         return made(outputs, outputs * self.inputs // self.outputs, seen)
 
     def moved(self, before: int, after: int) -> Field:
-        """What outputs see of which each reads those from `before` to `after` places around its own."""
+        """What outputs see if each reads from `before` positions before its own to `after` positions after it."""
         return made(self.outputs, self.inputs, lambda output: _span(self, output + before, output + after))
 
 
 def _span(field: Field, first: int, last: int) -> tuple[int, int] | None:
-    """What outputs from `first` to `last` see: as both ends grow, that of the outermost ones that see anything."""
+    """What outputs from `first` to `last` see: since both ends grow, what the outermost ones that see anything see."""
     ends = range(first, last + 1)
     begin = next((seen for seen in map(field.at, ends) if seen is not None), None)
     end = next((seen for seen in map(field.at, reversed(ends)) if seen is not None), None)
@@ -120,7 +120,7 @@ def _span(field: Field, first: int, last: int) -> tuple[int, int] | None:
 
 
 def made(outputs: int, inputs: int, seen: Callable[[int], tuple[int, int] | None]) -> Field:
-    """The field of outputs of which `seen` tells what each reads, with its shortest period."""
+    """The field with the shortest period, where `seen` gives what each output reads."""
     found = [seen(output) for output in range(outputs)]
     for period in range(1, outputs + 1):
         if outputs % period or inputs * period % outputs:
@@ -140,7 +140,7 @@ def _alike(one: tuple[int, int] | None, before: tuple[int, int] | None, further:
 
 
 def windows(size: int, step: int = 1, start: int = 0) -> Field:
-    """Windows of `size` that begin at `start` and lie `step` apart."""
+    """Windows of `size` inputs, the first at `start`, each `step` after the one before."""
     return Field(1, int(step), (int(start),), (int(start) + int(size) - 1,))
 
 
@@ -165,7 +165,7 @@ def copied(once: Field, twice: Field, copies: int) -> Field | None:
 
 
 def _shift(once: tuple[int | None, ...], twice: tuple[int | None, ...], field: Field) -> int | None:
-    """How many places further on one end lies after a further copy, the same at all outputs."""
+    """How far one end moves with another copy, if by the same for all outputs."""
     ends = Field(field.outputs, field.inputs, once, once)
     near = (twice[0] - once[0]) * field.outputs // field.inputs  # type: ignore[operator]
     outputs = range(max(field.outputs, len(twice)))
@@ -184,7 +184,7 @@ def _grown(once: Field, twice: Field, copies: int) -> Field | None:
     if once.is_constant:
         return once
     stride = twice.inputs // once.inputs
-    copies = min(copies, 64) if stride > 1 else copies  # by then it exceeds any input
+    copies = min(copies, 64) if stride > 1 else copies  # larger than any input by then
     times = copies - 1 if stride == 1 else (stride ** (copies - 1) - 1) // (stride - 1)
     begin, end = (a + (b - a) * times for a, b in zip(one, two))
     return Field(1, once.inputs * stride ** (copies - 1), (begin,), (end,))

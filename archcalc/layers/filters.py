@@ -33,12 +33,12 @@ class Filtering(Reparametrized, Convolution):
 
     @property
     def label(self) -> str:
-        """With what its weight is computed by."""
+        """As for every convolution, with the reparametrisation of its weight."""
         return super().label + (f" reparam={self.reparam}" if self.reparam is not None else "")
 
     @property
     def computes(self) -> str:
-        """Filters that are read are not parameters, and have no bias."""
+        """The equation; filters that are read are not parameters and have no bias."""
         equation = self.computed_by(super().computes, "h")
         if self.weight is None:
             return equation
@@ -90,7 +90,7 @@ class Filtering(Reparametrized, Convolution):
         return [Change(keys)] if keys else []
 
     def module_name(self, x: Tensor) -> str:
-        """The class of PyTorch's that learns such filters."""
+        """PyTorch's class that learns such filters."""
         raise NotImplementedError(self.op)
 
     def sources(self, *inputs: Tensor) -> tuple[Tensor, ...]:
@@ -106,7 +106,7 @@ class Filtering(Reparametrized, Convolution):
         return inputs[0].rank
 
     def backward_macs(self, learns: bool, needs: tuple[bool, ...], y: Tensor, *inputs: Tensor) -> int:
-        """As many as forward for the filters' gradient, and again for the input's."""
+        """As many as in the forward pass for the filters' gradient, and as many again for the input's."""
         if self.weight is None:
             return super().backward_macs(learns, needs, y, *inputs)
         return self.macs(y, *inputs) * sum(needs)
@@ -125,7 +125,7 @@ class Filtering(Reparametrized, Convolution):
         """None if filters are given."""
         return self.learned(super().params(x)) if self.weight is None else {}
 
-    # The axis of the weight that outputs lie along, which spectralnorm turns to the front.
+    # The axis of the weight along which outputs lie; spectralnorm moves it to the front.
     outputs_axis = 0
 
     def buffers(self, x: Tensor) -> dict[str, Shape]:
@@ -139,11 +139,11 @@ class Filtering(Reparametrized, Convolution):
     # -- memory -----------------------------------------------------------------------------
 
     def sums_samples(self) -> bool:
-        """Of an image that meets the filters of each; the gradient of filters for all is one product."""
+        """True for an image shared by all samples, if each has its own filters; shared filters get one product."""
         return self.each_sample
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
-        """As that of any convolution; of groups that are samples in the order of the axes."""
+        """Like any convolution; with filters for each sample, contiguous."""
         return contiguous((how.batch, *y.shape)) if self.each_sample else super().strides(how, y, *inputs)
 
     def copied(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, ...]:
@@ -155,12 +155,12 @@ class Filtering(Reparametrized, Convolution):
         return tuple(place for place, copies in enumerate(apart) if copies)
 
     def _is_flat(self, how: Saving, place: int, x: Tensor) -> bool:
-        """Whether samples and channels of an input, stretched to be there for each, can be seen as one axis."""
+        """Whether samples and channels of an input, expanded over the samples, can be viewed as one axis."""
         stretched = how.strides[place].expanded((how.batch, *((x.shape, self.filters(x))[place])))
         return stretched.viewed(joined(stretched.sizes, 0, 1)) is not None
 
     def _spreads(self, x: Tensor) -> bool:
-        """Whether one filter is there for all channels."""
+        """Whether a single filter is used for all channels."""
         return self.weight is not None and self.weight.shape[0] != self.filters(x)[0]
 
     def kept_images(self, how: Saving, *inputs: Tensor, filters: Saved) -> Saved:
@@ -173,7 +173,7 @@ class Filtering(Reparametrized, Convolution):
         )
 
     def kept_filters(self, how: Saving, *inputs: Tensor) -> Saved:
-        """Filters that are given, or those that they are repeated into."""
+        """The given filters, or their repeated copies."""
         if self.weight is None:
             return NOTHING
         x = inputs[0]

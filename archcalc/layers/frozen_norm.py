@@ -41,7 +41,7 @@ class FrozenBatchNorm(Layer):
         return work(y.elements, "element", ("product", 1), ("addition", 1))
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
-        """As the input, beside a factor for each channel."""
+        """Like an elementwise operation on the input and a factor for each channel."""
         x = inputs[0]
         return iterated(how.strides[0], contiguous((x.shape[0], *[1] * (x.rank - 1))))
 

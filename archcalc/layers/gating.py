@@ -55,7 +55,7 @@ class GLU(FeatureAxis):
         return self.along(inputs[0]) == inputs[0].rank - 1
 
     def field(self, y: Tensor, x: Tensor) -> list[Field] | None:
-        """Itself, unless positions are halved."""
+        """Each position sees itself, unless positions are halved."""
         return beside(x, (self.along(x),))
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
@@ -63,7 +63,7 @@ class GLU(FeatureAxis):
         return work(y.elements, "output element", ("σ", 4), ("product", 1))
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
-        """As the two halves."""
+        """Like an elementwise operation on the two halves."""
         axis = self.along(inputs[0])
         half = how.strides[0].cut(axis + 1, y.shape[axis])
         return iterated(half, half)

@@ -36,11 +36,11 @@ class GRU(Recurrent):
     )
 
     def element_bytes(self, how: Saving) -> int:
-        """Those of the state, to which the CPU adds, step by step, what it computes in autocast's type."""
+        """Those of the state, to which the CPU adds results in autocast's type step by step."""
         return how.width if how.gpu or not how.casts else how.given[0 if self.state is None else 1]
 
     def _kept_by_steps(self, how: Saving, x: Tensor) -> int:
-        """Three products, two gates and the candidate, and for the gradients of the weights the state.
+        """Three products, two gates and the candidate; also the state, for the gradients of the weights.
 
         If the state's type differs from the products', so does that of the difference between state and candidate.
         """

@@ -17,7 +17,9 @@ class Heads(Scored):
     """The sizes of `Attention`, as its formulas and its kernels read them.
 
     Attributes:
-        head: features of a head; inner: of all heads, once the width is known; the rest are the layer's arguments.
+        head: features of one head, once the width is known.
+        inner: features of all heads, once the width is known.
+        Other attributes are the layer's arguments.
     """
 
     lets_go_early = True
@@ -40,7 +42,7 @@ class Heads(Scored):
     zero_attn: bool
 
     def blind_to_order(self, y: Tensor, *inputs: Tensor) -> bool:
-        """If it has no mask and no positions of its own."""
+        """True without a mask or positions of its own."""
         return self.rope is None and not (self.causal or self.is_masked)
 
     @property
@@ -74,7 +76,7 @@ class Heads(Scored):
         return (x.rank - 1,) if self.window is not None else (x.rank - 2, x.rank - 1)
 
     def field(self, y: Tensor, x: Tensor) -> list[Field] | None:
-        """All keys of its own sequence, or those in the window."""
+        """All keys of the same sequence, or those in the window."""
         keys, _ = self.keys_and_values(x)
         seen = whole(keys.shape[-2])
         if self.window is not None and keys is x:
@@ -89,7 +91,7 @@ class Heads(Scored):
         return plain and not (self.qknorm or self.sinks) and len(biases) == 1 and self.kv_heads in (None, self.heads)
 
     def biased(self, letter: str) -> bool:
-        """Whether a projection has a bias: `q`, `k`, `v`, or `o` for the one back."""
+        """Whether a projection has a bias: `q`, `k`, `v`, or `o` for the output projection."""
         return letter in self.bias if isinstance(self.bias, str) else self.bias
 
     def keys_and_values(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -104,7 +106,7 @@ class Heads(Scored):
 
     @property
     def has_each(self) -> bool:
-        """Whether each index of the axes before, e.g. each window, has a table of its own."""
+        """Whether each index of the leading axes, e.g. each window, has its own table."""
         return self.relbias is not None and self.relbias.rank > _TABLE
 
     @property

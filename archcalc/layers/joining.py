@@ -17,7 +17,7 @@ from archcalc.layers.tensor import Tensor
 
 @layer("concat", first="operands", aliases=("cat", "concatenate"), family="merge")
 class Concat(FeatureAxis):
-    """Operands side by side, by default along channels or features. Source: torch.cat."""
+    """Concatenates operands, by default along channels or features. Source: torch.cat."""
 
     computes_nothing = True
     selects = True
@@ -27,7 +27,7 @@ class Concat(FeatureAxis):
 
     @property
     def computes(self) -> str:
-        """With each operand, if there are few."""
+        """The equation with every operand, if there are few."""
         letters = ", ".join("abcd"[: self.count]) if self.count <= FEW else f"a, b, …, {self.count} operands"
         return f"y = [{letters}] along the axis"
 
@@ -56,7 +56,7 @@ class Concat(FeatureAxis):
         return Tensor((*x.shape[:axis], joined, *x.shape[axis + 1 :]))
 
     def field(self, y: Tensor, x: Tensor) -> list[Field] | None:
-        """Itself, unless positions are joined."""
+        """Each position sees itself, unless positions are joined."""
         return beside(x, (self.along(x),))
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
@@ -64,7 +64,7 @@ class Concat(FeatureAxis):
         return concatenated(how.strides, (how.batch, *y.shape))
 
     def passes_shift(self, read: Tensor, y: Tensor, *inputs: Tensor) -> bool:
-        """Side by side along the channels."""
+        """True if operands are joined along the channels."""
         return self.axis is None or read.axis(self.axis) == read.feature_axis
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:

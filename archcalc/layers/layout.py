@@ -17,20 +17,20 @@ LAYOUTS = (CHANNELS_FIRST, FEATURES_LAST)
 EACH = "each"
 # The layer that iterates over them in order.
 SCAN = "scan"
-# The layout of a tensor; None while nothing has decided it. The letters of a pattern may also say
-# that channels are on an axis in between, which no layer reads.
+# The layout of a tensor; None while nothing has decided it. The letters of a pattern may also put channels on an axis
+# in between, a layout that no layer reads.
 Layout = str | None
 
-# What a layer does to the layout of its input, beside wanting one of those two:
-# the output is of the input's group,
+# What a layer that wants neither of these two does to the layout of its input:
+# the output is in the input's group;
 KEEPS = "keeps"
-# the same, and without `axis=` the layer works along the channels or features, so it has to know them,
+# likewise, but without `axis=` the layer works along the channels or features and has to know which these are;
 ASKS = "asks"
-# the output is a group of its own, unless the axis of channels or features is left where it was.
+# the output starts a new group, unless the axis of channels or features stays where it was.
 ENDS = "ends"
 
 
-# The message if a layer needs the layout of a tensor, and nothing decides it.
+# The message if a layer needs the layout of a tensor and nothing decides it.
 UNDECIDED = "nothing that reads or makes this tensor decides its layout"
 _BETWEEN = "channels on axis "
 
@@ -46,7 +46,7 @@ def between(axis: int) -> str:
 
 
 def axis_of(layout: Layout, rank: int) -> int:
-    """The axis of channels or features: the first when channels come first, the last where nothing is decided."""
+    """The axis of channels or features: the first if channels come first, the last if nothing is decided."""
     if layout == CHANNELS_FIRST:
         return 0
     return int(layout.removeprefix(_BETWEEN)) if layout and layout.startswith(_BETWEEN) else rank - 1
@@ -62,7 +62,7 @@ class DisagreementError(Exception):
 
     Attributes:
         group: the tensors.
-        first, second: (layout, what decided it) of the two.
+        first, second: for each of the two, its layout and what decided it.
     """
 
     def __init__(self, group: Group, first: tuple[str, Any], second: tuple[str, Any]) -> None:
@@ -76,8 +76,8 @@ class Group:
     """Tensors that have one layout, whatever it is.
 
     Args:
-        layout: the layout, None while open.
-        by: what decided it, a place in the spec.
+        layout: the layout; None while undecided.
+        by: the place in the spec that decided it.
     """
 
     __slots__ = ("_by", "_into", "_layout", "_waiting")
@@ -86,7 +86,7 @@ class Group:
         self._layout = layout
         self._by = by
         self._into: Group | None = None
-        # Groups that have this layout too if the function says so of it.
+        # Groups that take over this layout if their function accepts it.
         self._waiting: list[tuple[Group, Callable[[str], bool]]] | None = None
 
     @property
@@ -96,7 +96,7 @@ class Group:
         while root._into is not None:
             root = root._into
         group = self
-        while group._into is not None:  # later ones get there at once
+        while group._into is not None:  # so that later calls find it at once
             group._into, group = root, group._into
         return root
 
@@ -124,7 +124,7 @@ class Group:
         self._joined(other)._wake()
 
     def kept_where(self, survives: Callable[[str], bool]) -> Group:
-        """The group of what has this one's layout if `survives` says so of the layout, else one of its own."""
+        """A group that takes over this one's layout if `survives` accepts it."""
         layout = self.layout
         if layout is not None:
             return self if survives(layout) else Group()
@@ -154,7 +154,7 @@ class Group:
         return one
 
     def _wake(self) -> None:
-        """Give those that wait for the layout what they have of it, also when one of them disagrees."""
+        """Pass the layout on to the groups that wait for it, to all of them even if one disagrees."""
         layout, waiting = self._layout, self._waiting
         if layout is None or not waiting:
             return

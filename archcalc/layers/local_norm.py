@@ -47,13 +47,13 @@ class LocalResponseNorm(Layer):
         return how.first(Saved((0,), extra={"squares": padded, "energy": elements, "divisor": elements}))
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
-        """As the input, beside the energy."""
+        """Like an elementwise operation on the input and the energy."""
         x = how.strides[0]
         x = contiguous(x.sizes) if inputs[0].rank == 4 and not x.is_contiguous else x
         return iterated(x, contiguous(x.sizes))
 
     def passing(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, int]:
-        """What would be kept in training: the squares' mean, scaled and shifted."""
+        """What training would keep: the mean of the squares, scaled and shifted."""
         return (0 if how.keeps else 2 * how.batch * y.numel * how.width), 0
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:

@@ -49,7 +49,7 @@ class LSTM(Recurrent):
 
     @property
     def computes(self) -> str:
-        """With the projection, if there is one."""
+        """The notation, with the projection if there is one."""
         told = super().computes
         return told if self.proj is None else told.replace("h(t) = o ⊙ tanh(c(t))", "h(t) = P (o ⊙ tanh(c(t)))")
 
@@ -60,7 +60,7 @@ class LSTM(Recurrent):
 
     @property
     def learns_in_turn(self) -> bool:  # type: ignore[override]
-        """If no single kernel runs all steps."""
+        """True if no single kernel runs all steps."""
         return self.proj is not None
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
@@ -75,7 +75,7 @@ class LSTM(Recurrent):
         return super().infer(x, *others)
 
     def params(self, x: Tensor) -> dict[str, Shape]:
-        """With a projection, also its weight for each layer and direction."""
+        """As for every recurrent layer; with a projection, also its weight for each layer and direction."""
         shapes = super().params(x)
         if self.proj is None:
             return shapes
@@ -103,11 +103,11 @@ class LSTM(Recurrent):
         return total + part("projection", self.projection_macs(inputs[0]))
 
     def backward_macs(self, learns: bool, needs: tuple[bool, ...], y: Tensor, *inputs: Tensor) -> int:
-        """The projection's weight and what it reads have gradients in each step."""
+        """As for every recurrent layer; the projection's weight and its input also have gradients in each step."""
         return super().backward_macs(learns, needs, y, *inputs) + (1 + learns) * self.projection_macs(inputs[0])
 
     def kept(self, y: Tensor, *inputs: Tensor) -> dict[str, Shape]:
-        """The hidden state and the cell's."""
+        """The hidden state and the cell state."""
         return {**super().kept(y, *inputs), "c": (self.layers * self.directions, self.hidden)}
 
     @property
@@ -115,21 +115,21 @@ class LSTM(Recurrent):
         return 1 if self.proj is None else self.directions
 
     def _reads(self, steps: Strides) -> bool:
-        """oneDNN wants them in order."""
+        """Whether it reads steps laid out like this without a copy: oneDNN needs them in order."""
         return super()._reads(steps) if self.proj is not None else steps.is_contiguous
 
     @property
     def _keeps_output(self) -> bool:
-        """Its kernel keeps what it gives."""
+        """Its kernel keeps its output."""
         return self.proj is None and not self.bidirectional
 
     @property
     def _keeps_input(self) -> bool:
-        """oneDNN does."""
+        """Whether its kernel keeps its input although no weight is trained: oneDNN does."""
         return self.proj is None
 
     def reads_back(self, name: str) -> bool:
-        """All of it by oneDNN."""
+        """Every parameter, if oneDNN runs it."""
         return self.proj is None or super().reads_back(name)
 
     def _keeps_first(self, how: Saving) -> tuple[str, ...]:
@@ -139,7 +139,8 @@ class LSTM(Recurrent):
     def _kept_by_steps(self, how: Saving, x: Tensor) -> int:
         """Outputs, first and last states, and the workspace of oneDNN for each layer and direction.
 
-        oneDNN has no projection: then each step keeps three gates, the candidate, both cell states, what is projected and what was.
+        oneDNN has no projection: each step then keeps three gates, the candidate, both cell states, and the state before
+        and after the projection.
         """
         steps, hidden = plain(x.shape[0]), plain(self.hidden)
         if self.proj is not None:
@@ -170,5 +171,5 @@ class LSTM(Recurrent):
         return kind(how, plain(x.shape[0]), plain(self.hidden), widths, self.directions, self.biases, begins)
 
     def passing(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, int]:
-        """That of oneDNN, which has no projection."""
+        """That of oneDNN, unless there is a projection."""
         return self._cells(how, inputs[0]).passing() if self.proj is None else super().passing(how, y, *inputs)

@@ -17,23 +17,23 @@ class LayerMemory(LayerFacts):
 
     # True: the output is another view of the input's memory.
     view: ClassVar[bool] = False
-    # True: the gradient of the output is that of each input, and takes no memory of its own.
+    # True: the gradient of each input is that of the output, without memory of its own.
     hands_on: ClassVar[bool] = False
-    # The first input whose gradient is another than the output's, where not all inputs are alike.
+    # The first input whose gradient is not that of the output, if inputs differ in this.
     own_back: ClassVar[int] = 0
-    # True: autograd keeps nothing of it, e.g. of sums and views; any other layer says in `saved` what it keeps.
+    # True: autograd keeps nothing for it, as for sums and views; any other layer says in `saved` what is kept.
     keeps_nothing: ClassVar[bool] = False
-    # What torch.autocast makes of it: LOW computes in 16 bits, WIDE in fp32 where it is a GPU's kernel, and JOINED is at least
-    # as wide as its parameters; all others compute in the widest of the types that they read.
+    # How torch.autocast runs it: LOW in 16 bits, WIDE in fp32 on a GPU, JOINED in a type at least as wide as its
+    # parameters; all others in the widest of the types that they read.
     autocast: ClassVar[str] = ""
 
-    # Tensors like the input that are made in passing: forward where nothing is kept, and backward, where a formula is computed
-    # step by step, as autograd has it. Source: tools/autograd/derivatives.yaml and FunctionsManual.cpp of PyTorch.
+    # Tensors of the input's size that are needed in passing: forward if nothing is kept, and backward, if autograd computes
+    # its formula step by step. Source: tools/autograd/derivatives.yaml and FunctionsManual.cpp of PyTorch.
     makes: ClassVar[tuple[int, int]] = (0, 0)
 
-    # True: the gradient of its input is that of its output, stretched: a view, without memory of its own.
+    # True: the gradient of its input is that of its output, expanded: a view, without memory of its own.
     stretches_gradient: ClassVar[bool] = False
-    # True: its backward reads such a view as it is; any other layer's writes it out first.
+    # True: its backward pass reads such a view directly; that of any other layer copies it first.
     reads_stretched: ClassVar[bool] = False
 
     def element_bytes(self, how: Saving) -> int:
@@ -53,7 +53,7 @@ class LayerMemory(LayerFacts):
         return not self.hands_on
 
     def views_gradient(self, place: int, y: Tensor, *inputs: Tensor) -> bool:
-        """Whether the gradient of the input `place` is a view for autograd, which adds others to it in new memory."""
+        """Whether autograd sees the gradient of the input `place` as a view, to which others are added in new memory."""
         return self.view or self.stretches_gradient
 
     def shares(self, how: Saving, y: Tensor, *inputs: Tensor) -> bool:
@@ -69,7 +69,7 @@ class LayerMemory(LayerFacts):
         return how.batch * y.numel
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
-        """How the output lies in memory; by default like the input if elementwise, else in the order of its axes."""
+        """How the output lies in memory; by default like the input if elementwise, else contiguous."""
         return iterated(how.strides[0]) if self.elementwise else contiguous((how.batch, *y.shape))
 
     def further_strides(self, name: str, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
@@ -106,7 +106,7 @@ class LayerMemory(LayerFacts):
         return 0 if how.keeps else forward * size, backward * size * how.needs[0]
 
     def joining(self, how: Saving, y: Tensor, *inputs: Tensor) -> int:
-        """Bytes of gradients of parts of its parameters when, last, they are copied into those of the whole."""
+        """Bytes of the gradients of parts of its parameters, which are copied into the gradient of the whole at the end."""
         return 0
 
 

@@ -19,13 +19,13 @@ from archcalc.layers.tensor import Tensor, Want
 from archcalc.quantity import plain, product
 from archcalc.terms import work
 
-# Python cannot compile an expression of thousands of operators: from this many operands on, it is a call.
+# Python cannot compile an expression with thousands of operators: from this many operands on, a call is written.
 _LONG = 500
 _CALLS = {" + ": "sum(({rest}), {first})", " * ": "math.prod(({rest}), start={first})"}
 
 
 def _joined(sign: str, tensors: tuple[Tensor, ...]) -> Code:
-    """The operands with `sign` between them; a vector beside tensors of more axes gets those in PyTorch."""
+    """The operands with `sign` between them; a vector next to tensors with more axes gets those in PyTorch."""
     rank = max(tensor.rank for tensor in tensors)
     words = []
     for index, tensor in enumerate(tensors):
@@ -37,14 +37,14 @@ def _joined(sign: str, tensors: tuple[Tensor, ...]) -> Code:
 
 
 def _widened(x: Strides, rank: int) -> Strides:
-    """A vector with as many axes as the others have, those of one position after the batch."""
+    """A vector with as many axes as the others; the added ones have size 1 and come after the batch."""
     while x.rank < rank:
         x = x.with_axis(1)
     return x
 
 
 def _broadcast(op: str, tensors: tuple[Tensor, ...]) -> tuple[int, ...]:
-    """The common shape: axes of size 1 stretch, and a vector goes along the last axis, as one of ones before it does."""
+    """The common shape: axes of size 1 are expanded, and a vector runs along the last axis, as if its other axes had size 1."""
     widest = max(tensors, key=lambda tensor: tensor.rank)
     rank, shape = widest.rank, list(widest.shape)
     for index, tensor in enumerate(tensors):
@@ -89,17 +89,17 @@ class Arithmetic(Layer):
     any_order = True
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
-        """As the operands, one after another."""
+        """Like elementwise operations on the operands, one after another."""
         rank = y.rank + 1
         laid = [_widened(one, rank) for one in how.strides]
         return reduce(iterated, laid[1:], laid[0])
 
     def hands_back(self, how: Saving, y: Tensor, *inputs: Tensor) -> bool:
-        """If a list that is spread among the operands is empty and one is left."""
+        """True if a spread list of operands is empty and a single operand is left."""
         return len(inputs) == 1
 
     def wanted(self, *inputs: Tensor) -> tuple[Want, ...]:
-        """Features last if a vector goes along the last axis; one of a single number goes along any."""
+        """Features last if a vector runs along the last axis; a single number fits any layout."""
         wide = max(inputs, key=lambda tensor: tensor.rank)
         vectors = [
             index for index, tensor in enumerate(inputs) if tensor.rank == 1 < wide.rank and tensor.shape != (1,)
@@ -108,7 +108,7 @@ class Arithmetic(Layer):
         return () if vector is None else ((wide, FEATURES_LAST, vector),)
 
     def disagreement(self, want: Want, inputs: tuple[Tensor, ...], found: str, by: Any) -> ShapeError:
-        """A vector goes along the last axis, and not along channels unless it has the axes for it."""
+        """A vector runs along the last axis; to run along channels, it needs axes of size 1 after it."""
         wide, _, operand = want
         assert isinstance(operand, int)
         along = [axis for axis, size in enumerate(wide.shape) if size == inputs[operand].shape[0]]
@@ -140,7 +140,7 @@ class Arithmetic(Layer):
         return work(y.elements, "element", (f"{self.word} of {len(inputs)} operands", len(inputs) - 1))
 
     def passing(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, int]:
-        """Backward, the gradients of stretched operands."""
+        """Backward, the gradients of expanded operands."""
         from archcalc.layers.kernels.stretching import back  # only memory asks
 
         places = [place for place in range(self.own_back, len(inputs)) if how.needs[place] and not self.hands_on]
@@ -148,7 +148,7 @@ class Arithmetic(Layer):
 
 
 def _of_operands(count: int, operator: str) -> str:
-    """The equation of a few operands, a letter each; of many the first two."""
+    """The equation, with a letter for each operand; for many operands, only the first two."""
     letters = [*"abcd"[:count]] if count <= FEW else ["a", "b", f"…        {count} operands"]
     return f"y = {operator.join(letters)}"
 
@@ -162,7 +162,7 @@ class Add(Arithmetic):
 
     @property
     def computes(self) -> str:
-        """With each operand."""
+        """The equation with every operand."""
         return _of_operands(self.count, " + ")
 
     hands_on = True
@@ -170,7 +170,7 @@ class Add(Arithmetic):
     operands: tuple[Tensor, ...] = arg(Operands, "what is added")
 
     def passes_shift(self, read: Tensor, y: Tensor, *inputs: Tensor) -> bool:
-        """Where the operand is not stretched along its channels."""
+        """True if the operand is not expanded along its channels."""
         return passes_to_sum(read, y)
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
@@ -187,7 +187,7 @@ class Mul(Arithmetic):
 
     @property
     def computes(self) -> str:
-        """With each operand."""
+        """The equation with every operand."""
         return _of_operands(self.count, " ⊙ ")
 
     operands: tuple[Tensor, ...] = arg(Operands, "what is multiplied")
@@ -227,7 +227,7 @@ class Sub(Arithmetic):
     operands: tuple[Tensor, ...] = arg(Operands, "what is subtracted from, and what", max=2)
 
     def passes_shift(self, read: Tensor, y: Tensor, *inputs: Tensor) -> bool:
-        """Where the operand is not stretched along its channels."""
+        """True if the operand is not expanded along its channels."""
         return passes_to_sum(read, y)
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
@@ -249,7 +249,7 @@ class Div(Arithmetic):
         return Saved((0, 1) if how.needs[1] else (1,) if how.needs[0] else ())
 
     def passing(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, int]:
-        """The divisor's gradient needs the quotient, divided again."""
+        """For the divisor's gradient, the quotient divided once more."""
         forward, backward = super().passing(how, y, *inputs)
         return forward, backward + 2 * y.numel * how.batch * how.width * how.needs[1]
 
@@ -262,7 +262,7 @@ class _Extreme(Arithmetic):
     operands: tuple[Tensor, ...] = arg(Operands, "the two tensors", max=2)
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
-        """Both, which tell where the gradient goes."""
+        """Both inputs, which decide where the gradient goes."""
         return Saved((0, 1) if any(how.needs) else ())
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
@@ -329,7 +329,7 @@ class Residual(Layer):
         return Tensor(result.shape)
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
-        """As the addends, the shortcut first."""
+        """Like a sum of its addends, the shortcut first."""
         around, result = (how.strides[2], how.strides[1]) if len(inputs) > 2 else how.strides[:2]
         return iterated(around, result)
 

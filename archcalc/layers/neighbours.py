@@ -14,10 +14,10 @@ def neighbours(mode: str, corners: bool, before: int, after: int, scale: float |
     Args:
         mode: as in torch.nn.functional.interpolate.
         corners: whether the first and last elements stay at the corners.
-        scale: the factor, if places are computed from it and not from the sizes.
+        scale: the factor, if positions are computed from it instead of from the sizes.
 
-    Output o lies at the input's place (o + ½)·inputs/outputs − ½; `nearest` takes the element at o·inputs/outputs,
-    and with corners all lies at o·(before − 1)/(after − 1).
+    Output o lies at input position (o + ½)·inputs/outputs − ½; `nearest` takes the element at o·inputs/outputs, and with
+    `corners` output o lies at o·(before − 1)/(after − 1).
     """
     inputs, outputs = (before, after) if scale is None else _ratio(scale)
     if corners and mode not in ("nearest", "nearest-exact"):

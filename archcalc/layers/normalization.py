@@ -70,7 +70,7 @@ class _TrackingNorm(ChannelNorm):
 
     @property
     def computes(self) -> str:
-        """With what it normalises by at inference."""
+        """The notation, with the statistics used at inference."""
         normalises, _, of = self.notation.partition("μ, σ²: ")
         at_inference = f"at inference the running ones        in training those {of}"
         return f"{normalises}μ, σ²: {at_inference if self.track_running_stats else of}"
@@ -190,15 +190,15 @@ class GroupNorm(ChannelNorm):
         return how.strides[0].formatted((how.batch, *y.shape))
 
     def copied(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, ...]:
-        """An input that does not lie in its format."""
+        """The input, if it is not stored in its memory format."""
         return () if how.strides[0].has_format else (0,)
 
     def averaged(self, x: Tensor) -> int:
-        """A group."""
+        """The elements of a group."""
         return x.elements // self.groups
 
     def normalises_channels(self, y: Tensor) -> bool:
-        """If each channel is a group."""
+        """True if each channel is a group."""
         return self.groups == y.shape[0]
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
@@ -241,7 +241,7 @@ class InstanceNorm(_TrackingNorm):
         return Tensor(x.shape)
 
     def copied(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, ...]:
-        """An input that does not lie in the order of its axes."""
+        """The input, if it is not contiguous."""
         return () if how.strides[0].is_contiguous else (0,)
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
@@ -291,7 +291,7 @@ class LayerNorm(Layer):
 
     @property
     def computes(self) -> str:
-        """With the axes of a vector, if there are several."""
+        """The notation, with the axes of a vector if there are several."""
         several = f"the elements of a sample along its last {len(self.axes)} axes"
         return self.notation if len(self.axes) == 1 else self.notation.replace("one vector of features", several)
 
@@ -338,11 +338,11 @@ class LayerNorm(Layer):
         return _affine(self.vector(x), self.affine, self.bias)
 
     def blind_to_order(self, y: Tensor, *inputs: Tensor) -> bool:
-        """If each vector is one position."""
+        """True if each vector is one position."""
         return len(self.axes) == 1
 
     def averaged(self, x: Tensor) -> int:
-        """The vector."""
+        """The elements of a vector."""
         return product(self.vector(x))
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
@@ -356,7 +356,7 @@ class LayerNorm(Layer):
         return statistics if self.affine and how.learns else how.first(statistics)
 
     def passing(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, int]:
-        """A copy of an input that does not lie in the order of its axes."""
+        """A copy of the input, if it is not contiguous."""
         copy = 0 if how.strides[0].is_contiguous else how.batch * y.numel * how.width
         return copy, copy
 

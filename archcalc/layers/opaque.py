@@ -143,7 +143,7 @@ class Import(Text):
 
 
 class _Always:
-    """An attribute of a class that a key of the same name does not hide: the key's value is in the layer's dictionary alone."""
+    """A class attribute that a key of the same name does not hide: the key's value is only in the layer's dictionary."""
 
     def __init__(self, value: Any) -> None:
         self.value = value
@@ -156,7 +156,7 @@ class _Always:
 
 
 class _formula:
-    """A method of a layer that has a key of the same name: the key's value is in the layer's dictionary alone."""
+    """A method of a layer that has a key of the same name: the key's value is only in the layer's dictionary."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
@@ -172,8 +172,8 @@ class _formula:
 class Opaque(Layer):
     """A part that no other layer can express: its output and its costs are declared.
 
-    [...] -> the declared output; further ones by their names. Totals say how much of them was declared. A cost that is
-    not given is zero. Backward takes twice the multiply-accumulates, and passes a gradient to every input.
+    [...] -> the declared output; further ones by their names. Totals say how much of them was declared. A cost that
+    is not given is zero. The backward pass takes twice the multiply-accumulates and passes a gradient to every input.
     The class named by `class` is made without arguments and called with the layer's inputs; with further outputs, it
     returns the output and a tuple of the others. The code that `build` writes imports it; reading a spec never does.
     Source: what the spec declares.
@@ -209,7 +209,7 @@ class Opaque(Layer):
 
     @property
     def label(self) -> str:
-        """`opaque 'selective scan, fused'`."""
+        """E.g. `opaque 'selective scan, fused'`."""
         return f"opaque '{self.what}'" if self.what else "opaque"
 
     def _given(self, key: str) -> Any:
@@ -221,15 +221,15 @@ class Opaque(Layer):
         return self.output[0][0] or None if self.output != SAME else None
 
     def survives(self, layout: str, x: Tensor) -> bool:
-        """If the number of axes stays the same."""
+        """True if the number of axes stays the same."""
         return self.output_rank(x) == x.rank
 
     def gives(self, *inputs: Tensor) -> Layout:
-        """The one that is declared."""
+        """The declared layout."""
         return stated(self._given("layout")) if self._given("layout") else None
 
     def output_rank(self, *inputs: Tensor) -> int:
-        """As many axes as are declared."""
+        """As many axes as the declared size has."""
         return inputs[0].rank if self.output == SAME else len(self.output[0][1])
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
@@ -258,11 +258,11 @@ class Opaque(Layer):
 
     @property
     def is_unknown(self) -> bool:
-        """Whether nobody knows its multiply-accumulates."""
+        """Whether its multiply-accumulates are declared as unknown."""
         return bool(self._given("macs") == UNKNOWN)
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
-        """Those that are declared."""
+        """The declared ones."""
         return self.other
 
     def backward_macs(self, learns: bool, needs: tuple[bool, ...], y: Tensor, *inputs: Tensor) -> int:
@@ -271,16 +271,16 @@ class Opaque(Layer):
 
     @_formula
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
-        """What it reads and gives, and what is declared."""
+        """Its inputs and outputs, and what is declared."""
         extra = {"declared": how.batch * plain(self._given("saved")) * how.width}
         return Saved(tuple(range(len(inputs))), True, extra)
 
     def field(self, y: Tensor, x: Tensor) -> list[Field] | None:
-        """It is not known what it sees."""
+        """None: what it sees is unknown."""
         return None
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
-        """The user's class, or one that says what is missing."""
+        """The user's class, or one whose error says what is missing."""
         tensors = [y, *(y.outputs or {}).values()]
         further = {name: f"{{state}}[{index}]" for index, name in enumerate(y.outputs or {})}
         sizes = tuple(tuple(map(int, one.shape)) for one in tensors)

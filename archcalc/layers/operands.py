@@ -6,7 +6,7 @@ from typing import Any
 
 from archcalc.layers.arguments import REQUIRED, Argument
 
-# An equation has a letter for each of so many operands.
+# Up to this many operands, an equation has a letter for each.
 FEW = 4
 
 

@@ -32,7 +32,7 @@ class PatternError(Exception):
 
 
 class Pattern:
-    """Two lists of axes; an axis is a group of names, `...` stands for any number of axes."""
+    """Two lists of axes; an axis is a group of names, and `...` stands for any number of axes."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -66,7 +66,7 @@ class Pattern:
 
     @property
     def names(self) -> list[str]:
-        """The names a size may be given for."""
+        """The names whose sizes may be given."""
         return [name for name in _names(self.left) if name != "..."]
 
     def apply(self, shape: tuple[int, ...], given: Mapping[str, int]) -> tuple[int, ...]:
@@ -90,7 +90,7 @@ class Pattern:
         return sizes
 
     def laid(self, x: Strides, given: Mapping[str, int]) -> tuple[Strides, bool]:
-        """How the output lies in memory, and whether in that of the input `x`, whose first axis is the batch.
+        """How the output lies in memory, and whether that is the memory of the input `x`, whose first axis is the batch.
 
         The steps are those of `source`.
         """

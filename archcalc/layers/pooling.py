@@ -32,23 +32,23 @@ def _over_windows(word: str, axes: int, dilated: bool = False) -> str:
 
 
 def formatted(reorders_volumes: bool, how: Saving, y: Tensor) -> Strides:
-    """In the format of the input; a volume may come out in the order of its axes."""
+    """In the memory format of the input; a volume may become contiguous."""
     sizes = (how.batch, *y.shape)
     return contiguous(sizes) if y.rank == 4 and reorders_volumes else imaged(how.strides[0], sizes)
 
 
 class Windowed(Layer):
-    """What is computed of windows of each channel separately."""
+    """Computes something over windows of each channel separately."""
 
     one_pass = True
     traffic = "windows"
     nonnegative = True
-    # True: a volume comes out in the order of its axes, whatever the order of the input.
+    # True: a volume becomes contiguous whatever the format of the input.
     reorders_volumes: ClassVar[bool] = False
-    # Of the input, once that is known; a label writes a window along each of them.
+    # The number of spatial axes, once the input is known; a label writes a window along each of them.
     spatial_axes: int = 1
 
-    # The result of a window, and the operation on each of its elements.
+    # The result for a window, and the operation on each of its elements.
     word: ClassVar[str]
     step: ClassVar[str]
 
@@ -70,7 +70,7 @@ class Pooling(Windowed):
 
     @property
     def computes(self) -> str:
-        """For its spatial axes, with the value of a border."""
+        """The equation for its spatial axes, with the value of a border."""
         border = self.border_told if isinstance(self.padding, str) or any(self.padding) else ""
         return _over_windows(self.word, self.spatial_axes, "dilation" in self.arguments) + border
 
@@ -131,7 +131,7 @@ class Pooling(Windowed):
         return Tensor((x.shape[0], *spatial))
 
     def _foreign_word(self, word: str, x: Tensor) -> ShapeError:
-        """What to write for a word from TensorFlow, whose means leave the border out."""
+        """What to write for a word from TensorFlow, whose means do not count the border."""
         self.padding = (0,)
         axes = self.axes(x)
         changes, help = [Change({"padding": (0,)})], None
@@ -174,7 +174,7 @@ class Pooling(Windowed):
 class MaxPool(Pooling):
     """Largest element of each window. [C, *S] -> [C, *S'].
 
-    padding=same_upper gives ceil(S / stride), as TensorFlow's SAME and ONNX's SAME_UPPER do: of an odd border the larger
+    padding=same_upper gives ceil(S / stride), as TensorFlow's SAME and ONNX's SAME_UPPER do; of an odd border, the larger
     part comes after the axis. Source: torch.nn.MaxPool1d to MaxPool3d.
     """
 
@@ -205,7 +205,7 @@ class MaxPool(Pooling):
     def _copied(self, x: Tensor) -> list[int] | None:
         """The spatial sizes of the copy of the input with its borders; None where the kernel adds them itself."""
         borders = self.borders(x)
-        # A dilated window may lie in a border of the kernel's own as a whole, and then finds no element at all.
+        # A dilated window may lie entirely in the kernel's own border, where it finds no element.
         dilated = isinstance(self.padding, str) and any(d > 1 for *_, d in self.axes(x))
         if all(before == after for before, after in borders) and not (dilated and any(map(any, borders))):
             return None
@@ -284,13 +284,13 @@ class AvgPool(Pooling):
 
     @property
     def computes(self) -> str:
-        """The sum, divided by a given number if there is one."""
+        """The equation, with the sum divided by a given number if there is one."""
         told = super().computes
         return told if self.divisor_override is None else told.replace("mean", f"1/{self.divisor_override} Σ", 1)
 
     @property
     def border_told(self) -> str:
-        """Zeros, which count or do not."""
+        """A line that says whether zeros outside the input count."""
         if self.count_include_pad or self.divisor_override is not None:
             return "\nx = 0 outside of the input        and counts in the mean"
         return "\ntaps outside of the input do not count"
@@ -321,7 +321,7 @@ class AvgPool(Pooling):
         return how.first(INPUT)
 
     def passes_shift(self, read: Tensor, y: Tensor, *inputs: Tensor) -> bool:
-        """If every window is full: a window over the edge has a smaller sum."""
+        """True if every window is full: a window over the edge has a smaller sum."""
         return self.divisor_override is None and not any(padding for _, _, padding, _ in self.axes(inputs[0]))
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:

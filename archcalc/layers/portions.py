@@ -10,11 +10,11 @@ class Portion(NamedTuple):
     """Some of a layer's parameters.
 
     Attributes:
-        shapes: their shapes by name; one set, if there are several equal ones.
+        shapes: their shapes by name; a single set if there are several equal ones.
         label: what they are for, e.g. `layer 1`; empty if there is only one group.
         note: a short remark.
         times: how many equal sets there are.
-        outputs_first: write outputs · (what one has), instead of the other way around.
+        outputs_first: whether to write outputs · (parameters of one output) rather than the other way around.
     """
 
     shapes: dict[str, Shape]

@@ -76,11 +76,11 @@ class PosEmbed(Layer):
         return {"weight": (x.shape[-2] if self.length is None else self.length, x.shape[-1])}
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
-        """One addition an element."""
+        """One addition per element."""
         return work(y.elements, "element", ("addition", 1))
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
-        """As the input, beside the table."""
+        """Like an elementwise operation on the input and the table."""
         return iterated(how.strides[0], contiguous(y.shape[-2:]))
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
@@ -110,11 +110,11 @@ class ClsToken(Layer):
     wants = "a sequence of vectors [positions, features]"
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """One position more."""
+        """One more position."""
         return Tensor((*x.shape[:-2], x.shape[-2] + 1, x.shape[-1]))
 
     def field(self, y: Tensor, x: Tensor) -> list[Field] | None:
-        """Each its own place, after the vector."""
+        """Each position sees itself, shifted by the vector."""
         *before, _ = x.positions
         return [ITSELF for _ in before] + [windows(1, 1, -1)]
 
@@ -132,7 +132,7 @@ class ClsToken(Layer):
 
 
 def rotated(x: Strides, size: int | None) -> Strides:
-    """How what is rotated lies in memory: the two halves of what turns put together, then with the rest."""
+    """How rotated vectors lie in memory: the two rotated halves are concatenated, then joined with the rest."""
     turned = x.sizes[-1] if size is None else size
     half = x.cut(x.rank - 1, turned // 2)
     product = iterated(half, contiguous(half.sizes[-2:]))
@@ -171,7 +171,7 @@ class Rope(Layer):
         return x.shape[-1] if self.dim is None else self.dim
 
     def _even(self, x: Tensor) -> list[int]:
-        """How many features may rotate instead."""
+        """Changes that make the number of rotated features even."""
         turned = plain(self._turned(x))
         return [size for size in (turned - 1, turned + 1) if 1 < size <= x.shape[-1]]
 
@@ -195,7 +195,7 @@ class Rope(Layer):
         return Tensor(x.shape)
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
-        """As `rotated`."""
+        """Like those of `rotated`."""
         return rotated(how.strides[0], self.dim)
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
@@ -208,7 +208,7 @@ class Rope(Layer):
         return work(turned, "element that rotates", *ROTATING)
 
     def blind_to_order(self, y: Tensor, *inputs: Tensor) -> bool:
-        """It turns each position by another angle."""
+        """False: each position is rotated by a different angle."""
         return False
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
@@ -262,7 +262,7 @@ class RelPosBias(Layer):
         return ()
 
     def accept(self, x: Tensor) -> None:
-        """Token ids or vectors; what may be both is taken for vectors, and by all others too, as positions are counted."""
+        """Token ids or vectors; an undecided input is taken for vectors, here and elsewhere, since positions are counted."""
         super().accept(x)
         if self.kind != "window" and x.integer is None and x.rank > 1:
             x.integer = False
@@ -316,7 +316,7 @@ class RelPosBias(Layer):
         return {"slopes": (self.heads,)} if self.kind == "alibi" else {}
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
-        """Rows that are looked up have the heads last."""
+        """Heads are last in memory, since they are the columns of the table."""
         heads, queries, keys = y.shape
         table = contiguous(y.shape) if self.kind == "alibi" else contiguous((queries, keys, heads)).permuted((2, 0, 1))
         return table.with_axis(0)

@@ -12,13 +12,13 @@ from archcalc.language.settings import LARGEST_SIZE
 from archcalc.language.values import parse_size
 from archcalc.source import Scalar
 
-# A whole number that was computed in floating point may be this far off, relative to itself: a few
-# roundings. From the other bound on they are half of one, and any fraction would pass for a whole number.
+# A whole number computed in floating point may be off by this much, relative to itself: a few roundings. Above the other
+# bound, roundings reach one half, and any fraction would pass for a whole number.
 _ROUNDING, _EXACT = 16 * 2.0**-52, 2.0**47
 
 
 class ValueProblem(Exception):
-    """A value its argument cannot take; the message follows "`key` ". A `fraction` can be rounded."""
+    """A value that its argument cannot take; the message follows "`key` ". A `fraction` can be rounded."""
 
     def __init__(self, message: str, help: str | None = None, fraction: float | None = None) -> None:
         super().__init__(message)
@@ -47,7 +47,7 @@ def whole_number(value: Any, min: int, max: int = LARGEST_SIZE) -> int:
         if abs(value) >= _EXACT:
             raise ValueProblem(f"is {value:.15g}, a fraction that is too large to be exact", "divide with //")
         if abs(value - nearest) > _ROUNDING * abs(value):
-            short = f"{value:.15g}"  # without the last roundings, unless nothing else tells it from a whole number
+            short = f"{value:.15g}"  # without the last roundings, unless only they tell it from a whole number
             told = repr(value) if float(short) == nearest else short
             raise ValueProblem(f"must be a whole number, not {told}", fraction=value)
         value = nearest

@@ -1,4 +1,4 @@
-"""The matrices of a layer, each with what it reads and gives."""
+"""The matrices of a layer, each with its input and output vectors."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ class Projection(NamedTuple):
 
     Attributes:
         name: its name among several, e.g. `q`; empty for the only one.
-        place: which input it reads; -1 for what the layer makes inside.
+        place: which input it reads; -1 for a tensor made inside the layer.
         columns, rows: sizes of its input and output vectors.
         positions: how many vectors there are in a sample.
     """

@@ -32,7 +32,7 @@ class Rearrange(Rearranging):
 
     @property
     def computes(self) -> str:
-        """The pattern as places of elements; in parentheses, the last axis is the fastest."""
+        """The pattern with indices of elements; in parentheses, the last axis varies fastest."""
         left, _, right = (part.strip().replace("...", "…") for part in self.pattern.partition("->"))
         y, x = (re.sub(r"\s+(?![^(]*\))", ", ", one) for one in (right, left))
         told = "        of axes in parentheses the last runs fastest" if "(" in left + right else ""
@@ -53,17 +53,17 @@ class Rearrange(Rearranging):
             raise ShapeError("SHP108", f"rearrange '{self.pattern}': {error}", "pattern", error.help) from None
 
     def goes(self, axis: int, x: Tensor, y: Tensor) -> int | None:
-        """If its letter is alone on both sides."""
+        """The position of its letter, if that stands alone on both sides."""
         left, right = (parsed(self.pattern).axes(side, x.rank) for side in ("left", "right"))
         return right.index(left[axis]) if len(left[axis]) == 1 and left[axis] in right else None
 
     def wanted(self, *inputs: Tensor) -> tuple[Want, ...]:
-        """The layout that the letters on the left say."""
+        """The layout according to the letters on the left."""
         layout = self._said("left", inputs[0].rank)
         return ((inputs[0], layout, "pattern"),) if layout else ()
 
     def disagreement(self, want: Want, inputs: tuple[Tensor, ...], found: str, by: Any) -> ShapeError:
-        """The letter stands on another axis than the channels."""
+        """The error for a letter `c` on an axis that is not that of the channels."""
         x = want[0]
         named, real = axis_of(want[1], x.rank), axis_of(found, x.rank)
         what = "features" if found == FEATURES_LAST else "channels"
@@ -76,12 +76,12 @@ class Rearrange(Rearranging):
         )
 
     def gives(self, *inputs: Tensor) -> Layout:
-        """The layout that the letters on the right say."""
+        """The layout according to the letters on the right."""
         layout = self._said("right", inputs[0].rank)
         return layout if layout in LAYOUTS else None
 
     def _said(self, side: str, rank: int) -> Layout:
-        """What the letter `c` says of one side, where the input has `rank` axes; None without the letter."""
+        """The layout according to the letter `c` on one side, if the input has `rank` axes; None without the letter."""
         try:
             axes = parsed(self.pattern).axes(side, rank)
         except PatternError:
@@ -102,7 +102,7 @@ class Rearrange(Rearranging):
         return f"rearrange '{self.pattern}'{sizes}"
 
     def shares(self, how: Saving, y: Tensor, *inputs: Tensor) -> bool:
-        """Where something changes and axes that are joined lie one in the other."""
+        """True if something changes and joined axes are adjacent in memory."""
         return self._laid(how)[1]
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:

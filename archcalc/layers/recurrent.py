@@ -24,14 +24,14 @@ def _count(number: int, word: str) -> str:
     return f"{number} {word}" + ("" if number == 1 else "s")
 
 
-# The word for one bias vector, as Keras and JAX have it.
+# The word for a single bias vector, as in Keras and JAX.
 ONE_BIAS = "one"
 
 NO_PROJECTION = "only `lstm` has a projection in PyTorch: put `linear` after it"
 
 
 def sums_work(gates: int, biases: int) -> Pieces:
-    """The additions for one hidden unit in one step, as `unit_work` has the rest."""
+    """The additions for one hidden unit in one step; `unit_work` has the other operations."""
     each = gates + 1
     of = f" of {gates} gates and the candidate" if gates else ""
     bias = ("b" if biases == 1 else "b and b′") + (" of each" if gates else "")
@@ -52,7 +52,7 @@ class Recurrent(Layer):
     # Products of the input and of the state in one step: those for gates, and the one for the new content.
     gates: ClassVar[int] = 0
     candidates: ClassVar[int] = 1
-    # Operations for one hidden unit in one step, beside the sums of the products and their biases.
+    # Operations for one hidden unit in one step, apart from the sums of products and biases.
     unit_work: ClassVar[Pieces] = (("g", 1),)
 
     hidden: int = arg(Whole, "size of the hidden state", min=1, aliases=("hidden_size", "units"))
@@ -82,7 +82,7 @@ class Recurrent(Layer):
 
     @property
     def width(self) -> int:
-        """Features that one direction gives in each step."""
+        """Features that one direction returns in each step."""
         return self.hidden
 
     @property
@@ -92,17 +92,17 @@ class Recurrent(Layer):
 
     @property
     def rows(self) -> int:
-        """The rows of their weights, one below the other."""
+        """The rows of their weights, stacked."""
         return times(self.hidden, gates=self.gates, candidate=self.candidates)
 
     @property
     def depth(self) -> int:
-        """One for each stacked layer."""
+        """The number of stacked layers."""
         return self.layers
 
     @property
     def sees_ahead(self) -> bool:  # type: ignore[override]
-        """If it also runs from the last step to the first."""
+        """True if it also runs from the last step to the first."""
         return bool(self.bidirectional)
 
     @property
@@ -126,11 +126,11 @@ class Recurrent(Layer):
         return Tensor((x.shape[0], width), outputs=outputs, state=self.signature)
 
     def mixes(self, x: Tensor) -> tuple[int, ...]:
-        """Later steps see earlier ones, and in both directions all see all; of each all features."""
+        """Steps and features: later steps see earlier ones, and in both directions all see all."""
         return (0, 1)
 
     def further_rank(self, name: str, rank: int) -> int:
-        """States have an axis of layers; the last one has features only."""
+        """States have an axis of layers; `last` has only features."""
         return 1 if name == "last" else 2
 
     def _check_state(self, given: Tensor) -> None:
@@ -193,12 +193,12 @@ class Recurrent(Layer):
         return shapes
 
     def portions(self, shapes: dict[str, Shape]) -> list[Portion]:
-        """Those of the first layer, then those of the layers above, which are all alike; one direction as the other."""
+        """Those of the first layer, then those of the layers above, which are all alike; directions are alike too."""
 
         def of_layer(index: int) -> dict[str, Shape]:
             return {name: shape for name, shape in shapes.items() if name.endswith(f"_l{index}")}
 
-        if len(of_layer(0)) * self.directions * self.layers > len(shapes):  # some are tied, and some are not
+        if len(of_layer(0)) * self.directions * self.layers > len(shapes):  # if only some are tied
             return [Portion(shapes)]
         directions = called(self.directions, "directions", self.hidden) if self.bidirectional else 1
         first = Portion(of_layer(0), "layer 1" if self.layers > 1 else "", times=directions, outputs_first=True)
@@ -243,7 +243,7 @@ class Recurrent(Layer):
         )
 
     def backward_macs(self, learns: bool, needs: tuple[bool, ...], y: Tensor, *inputs: Tensor) -> int:
-        """Every product again for its weight if that is trained, and for its input if a gradient flows there.
+        """Every product once more for its weight if it is trained, and once more for its input if a gradient flows there.
 
         The state before the first step is a constant unless it comes from another layer.
         """
@@ -269,7 +269,7 @@ class Recurrent(Layer):
         reads = (0,) if how.learns or self._keeps_input else ()
         copied = (
             self._input_copies if self.element_bytes(how) != width else 1
-        )  # what the layer below gives, by autocast
+        )  # the output of the layer below, which autocast casts
         extra = {
             "steps": self._kept_by_steps(how, x),
             "between layers": between * copied if reads else 0,
@@ -285,11 +285,11 @@ class Recurrent(Layer):
         return Saved((*reads, 1) if first else reads, self._keeps_output, extra)
 
     def _keeps_first(self, how: Saving) -> tuple[str, ...]:
-        """The states whose values before the first step are kept, among those of the steps."""
+        """The states whose values before the first step are kept along with those of the steps."""
         return ("h",) if how.learns else ()
 
     def copied(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, ...]:
-        """Steps that are no rows of one matrix when they come first, for each direction; a state whose layers do not."""
+        """For each direction, steps that are not the rows of one matrix once they come first; a state whose layers are not."""
         copies = () if self._reads(how.strides[0].transposed(0, 1)) else (0,) * self._input_copies
         if self.state is not None and self.state.state is None and self.state.rank == 2:
             copies += () if how.strides[1].transposed(0, 1).is_contiguous else (1,)
@@ -308,11 +308,11 @@ class Recurrent(Layer):
         return states.selected(0) if name == "last" else states.transposed(0, 1)
 
     def further_memory(self, name: str) -> str | None:
-        """The last state is one of those of all layers; those of two directions are put together."""
+        """`last` is one of the states of all layers; those of two directions are concatenated."""
         return "h" if name == "last" and not self.bidirectional else None
 
     def reads_back(self, name: str) -> bool:
-        """What is multiplied by a state, or by what a layer below gives."""
+        """True for weights that are multiplied by a state or by the output of a layer below."""
         return name.startswith(("weight_hh", "weight_hr")) or (
             name.startswith("weight_ih") and not name.startswith("weight_ih_l0")
         )
@@ -326,7 +326,7 @@ class Recurrent(Layer):
         return self.directions
 
     def _reads(self, steps: Strides) -> bool:
-        """Whether it reads steps that lie so, the first axis, as they are."""
+        """Whether it reads steps laid out like this, as the first axis, without a copy."""
         return are_rows(steps)
 
     @property
@@ -335,7 +335,7 @@ class Recurrent(Layer):
 
     @property
     def _keeps_input(self) -> bool:
-        """Whether its kernel keeps what it reads though no weight is trained."""
+        """Whether its kernel keeps its input although no weight is trained."""
         return False
 
     def _kept_by_steps(self, how: Saving, x: Tensor) -> int:
@@ -357,7 +357,7 @@ class Recurrent(Layer):
         plain = given(
             num_layers=(self.layers, 1),
             bias=(bool(self.bias), True),
-            dropout=(self.dropout if self.layers > 1 else 0.0, 0.0),  # PyTorch warns about one without effect
+            dropout=(self.dropout if self.layers > 1 else 0.0, 0.0),  # PyTorch warns about dropout without effect
             bidirectional=(self.bidirectional, False),
             nonlinearity=(getattr(self, "nonlinearity", "tanh"), "tanh"),
             proj_size=(self.width if self.width is not self.hidden else 0, 0),

@@ -21,8 +21,7 @@ from archcalc.terms import Pieces, work
 class Reduction(Layer):
     """One number for all elements along one axis or several.
 
-    `operations` are those per input element, `more` those per output element; `keeps` is what its gradient is computed
-    from.
+    `operations` are per input element, `more` per output element; `keeps` is what its gradient is computed from.
     """
 
     sets_sizes = True
@@ -52,19 +51,19 @@ class Reduction(Layer):
         return Tensor(shape)
 
     def mixes(self, x: Tensor) -> tuple[int, ...]:
-        """Those that are reduced."""
+        """The reduced axes."""
         return self.axis_indices("axis", x)
 
     def survives(self, layout: str, x: Tensor) -> bool:
-        """Unless the axis of channels or features goes away."""
+        """Unless the axis of channels or features is removed."""
         return self.keepdim or axis_of(layout, x.rank) not in [x.axis(index) for index in self.axis]
 
     def output_rank(self, *inputs: Tensor) -> int:
-        """Without the axes that go away, unless they are kept."""
+        """Without the reduced axes, unless they are kept with size 1."""
         return inputs[0].rank - (0 if self.keepdim else len(self.axis))
 
     def blind_to_order(self, y: Tensor, *inputs: Tensor) -> bool:
-        """If it reduces all positions."""
+        """True if it reduces all positions."""
         return inputs[0].rank == 2 and [inputs[0].axis(axis) for axis in self.axis] == [0]
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
@@ -146,12 +145,12 @@ class _Spread(Reduction):
 
     @property
     def computes(self) -> str:
-        """With the correction that it has."""
+        """The equation, with its correction."""
         return self.notation.replace("(n − 1)", f"(n − {self.correction})" if self.correction else "n")
 
     @property
     def after(self) -> str:
-        """The correction, where it is not PyTorch's own."""
+        """The correction, if it is not PyTorch's default."""
         return "" if self.correction == 1 else f", correction={int(self.correction)}"
 
 
@@ -225,7 +224,7 @@ class Norm(Reduction):
 
 
 class _Place(Layer):
-    """The place of a value along an axis: whole numbers, which have no gradient. One comparison per element."""
+    """The position of a value along an axis: whole numbers, without a gradient. One comparison per element."""
 
     gives_constants = True
     one_pass = True
@@ -249,11 +248,11 @@ class _Place(Layer):
         return y
 
     def mixes(self, x: Tensor) -> tuple[int, ...]:
-        """The one that is searched."""
+        """The axis that is searched."""
         return (self.axis_index("axis", x),)
 
     def survives(self, layout: str, x: Tensor) -> bool:
-        """Unless the axis of channels or features goes away."""
+        """Unless the axis of channels or features is removed."""
         return self.keepdim or axis_of(layout, x.rank) != x.axis(self.axis)
 
     def output_rank(self, *inputs: Tensor) -> int:
@@ -272,14 +271,14 @@ class _Place(Layer):
 
 @layer("argmax", first="axis")
 class ArgMax(_Place):
-    """The place of the largest value along an axis. [n, classes] -> [n]. Source: torch.argmax."""
+    """The position of the largest value along an axis. [n, classes] -> [n]. Source: torch.argmax."""
 
     notation = "y = the i with the largest x[i]"
 
 
 @layer("argmin", first="axis")
 class ArgMin(_Place):
-    """The place of the smallest value along an axis. [n, classes] -> [n]. Source: torch.argmin."""
+    """The position of the smallest value along an axis. [n, classes] -> [n]. Source: torch.argmin."""
 
     notation = "y = the i with the smallest x[i]"
 
@@ -307,7 +306,7 @@ class CumSum(Layer):
         return Tensor(x.shape)
 
     def mixes(self, x: Tensor) -> tuple[int, ...]:
-        """The last element sees all before it."""
+        """The axis: the last element sees all before it."""
         return (self.axis_index("axis", x),)
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
@@ -356,7 +355,7 @@ class Normalize(Normalizing):
         return how.first(Saved((0,), extra={"length": length, "divisor": length}))
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
-        """As those of a quotient by lengths that are stretched along the vectors."""
+        """Like a quotient by lengths expanded along the vectors."""
         sizes = (how.batch, *y.shape)
         axis = self.along(y) + 1
         lengths = contiguous((*sizes[:axis], 1, *sizes[axis + 1 :])).expanded(sizes)

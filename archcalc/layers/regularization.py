@@ -40,16 +40,16 @@ class Dropout(Dropping):
     p: float = arg(Number, "probability of zero", default=0.5, min=0, max=1, aliases=("rate",))
 
     def hands_back(self, how: Saving, y: Tensor, *inputs: Tensor) -> bool:
-        """If nothing is dropped."""
+        """True if nothing is dropped."""
         return not self.p or not how.training
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
-        """As the input and its mask, or beside the one number 0."""
+        """Like an elementwise operation on the input and its mask, or with p=1 the number 0."""
         x = how.strides[0]
         return x if self.hands_back(how, y) else iterated(x, NUMBER if self.p == 1 else x.like())
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
-        """The mask; with p=1 the one number 0."""
+        """The mask; with p=1, only the number 0."""
         if not self.p or not how.needs[0]:
             return NOTHING
         if self.p == 1:
@@ -74,11 +74,11 @@ class DropPath(Dropping):
     p: float = arg(Number, "probability of zero", default=0.1, min=0, max=1, aliases=("drop_prob",))
 
     def hands_back(self, how: Saving, y: Tensor, *inputs: Tensor) -> bool:
-        """At inference."""
+        """True at inference."""
         return not how.training
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
-        """As the input, beside a factor for each sample."""
+        """Like an elementwise operation on the input and a factor for each sample."""
         x = how.strides[0]
         return iterated(x, contiguous((how.batch, *[1] * inputs[0].rank))) if how.training else x
 

@@ -16,7 +16,7 @@ from archcalc.layers.tensor import Tensor
 
 @layer("roll", family="shape", first="shift")
 class Roll(Rearranging):
-    """Shifts positions along axes; those shifted past the end come back at the start. Source: torch.roll."""
+    """Shifts positions along axes; those shifted past the end reappear at the start. Source: torch.roll."""
 
     reorders = True
 
@@ -48,11 +48,11 @@ class Roll(Rearranging):
         return moved(x, x.shape)
 
     def field(self, y: Tensor, x: Tensor) -> list[Field] | None:
-        """Itself, unless positions are shifted."""
+        """Each position sees itself, unless positions are shifted."""
         return beside(x, map(x.axis, self.axes))
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
-        """What is put together anew follows the format of its parts, along one axis after the other."""
+        """Like concatenations of its parts, along one axis after another."""
         x = how.strides[0]
         for _ in self.axes:
             x = concatenated([x], x.sizes)
@@ -85,11 +85,11 @@ class Flip(Rearranging):
         return moved(x, x.shape)
 
     def field(self, y: Tensor, x: Tensor) -> list[Field] | None:
-        """Itself, unless positions are reversed."""
+        """Each position sees itself, unless positions are reversed."""
         return beside(x, self.axis_indices("axis", x))
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
-        """As the input lies."""
+        """Like the input."""
         return how.strides[0].like()
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
@@ -99,7 +99,7 @@ class Flip(Rearranging):
 
 @layer("tile", family="shape", first="times")
 class Tile(Rearranging):
-    """The whole tensor several times along its axes. [n, features] with `tile 2x3` -> [2n, 3·features].
+    """Repeats the whole tensor along its axes. [n, features] with `tile 2x3` -> [2n, 3·features].
 
     Source: torch.tile.
     """
@@ -122,7 +122,7 @@ class Tile(Rearranging):
         return moved(x, tuple(times * size for times, size in zip(self.times, x.shape)))
 
     def field(self, y: Tensor, x: Tensor) -> list[Field] | None:
-        """Itself, unless there are several copies of positions."""
+        """Each position sees itself, unless positions are repeated."""
         return beside(x, (axis for axis, times in enumerate(self.times) if times != 1))
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:

@@ -21,7 +21,7 @@ _EQUATIONS = {
 
 
 class Reparametrized(Layer):
-    """A layer whose weight may be computed from parameters, once per batch; at inference it can be stored instead."""
+    """A layer whose weight may be computed from parameters: once per batch, or stored at inference."""
 
     keys_last = True
     keys = "reparam", "reparam_axis", "reparam_eps"
@@ -43,7 +43,7 @@ class Reparametrized(Layer):
         return self.reparam is not None
 
     def check_reparam(self, weight: Shape) -> None:
-        """Raises `ShapeError` for keys of another reparametrisation, and an axis that the weight does not have."""
+        """Raises `ShapeError` for keys of another reparametrisation, and for an axis that the weight does not have."""
         for key, kind in (("reparam_axis", WEIGHTNORM), ("reparam_eps", STANDARDIZED)):
             if getattr(self, key) is not None and self.reparam != kind:
                 changes = [Change({"reparam": kind}), Change({key: None})]
@@ -54,7 +54,7 @@ class Reparametrized(Layer):
             raise ShapeError("SHP101", f"weightnorm does not work along axis {axis}", "reparam_axis", help)
 
     def learned(self, shapes: dict[str, Shape]) -> dict[str, Shape]:
-        """Parameters by name, where `shapes` are those without reparametrisation."""
+        """The parameters by name; `shapes` are those without reparametrisation."""
         if self.reparam is None:
             return shapes
         others = {name: shape for name, shape in shapes.items() if name != "weight"}
@@ -75,11 +75,11 @@ class Reparametrized(Layer):
         return {f"{at}._u": (weight[axis],), f"{at}._v": (rest,)}
 
     def computed_by(self, equation: str, symbol: str) -> str:
-        """The equation of the layer after that of its weight."""
+        """The equation of the layer, preceded by that of its weight."""
         return equation if self.reparam is None else f"{_EQUATIONS[self.reparam].format(w=symbol)}\n{equation}"
 
     def with_weight(self, how: Saving, saved: Saved, weight: Shape, axis: int = 0, itself: bool = True) -> Saved:
-        """What is kept where the weight is computed too: itself, for the input's gradient, and what it is computed with."""
+        """What is kept, including a computed weight (for the input's gradient) and what it is computed from."""
         if self.reparam is None or not (how.needs[0] or how.learns):
             return saved
         size, outputs = plain(product(weight)), plain(weight[axis])
@@ -94,14 +94,14 @@ class Reparametrized(Layer):
         return Saved(saved.inputs, saved.output, together, alone=tuple(extra))
 
     def beside_weight(self, how: Saving, passing: tuple[int, int], weight: Shape) -> tuple[int, int]:
-        """What is needed in passing where the weight is computed: itself where it is not kept, and its gradient."""
+        """What is needed in passing, including a computed weight that is not kept, and its gradient."""
         if self.reparam is None:
             return passing
         size = plain(product(weight)) * how.width
         return passing[0] + (0 if how.keeps else size), passing[1] + size * how.learns
 
     def wrapped(self, code: Code) -> Code:
-        """A module of PyTorch's with its weight computed."""
+        """A PyTorch module with a computed weight."""
         if self.reparam == STANDARDIZED:
             eps = "" if self.reparam_eps in (None, 1e-6) else repr(float(self.reparam_eps or 0))
             made = f"Standardized({eps})"

@@ -40,7 +40,7 @@ _MODES = {
     aliases=("interpolate", "upsampling", "upsamplingnearest", "nearest"),
 )
 class Upsample(Layer):
-    """Resizes by a factor, to a size, or to that of a tensor. [C, *S] -> [C, *floor(S·scale)] or [C, *size].
+    """Resizes by a factor, to a size, or to the size of a tensor. [C, *S] -> [C, *floor(S·scale)] or [C, *size].
 
     Source: torch.nn.Upsample.
     """
@@ -134,7 +134,7 @@ class Upsample(Layer):
         return Tensor((x.shape[0], *spatial))
 
     def wanted(self, *inputs: Tensor) -> tuple[Want, ...]:
-        """The tensor whose size it takes is channels first too."""
+        """Channels first, also for the tensor whose size it takes."""
         return (*super().wanted(*inputs), *alike(self.like))
 
     def _space(self, x: Tensor) -> tuple[int, ...]:
@@ -145,7 +145,7 @@ class Upsample(Layer):
         return work(y.elements, "output element", *_MODES[self.mode][1])
 
     def field(self, y: Tensor, x: Tensor) -> list[Field] | None:
-        """The elements between which an output's value is found."""
+        """The elements between which an output's value is interpolated."""
         scales = (
             [None] * (x.rank - 1)
             if self.scale is None or self.recompute_scale_factor
@@ -162,7 +162,7 @@ class Upsample(Layer):
         return how.strides[0].formatted((how.batch, *y.shape))
 
     def passes_shift(self, read: Tensor, y: Tensor, *inputs: Tensor) -> bool:
-        """Every position is shifted."""
+        """True: every position is shifted."""
         return True
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
@@ -210,7 +210,7 @@ class Pad(Layer):
 
     @property
     def computes(self) -> str:
-        """With the value of its border, and how wide it is before the first element if it is so along all axes."""
+        """The equation, with the value of its border, and its width before the first element if that is the same on all axes."""
         told = {
             "zeros": f"{self.value:g} outside",
             "reflect": "mirrored outside",
@@ -235,7 +235,7 @@ class Pad(Layer):
         return before, -before
 
     def field(self, y: Tensor, x: Tensor) -> list[Field]:
-        """Each its own place, after the border before it."""
+        """Each position sees itself, shifted by the border before it."""
         sides = dict(enumerate(self.borders(x), self.axis is None))
         return [windows(1, 1, -sides[axis][0]) for axis in x.positions]
 
@@ -275,7 +275,7 @@ class Pad(Layer):
         return Tensor((*x.shape[:kept], *(size + b + a for size, (b, a) in zip(x.shape[kept:], borders))))
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
-        """In the format of the input, circular ones in the order of the axes; without a border as the input."""
+        """In the memory format of the input; contiguous for circular borders; unchanged without a border."""
         x, sizes = how.strides[0], (how.batch, *y.shape)
         if self.mode == "circular":
             return contiguous(sizes)
@@ -294,13 +294,13 @@ class Pad(Layer):
         """The same in PyTorch."""
         borders = self.borders(x)
         while self.axis is not None and len(borders) > 1 and borders[0] == (0, 0):
-            del borders[0]  # the call starts from the last axis and need not go on to the first
+            del borders[0]  # the call starts from the last axis and need not reach the first
         return expression(pad_call(self.mode, self.value), sides=sides(borders))
 
 
 @layer("crop", first="size", aliases=("centercrop",))
 class Crop(Rearranging):
-    """The middle of each spatial axis. [C, *S] -> [C, *size]; of an odd rest, the larger part is cut at the end.
+    """The middle of each spatial axis. [C, *S] -> [C, *size]; of an odd remainder, the larger part is cut at the end.
 
     Source: the copy-and-crop of Ronneberger et al. (2015).
     """
@@ -333,7 +333,7 @@ class Crop(Rearranging):
         return moved(x, (x.shape[0], *space))
 
     def wanted(self, *inputs: Tensor) -> tuple[Want, ...]:
-        """The tensor whose size it takes is channels first too."""
+        """Channels first, also for the tensor whose size it takes."""
         return (*super().wanted(*inputs), *alike(self.like))
 
     def _space(self, x: Tensor) -> tuple[int, ...]:
@@ -347,7 +347,7 @@ class Crop(Rearranging):
         return x
 
     def field(self, y: Tensor, x: Tensor) -> list[Field]:
-        """Each element is one of the input's."""
+        """Each position sees itself, shifted by what is cut before it."""
         return [windows(1, 1, (plain(size) - plain(left)) // 2) for size, left in zip(x.shape[1:], y.shape[1:])]
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:

@@ -18,7 +18,7 @@ _STATISTIC = 4
 
 
 def root_normed(x: Strides, scaled: bool) -> Strides:
-    """How torch.nn.RMSNorm lays its output out: as the input beside a deviation for each vector, then in its format."""
+    """How torch.nn.RMSNorm lays out its output: like the input divided by one number per vector, then in the input's format."""
     result = iterated(x, contiguous((*x.sizes[:-1], 1)))
     if scaled:
         result = iterated(result, contiguous(x.sizes[-1:]))
@@ -47,7 +47,7 @@ class RMSNorm(Normalizing):
     )
 
     def outcome(self, axis: int, *inputs: Tensor) -> str:
-        """The vectors, each with a mean of its own."""
+        """The vectors, each with its own mean."""
         return f"vectors of {inputs[0].shape[axis]}" + (" and as many scales" if self.affine else "")
 
     def params(self, x: Tensor) -> dict[str, Shape]:
@@ -55,7 +55,7 @@ class RMSNorm(Normalizing):
         return {"weight": (x.shape[self.along(x)],)} if self.affine else {}
 
     def averaged(self, x: Tensor) -> int:
-        """The vector."""
+        """The elements of a vector."""
         return x.shape[self.along(x)]
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
@@ -69,9 +69,9 @@ class RMSNorm(Normalizing):
         return root_normed(how.strides[0].moved(axis, -1), self.affine).moved(y.rank, axis)
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
-        """Input and deviation for the input's gradient; the CPU also keeps the normalised input for the scales'.
+        """Input and root mean square for the input's gradient; the CPU also keeps the normalised input for that of the scales.
 
-        With 16-bit numbers, the CPU computes in fp32 and keeps both in it.
+        With 16-bit numbers, the CPU computes in fp32 and keeps both in fp32.
         """
         elements = how.batch * y.numel
         rows = elements // plain(y.shape[self.along(inputs[0])])
@@ -84,7 +84,7 @@ class RMSNorm(Normalizing):
         return Saved((0,) if how.needs[0] or (how.gpu and scaled) else (), extra=extra) if extra else NOTHING
 
     def passing(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, int]:
-        """On the CPU the normalised input beside the scaled one, and backward the gradients of both and of the squares.
+        """On the CPU: forward, the normalised input next to the scaled one; backward, the gradients of both and of the squares.
 
         With 16-bit numbers, all of them and the input are in fp32.
         """

@@ -1,4 +1,4 @@
-"""Layers that read an image at computed places: a grid, or windows whose taps move."""
+"""Layers that read an image at computed positions: a grid, or windows whose taps move."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ _BETWEEN: dict[str, dict[int, Pieces]] = {
 
 @layer("gridsample", family="resizing", aliases=("grid_sample", "warp", "spatialtransformer"))
 class GridSample(Layer):
-    """Samples an image at the places of a grid, between elements. [C, *S] and a grid [*P, axes] -> [C, *P].
+    """Samples an image at the points of a grid, between elements. [C, *S] and a grid [*P, axes] -> [C, *P].
 
-    A place has a coordinate for each spatial axis, the last axis first (x, y), from -1 at one side to 1 at the other.
+    A point has one coordinate for each spatial axis, the last axis first (x, y), from -1 at one end to 1 at the other.
     Source: torch.nn.functional.grid_sample; Jaderberg et al. 2015.
     """
 
@@ -53,7 +53,7 @@ class GridSample(Layer):
     align_corners: bool = arg(Flag, "-1 and 1 are the middles of the outer elements, not their edges", default=False)
 
     def wanted(self, *inputs: Tensor) -> tuple[Want, ...]:
-        """The image has its channels first, a place its coordinates last."""
+        """Channels first for the image, coordinates last for the grid."""
         return (inputs[0], CHANNELS_FIRST, None), (self.grid, FEATURES_LAST, "grid")
 
     def joined(self, *inputs: Tensor) -> tuple[Tensor, ...]:
@@ -65,7 +65,7 @@ class GridSample(Layer):
         return inputs[0].rank
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """Raises `ShapeError` for places with the wrong number of coordinates, or a mode that volumes do not have."""
+        """[C, *P]. Raises `ShapeError` for points with the wrong number of coordinates, or a mode that volumes do not have."""
         grid, axes = self.numbers("grid"), x.rank - 1
         if grid.rank != x.rank or grid.shape[-1] != axes:
             places = "height, width, 2" if axes == 2 else "depth, height, width, 3"
@@ -83,7 +83,7 @@ class GridSample(Layer):
         return work(y.elements, "output element", *_BETWEEN[self.mode][y.rank - 1])
 
     def field(self, y: Tensor, x: Tensor) -> list[Field] | None:
-        """Places are computed."""
+        """None: positions are computed."""
         return None
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
@@ -91,7 +91,7 @@ class GridSample(Layer):
         return contiguous((how.batch, *y.shape))
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
-        """The image and the places."""
+        """The image and the grid."""
         return Saved((0, 1)) if any(how.needs) else NOTHING
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
@@ -105,9 +105,9 @@ class GridSample(Layer):
 class DeformConv(Correlation):
     """Convolution whose taps are moved by `offset`, and weighted by `mask`. [C, H, W] -> [channels, H', W'].
 
-    offset [2·parts·taps, H', W'] has for each tap how far down and how far right it moves, mask [parts·taps, H', W']
-    its weight; each of the parts is for as many channels. Values are interpolated, with zeros outside the image.
-    Written in plain PyTorch by F.grid_sample, equal to torchvision.ops.deform_conv2d. Source: Dai et al. 2017; Zhu et al. 2019 (v2).
+    offset [2·parts·taps, H', W'] says for each tap how far down and how far right it moves, and mask [parts·taps, H', W']
+    is its weight; parts divide the channels evenly. Values are interpolated, with zeros outside the image. `build` writes
+    it in plain PyTorch with F.grid_sample, equal to torchvision.ops.deform_conv2d. Source: Dai et al. 2017; Zhu et al. 2019 (v2).
     """
 
     ranks = (3, 3)
@@ -132,12 +132,12 @@ class DeformConv(Correlation):
 
     @property
     def computes(self) -> str:
-        """With the weights of the taps, if there are any."""
+        """The equation, with the weights of the taps if there are any."""
         told = super().computes
         return told if self.mask is not None else re.sub(r" · m\[[^\]]*\]|; m: `mask`", "", told)
 
     def wanted(self, *inputs: Tensor) -> tuple[Want, ...]:
-        """All have channels first."""
+        """Channels first for all."""
         given = ((getattr(self, key), key) for key in ("offset", "mask"))
         return (inputs[0], CHANNELS_FIRST, None), *((x, CHANNELS_FIRST, key) for x, key in given if x is not None)
 
@@ -172,15 +172,15 @@ class DeformConv(Correlation):
         return part("windows", read) + part("biases", super().other_flops(y, *inputs)) if self.bias else read
 
     def backward_macs(self, learns: bool, needs: tuple[bool, ...], y: Tensor, *inputs: Tensor) -> int:
-        """As a convolution's over the windows, whose gradient offsets and mask need too."""
+        """Those of a convolution over the windows, whose gradient offsets and mask need too."""
         return self.macs(y, *inputs) * (learns + any(needs))
 
     def field(self, y: Tensor, x: Tensor) -> list[Field] | None:
-        """Places are computed."""
+        """None: positions are computed."""
         return None
 
     def reach(self, axis: int, x: Tensor) -> tuple[int, int] | None:
-        """Places are computed."""
+        """None: positions are computed."""
         return None
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
@@ -188,7 +188,7 @@ class DeformConv(Correlation):
         return contiguous((how.batch, *y.shape))
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
-        """The image and the places that are read, the windows' elements, and what a mask weights."""
+        """The image, the positions that are read, the elements of the windows, and what a mask weights."""
         x, moved, masked = inputs[0], how.needs[0] or how.needs[1], self.mask is not None and how.needs[-1]
         read = how.batch * plain(self._read(y, x)) * how.width
         extra, kept = {}, []
@@ -197,7 +197,7 @@ class DeformConv(Correlation):
             extra["places"] = how.batch * plain(self.offset.elements) * how.width
         if how.needs[1]:
             extra["sizes"] = 2 * how.width
-        if how.learns or any(how.needs):  # a convolution keeps them for either gradient
+        if how.learns or any(how.needs):  # a convolution keeps these for either gradient
             extra["windows"] = read
         if masked:
             extra["unweighted windows"] = read

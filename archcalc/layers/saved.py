@@ -1,7 +1,7 @@
-"""What autograd keeps of a layer until the backward pass has used it.
+"""What autograd keeps for a layer until the backward pass has used it.
 
 The rules are those of PyTorch 2.13; a test compares them with `torch.autograd.graph.saved_tensors_hooks`
-for every layer. Parameters and buffers are there anyway and never counted.
+for every layer. Parameters and buffers exist anyway and are never counted.
 """
 
 from __future__ import annotations

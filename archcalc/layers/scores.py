@@ -42,12 +42,12 @@ class Scored(Layer):
 
     @property
     def sees_ahead(self) -> bool:  # type: ignore[override]
-        """Unless it is causal."""
+        """True unless it is causal."""
         return not self.causal
 
     @property
     def draws(self) -> bool:
-        """What its dropout sets to 0."""
+        """The elements that its dropout sets to 0."""
         return self.dropout > 0
 
     @property
@@ -57,11 +57,11 @@ class Scored(Layer):
 
     @property
     def is_masked(self) -> bool:
-        """Whether something is added to its scores, or hidden, that no flag of PyTorch's function says."""
+        """Whether something is added to its scores, or hidden, that no flag of PyTorch's function can express."""
         return self.window is not None or self.relbias is not None or self.mask is not None
 
     def at(self, key: str) -> int:
-        """The index among the inputs of the tensor of a key."""
+        """The index, among the inputs, of the tensor that a key names."""
         references = (name for name, argument in self.arguments.items() if isinstance(argument, Reference))
         given = [name for name in references if getattr(self, name) is not None]
         return given.index(key) + self.takes_input
@@ -110,7 +110,7 @@ class Scored(Layer):
         return work(pairs, "score", *SCORING, added, capped)
 
     def sunk(self, rows: int) -> int:
-        """Operations on the scores of sinks, one for each of so many rows."""
+        """Operations on the scores of the sinks, one for each row."""
         return part("sinks", work(rows, "score of a sink", SCORING[1]))
 
 
@@ -118,7 +118,7 @@ def masked(line: str, causal: bool, window: int | None, given: bool = False) -> 
     """The equation `line` of a softmax with the mask that is added to the scores, and what that mask is.
 
     Args:
-        given: whether a tensor hides some keys, too.
+        given: whether a tensor hides some keys as well.
     """
     if not causal and window is None and not given:
         return [line]

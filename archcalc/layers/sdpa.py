@@ -22,7 +22,7 @@ class SDPA(Scored):
     """softmax(q kᵀ · scale) v without projections, over the last two axes.
 
     q [*, queries, d], k [*, keys, d], v [*, keys, e] -> [*, queries, e]; leading axes are heads,
-    windows, ... With kv_heads=N the last of them has N in k and v, each for several of q.
+    windows, ... With kv_heads=N, the last of them has size N in k and v, each entry for several heads of q.
     Source: torch.nn.functional.scaled_dot_product_attention.
     """
 
@@ -44,12 +44,12 @@ class SDPA(Scored):
 
     @property
     def label(self) -> str:
-        """As a line, with flags as words: `sdpa causal`."""
+        """A short line with flags as words: `sdpa causal`."""
         return super().label.replace(" causal=true", " causal").replace(" sinks=true", " sinks")
 
     @property
     def computes(self) -> str:
-        """With its factor and its mask."""
+        """The notation, with its factor and its mask."""
         shared = []
         if self.kv_heads is not None:
             shared = [f"one head of K and V for every {self.q.shape[-3] // self.kv_heads} of Q"]
@@ -143,7 +143,7 @@ class SDPA(Scored):
         return product(self.q.shape[:-2]) * self.hidden(queries, keys) * (self.q.shape[-1] + self.v.shape[-1])
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
-        """Scaling and softmax of every score, and what else is done to it."""
+        """Scaling and softmax of every score, and any other operation on it."""
         rows = product(self.q.shape[:-1])
         scores = self.scored(rows * self.k.shape[-2])
         return part("softmax", scores) + self.sunk(rows) if self.sinks else scores
@@ -173,16 +173,16 @@ class SDPA(Scored):
         return saved(self, (self.q, self.k, self.v), self.is_fused(how), how)
 
     def copied(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, ...]:
-        """Step by step, values whose leading axes do not lie as one."""
+        """If it runs step by step, values whose leading axes cannot be viewed as one."""
         values = how.strides[2]
         return () if self.is_fused(how) or values.viewed(joined(values.sizes, 0, y.rank - 2)) is not None else (2,)
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
-        """The fused kernel lays its output out as the queries."""
+        """The fused kernel lays out its output like the queries."""
         return how.strides[0].like() if self.is_fused(how) else contiguous((how.batch, *y.shape))
 
     def is_fused(self, how: Saving) -> bool:
-        """Whether one kernel computes scores and weighted values; the CPU's reads features one behind the other."""
+        """Whether one kernel computes scores and weighted values; that of the CPU needs features adjacent in memory."""
         if how.attention is not None:
             return how.attention == "flash" and not self.is_scored_by_hand
         read = all(one.steps[-1] == 1 for one in how.strides[:3])
@@ -190,13 +190,13 @@ class SDPA(Scored):
         return self.can_fuse(learned, how.gpu, how.keeps) and (how.gpu or read)
 
     def can_fuse(self, learned: bool, gpu: bool, trains: bool) -> bool:
-        """Whether such a kernel takes it, if all lies well; `learned`: numbers that learn are added to the scores."""
+        """Whether such a kernel supports it, memory layout aside; `learned`: learned numbers are added to the scores."""
         if self.q.rank != 3 or self.is_scored_by_hand or learned:
             return False
         return gpu or (self.q.shape[-1] == self.v.shape[-1] and not (self.dropout and trains))
 
     def blind_to_order(self, y: Tensor, *inputs: Tensor) -> bool:
-        """Without a mask."""
+        """True without a mask."""
         return not (self.causal or self.is_masked) and y.rank == 2
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:

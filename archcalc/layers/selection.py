@@ -1,4 +1,4 @@
-"""The largest elements of an axis with their places, and the elements at given places."""
+"""The largest elements of an axis with their positions, and the elements at given positions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _INDEX = 8
 
 @layer("topk", first="k", family="reduction")
 class TopK(Layer):
-    """The k largest along an axis, in order. [n] -> [k]. Further output: `indices`, their places. Source: torch.topk."""
+    """The k largest along an axis, in order. [n] -> [k]. Further output: `indices`, their positions. Source: torch.topk."""
 
     gives_constants = True
     selects = True
@@ -33,7 +33,7 @@ class TopK(Layer):
 
     @property
     def computes(self) -> str:
-        """The smallest, if asked for."""
+        """The notation, for the smallest elements if asked for."""
         return self.notation if self.largest else self.notation.replace("largest", "smallest")
 
     layout = KEEPS
@@ -58,7 +58,7 @@ class TopK(Layer):
         return Tensor(shape, outputs={"indices": indices}, state=("topk", plain(self.k)))
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
-        """One comparison an element."""
+        """One comparison per element."""
         return work(inputs[0].elements, "input element", ("comparison", 1))
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
@@ -66,11 +66,11 @@ class TopK(Layer):
         return contiguous((how.batch, *y.shape))
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
-        """The places."""
+        """The positions."""
         return Saved(further=("indices",)) if how.needs[0] else NOTHING
 
     def mixes(self, x: Tensor) -> tuple[int, ...]:
-        """A place of the input may come to any place of the output."""
+        """The axis: any position of the input may end up at any position of the output."""
         return (self.axis_index("axis", x),)
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
@@ -86,8 +86,8 @@ class TopK(Layer):
 class Gather(Layer):
     """The positions of an axis that an index of whole numbers names, in its order. [n, ...] and [m] -> [m, ...].
 
-    The index may be a constant, the same for every sample, or different for each sample; a table shared by all samples
-    is a `parameter`. Source: torch.index_select, torch.Tensor.__getitem__.
+    The index may be a constant, shared by all samples, or differ between samples; a table shared by all samples is a
+    `parameter`. Source: torch.index_select, torch.Tensor.__getitem__.
     """
 
     computes_nothing = True
@@ -106,7 +106,7 @@ class Gather(Layer):
     axis: int = arg(Whole, "axis", default=0, min=-8, aliases=("dim",))
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """Raises `ShapeError` for numbers as an index, and for an index of each sample along another axis than the first."""
+        """Raises `ShapeError` for an index that holds real numbers, and for an index per sample along any axis but the first."""
         axis, index = self.axis_index("axis", x), self.index
         positions_only(index)
         if index.batched and axis:
@@ -120,7 +120,7 @@ class Gather(Layer):
         return inputs[0].rank - 1 + self.index.rank
 
     def survives(self, layout: str, x: Tensor) -> bool:
-        """Where the axis of channels or features stays first or last."""
+        """True if the axis of channels or features stays first or last."""
         axis = x.axis(self.axis)
         return axis != x.rank - 1 if layout == FEATURES_LAST else axis > 0
 
@@ -137,12 +137,12 @@ class Gather(Layer):
         return iterated(Strides(sizes, kept), Strides(alone, (*before, *contiguous(index.shape).steps, *after)))
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
-        """The index, and where both are of each sample the numbers of the samples."""
+        """The index, and the sample numbers if both differ between samples."""
         rows = 8 * how.batch if inputs[0].batched and self.index.batched else 0
         return how.first(Saved((1,), extra={"samples": rows}))
 
     def mixes(self, x: Tensor) -> tuple[int, ...]:
-        """A place of the input may come to any place of the output."""
+        """The axis: any position of the input may end up at any position of the output."""
         return (self.axis_index("axis", x),)
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
@@ -159,7 +159,7 @@ class Gather(Layer):
 class TakeAlongDim(Layer):
     """The element of an axis that an index of whole numbers names for each place: [n, m] and [n, k] -> [n, k].
 
-    The index has the axes of the input; along all but `axis` both are alike, or one has size 1 and stretches.
+    The index has the axes of the input; along all but `axis`, sizes are equal, or one is 1 and is expanded.
     Source: torch.take_along_dim, torch.gather.
     """
 
@@ -181,7 +181,7 @@ class TakeAlongDim(Layer):
     axis: int = arg(Whole, "axis", default=-1, min=-8, aliases=("dim",))
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """Raises `ShapeError` for numbers as an index, other axes than those of the input, and positions it does not have."""
+        """Raises `ShapeError` for an index that holds real numbers, has other axes than the input, or exceeds its positions."""
         axis, index = self.axis_index("axis", x), self.index
         positions_only(index)
         pairs = [*enumerate(zip(x.shape, index.shape))] if index.rank == x.rank else []
@@ -208,15 +208,15 @@ class TakeAlongDim(Layer):
         return contiguous((how.batch, *y.shape))
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
-        """The input, of which only the sizes are needed, and a copy of the index, in which -1 is the last place."""
+        """The input, though only its sizes are needed, and a copy of the index, in which -1 is the last position."""
         return how.first(Saved((0,), extra={"index": y.numel * how.batch * _INDEX}))
 
     def passing(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, int]:
-        """The copy of the index where it is not kept."""
+        """The copy of the index, if it is not kept."""
         return 0 if how.keeps else y.numel * how.batch * _INDEX, 0
 
     def mixes(self, x: Tensor) -> tuple[int, ...]:
-        """A place of the input may come to any place of the output."""
+        """The axis: any position of the input may end up at any position of the output."""
         return (self.axis_index("axis", x),)
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
@@ -251,7 +251,7 @@ class Index(Layer):
         return y
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
-        """Rounding and the two bounds, one operation each for an element."""
+        """Rounding and the two bounds: one operation each per element."""
         return work(y.elements, "element", ("rounding", 1), ("bounds", 2))
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:

@@ -18,13 +18,13 @@ from archcalc.terms import called, part, work
 
 @layer("selectivescan", family="recurrent", aliases=("mamba", "selective_scan", "ssm", "s6", "ssd", "statespace"))
 class SelectiveScan(Layer):
-    """The recurrence of a state space model, in which every position sets the decay, what enters and what is read.
+    """The recurrence of a state space model, in which every position sets the decay, the input and the output.
 
     [steps, channels] -> [steps, channels], with a state for each channel. dt [steps, channels] is positive (`softplus`);
-    the channels of a group share b and c [steps, groups·state]. Without `heads`, each element of a state has a decay of
-    its own (Mamba); with it, each head has one, and dt is [steps, heads] (Mamba-2). The gate z is a `mul` after it.
-    FLOPs are the published 9 for each element of a state and step, as of a parallel scan, of which the products with c
-    are MACs, and 1 for each product with D. Written in plain PyTorch, step by step.
+    the channels of a group share b and c [steps, groups·state]. Without `heads`, each element of a state has
+    its own decay (Mamba); with it, each head has one, and dt is [steps, heads] (Mamba-2). The gate z is a `mul` after it.
+    FLOPs are the published 9 for each element of a state and step of a parallel scan, of which the products with c are
+    MACs, plus 1 for each product with D. `build` writes it in plain PyTorch, step by step.
     Source: Gu and Dao 2023, arXiv:2312.00752; Dao and Gu 2024, arXiv:2405.21060; selective_scan_fn of mamba_ssm.
     """
 
@@ -46,7 +46,7 @@ class SelectiveScan(Layer):
 
     @property
     def computes(self) -> str:
-        """The notation, without D where it is not learned."""
+        """The notation, without D if it is not learned."""
         return self.notation if self.skip else self.notation.replace(" + D ⊙ x(t)", "")
 
     def wanted(self, *inputs: Tensor) -> tuple[Want, ...]:
@@ -56,7 +56,7 @@ class SelectiveScan(Layer):
         )
 
     def joined(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        """The sequence alone."""
+        """Only the sequence."""
         return inputs[:1]
 
     def output_rank(self, *inputs: Tensor) -> int:
@@ -69,7 +69,7 @@ class SelectiveScan(Layer):
         return called(self.b.shape[-1] // self.groups, "state", self.b.shape[-1])
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """Raises `ShapeError` where the four do not fit together, or channels are not divided evenly."""
+        """Raises `ShapeError` if the four do not fit together, or channels cannot be divided evenly."""
         steps, channels = x.shape
         rows = channels if self.heads is None else self.heads
         if channels % rows:
@@ -108,17 +108,17 @@ class SelectiveScan(Layer):
         return (0,)
 
     def params(self, x: Tensor) -> dict[str, Shape]:
-        """The logarithm of the decays, and what goes past the state."""
+        """The logarithm of the decays, and D, which bypasses the state."""
         decays: Shape = (x.shape[1], self.size) if self.heads is None else (self.heads,)
         return {"A_log": decays} | ({"D": decays[:1]} if self.skip else {})
 
     def macs(self, y: Tensor, *inputs: Tensor) -> int:
-        """In each step the state of each channel times c."""
+        """In each step, the state of each channel times c."""
         steps, channels = inputs[0].shape
         return called(steps, "steps", steps) * channels * self.size
 
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
-        """What the published count has beside the products with c."""
+        """The published count without the products with c."""
         steps, channels = inputs[0].shape
         steps = called(steps, "steps", steps)
         scan = work(
@@ -132,7 +132,7 @@ class SelectiveScan(Layer):
         )
 
     def backward_macs(self, learns: bool, needs: tuple[bool, ...], y: Tensor, *inputs: Tensor) -> int:
-        """The products with c again for its gradient, and for that of the states."""
+        """The products with c once more for its gradient, and once more for that of the states."""
         return self.macs(y, *inputs) * (needs[3] + (learns or any(needs[:3])))
 
     def kept(self, y: Tensor, *inputs: Tensor) -> dict[str, Shape]:
@@ -140,7 +140,7 @@ class SelectiveScan(Layer):
         return {"h": (inputs[0].shape[1], self.size)}
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
-        """The decays and states of all steps, and what both are made of."""
+        """The decays and states of all steps, and what both are computed from."""
         (x, dt, b, c), learns = how.needs, how.learns
         steps, channels = map(plain, inputs[0].shape)
         state, decays = plain(self.size), plain(product(self.params(inputs[0])["A_log"]))
@@ -160,7 +160,7 @@ class SelectiveScan(Layer):
         return Saved(tuple(place for place, read in enumerate(reads) if read), extra=kept)
 
     def element_bytes(self, how: Saving) -> int:
-        """Those of the products with c, unless D takes part."""
+        """Those of the products with c, unless D is added."""
         return how.width if self.skip else self._reads_low(how) or how.width
 
     def _reads_low(self, how: Saving) -> int:
@@ -171,17 +171,16 @@ class SelectiveScan(Layer):
         return max(how.given[:2]) if how.given else how.width
 
     def _copied(self, how: Saving) -> int:
-        """Elements of c that are read from copies: samples and groups that do not lie as one."""
+        """Elements of c that are read from copies, because samples and groups cannot be viewed as one axis."""
         steps, features = self.c.shape
         one = how.strides[3].selected(1)
         rows = (how.batch * self.groups, features // self.groups)
         return 0 if one.viewed(rows) is not None else steps * features
 
     def passing(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, int]:
-        """Decays are a product first; what all steps gave is stacked while decays and the last state are there; a step has
-        four states at most.
+        """Forward, the largest of three moments: the decays as a product, a step with four states, the stacking of all outputs.
 
-        Backward, a step has three; the gradients of all steps' decays are stacked when the states have been let go.
+        Backward, a step has three states; the gradients of all decays are stacked after the states have been freed.
         """
         steps, channels = map(plain, inputs[0].shape)
         decays = how.batch * steps * plain(product(self.params(inputs[0])["A_log"])) * how.width

@@ -17,7 +17,7 @@ from archcalc.quantity import plain, product
 
 
 class Rearranging(Layer):
-    """Passes elements on as they are, token ids too."""
+    """Passes elements on unchanged, token ids included."""
 
     computes_nothing = True
     selects = True
@@ -30,15 +30,15 @@ class Rearranging(Layer):
     nonnegative = True
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
-        """As each of them moves its elements."""
+        """Depends on how the layer moves elements."""
         raise NotImplementedError(self.op)
 
     def field(self, y: Tensor, x: Tensor) -> list[Field] | None:
-        """Positions change, so what one output sees cannot be given for each axis."""
+        """None: positions change, so the field cannot be given axis by axis."""
         return None
 
     def goes(self, axis: int, x: Tensor, y: Tensor) -> int | None:
-        """In the same order, an axis is still there if as many elements lie before it, and behind it."""
+        """If the order is unchanged, an axis remains if as many elements as before lie before it and after it."""
         before, behind = product(x.shape[:axis]), product(x.shape[axis + 1 :])
         places = (one for one, size in enumerate(y.shape) if size == x.shape[axis])
         found = (one for one in places if (product(y.shape[:one]), product(y.shape[one + 1 :])) == (before, behind))
@@ -46,12 +46,12 @@ class Rearranging(Layer):
 
 
 def beside(x: Tensor, axes: Iterable[int]) -> list[Field] | None:
-    """What outputs see where the order changes along `axes` alone: themselves, if those hold channels or features."""
+    """The field if only the order along `axes` changes: each position sees itself if these hold channels or features."""
     return None if set(axes) & set(x.positions) else [ITSELF] * len(x.positions)
 
 
 def moved(x: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """The elements of `x` in another shape; if it is undecided whether `x` holds numbers or ids, so is this."""
+    """The elements of `x` in another shape; if it is undecided whether `x` holds numbers or ids, it stays so."""
     return Moved(x, shape) if x.integer is None else Tensor(shape, None, x.integer)
 
 
@@ -85,11 +85,11 @@ class Flatten(Rearranging):
         return how.strides[0].reshaped((how.batch, *y.shape))
 
     def shares(self, how: Saving, y: Tensor, *inputs: Tensor) -> bool:
-        """Where the elements that are joined lie one behind the other."""
+        """True if the joined axes are adjacent in memory."""
         return how.strides[0].viewed((how.batch, *y.shape)) is not None
 
     def hands_back(self, how: Saving, y: Tensor, *inputs: Tensor) -> bool:
-        """Where one axis is joined with none."""
+        """True if a single axis is "joined"."""
         return y.rank == inputs[0].rank
 
     def field(self, y: Tensor, x: Tensor) -> list[Field] | None:
@@ -97,17 +97,17 @@ class Flatten(Rearranging):
         return [whole(x.shape[axis]) for axis in x.positions] if y.rank == 1 else super().field(y, x)
 
     def survives(self, layout: str, x: Tensor) -> bool:
-        """Where the axis of channels or features is not among those joined."""
+        """True if the axis of channels or features is not among those joined."""
         start, end = x.axis(self.start), x.axis(self.end)
         return start == end or not start <= axis_of(layout, x.rank) <= end
 
     def output_rank(self, *inputs: Tensor) -> int:
-        """One for those joined."""
+        """One axis in place of those joined."""
         x = inputs[0]
         return x.rank - (x.axis(self.end) - x.axis(self.start))
 
     def passes_shift(self, read: Tensor, y: Tensor, *inputs: Tensor) -> bool:
-        """Where each element becomes a channel."""
+        """True if each element becomes a channel."""
         return y.rank == 1
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
@@ -157,7 +157,7 @@ class Reshape(Rearranging):
         return found
 
     def output_rank(self, *inputs: Tensor) -> int:
-        """As many axes as sizes are given."""
+        """As many axes as there are sizes."""
         return len(self.shape)
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
@@ -165,7 +165,7 @@ class Reshape(Rearranging):
         return how.strides[0].reshaped((how.batch, *y.shape))
 
     def shares(self, how: Saving, y: Tensor, *inputs: Tensor) -> bool:
-        """Where steps in memory say the new sizes."""
+        """True if strides can express the new sizes."""
         return how.strides[0].viewed((how.batch, *y.shape)) is not None
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
@@ -174,7 +174,7 @@ class Reshape(Rearranging):
 
 
 def _left(sizes: tuple[int, ...], shape: tuple[int, ...]) -> int:
-    """What -1 stands for: a dim that is among both divides itself away."""
+    """What -1 stands for; a dim that occurs in both sizes cancels out."""
     given, whole = [size for size in shape if size != -1], [*sizes]
     for size in [one for one in given if type(one) is not int]:
         place = next((place for place, one in enumerate(whole) if one is size), None)
@@ -198,7 +198,7 @@ class Transpose(Rearranging):
 
     @property
     def computes(self) -> str:
-        """With the axes that change places, where they are not the last two."""
+        """The notation, with the exchanged axes if they are not the last two."""
         if self.axes == (-2, -1):
             return self.notation
         return "y has the elements of x, with axes {} and {} in each other's place".format(*self.axes)
@@ -226,17 +226,17 @@ class Transpose(Rearranging):
         return moved(x, tuple(shape))
 
     def goes(self, axis: int, x: Tensor, y: Tensor) -> int:
-        """One of the two is where the other was."""
+        """Each of the two is where the other was."""
         a, b = (x.axis(index) for index in self.axes)
         return {a: b, b: a}.get(axis, axis)
 
     def survives(self, layout: str, x: Tensor) -> bool:
-        """If an axis is swapped with itself."""
+        """True if an axis is swapped with itself."""
         a, b = (x.axis(index) for index in self.axes)
         return a == b
 
     def passes_shift(self, read: Tensor, y: Tensor, *inputs: Tensor) -> bool:
-        """Where the last axis of features becomes the first, of channels."""
+        """True if the last axis, of features, becomes the first, of channels."""
         return y.rank == 2 and (read.layout, y.layout) == (FEATURES_LAST, CHANNELS_FIRST)
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
@@ -301,7 +301,7 @@ class Expand(Rearranging):
         return layout == FEATURES_LAST or len(self.shape) == x.rank
 
     def output_rank(self, *inputs: Tensor) -> int:
-        """As many axes as sizes are given."""
+        """As many axes as there are sizes."""
         return len(self.shape)
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
@@ -314,7 +314,7 @@ class Expand(Rearranging):
 
 @layer("identity", aliases=("noop",))
 class Identity(Rearranging):
-    """The input as it is. Source: torch.nn.Identity."""
+    """The input unchanged. Source: torch.nn.Identity."""
 
     reorders = True
 
@@ -343,7 +343,7 @@ class Identity(Rearranging):
         return True
 
     def passes_shift(self, read: Tensor, y: Tensor, *inputs: Tensor) -> bool:
-        """As it is."""
+        """True: nothing changes."""
         return True
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
@@ -353,7 +353,7 @@ class Identity(Rearranging):
 
 @layer("detach", aliases=("stopgradient", "stop_gradient"))
 class Detach(Identity):
-    """The input as it is, through which no gradient goes back: what is before it learns from other readers alone.
+    """The input unchanged, but no gradient goes back through it: layers before it learn only through other readers.
 
     `add: [z, [sub: [q, z], detach]]` is q forward and z backward, a straight-through estimate. Source:
     torch.Tensor.detach.

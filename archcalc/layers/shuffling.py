@@ -135,7 +135,7 @@ class ChannelShuffle(Layer):
         return how.strides[0].formatted((how.batch, *y.shape))
 
     def passes_shift(self, read: Tensor, y: Tensor, *inputs: Tensor) -> bool:
-        """With its channel."""
+        """True: a shift moves with its channel."""
         return True
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:

@@ -16,7 +16,7 @@ from archcalc.terms import Pieces, work
 
 
 class SoftmaxLike(Normalizing):
-    """Exponentials in proportion to their sum along an axis, or the logarithms of those."""
+    """Exponentials divided by their sum along an axis, or the logarithms of these."""
 
     operations: ClassVar[Pieces]
     span: tuple[float, float]

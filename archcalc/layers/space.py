@@ -16,5 +16,5 @@ def space_of(layer: Layer, like: Tensor, x: Tensor) -> tuple[int, ...]:
 
 
 def alike(like: Tensor | None) -> tuple[Want, ...]:
-    """That a tensor whose size is taken is channels first."""
+    """The layout of a tensor whose size is taken: channels first."""
     return () if like is None else ((like, CHANNELS_FIRST, "like"),)

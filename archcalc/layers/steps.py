@@ -22,7 +22,7 @@ class Unbound(Entries):
     hands_on = False
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """Raises `ShapeError` for what has no entries."""
+        """One axis fewer. Raises `ShapeError` for a tensor without entries."""
         y = self.cut(x)
         y.batched, y.entries = x.batched, x.entries
         return y
@@ -52,11 +52,11 @@ class Collected(Stacked):
 
     @property
     def sees_ahead(self) -> bool:  # type: ignore[override]
-        """Where steps begin at the end."""
+        """True if steps run from the end to the start."""
         return self.backwards
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """One axis more. Raises `ShapeError` for what is the same at every step."""
+        """One more axis. Raises `ShapeError` for a tensor that is the same at every step."""
         if not x.batched:
             raise ShapeError(
                 "SHP101",
@@ -80,5 +80,5 @@ class Collected(Stacked):
         return False
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
-        """Of the list of all steps' outputs."""
+        """The list of the outputs of all steps, stacked."""
         return expression(f"torch.stack({{0}}{'[::-1]' if self.backwards else ''}, 1)")

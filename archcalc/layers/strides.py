@@ -1,9 +1,8 @@
-"""How the elements of a tensor lie in memory: the step of each axis, as PyTorch gives them out.
+"""How the elements of a tensor lie in memory: the stride of each axis, as in PyTorch.
 
-A view has other steps on the same memory; elementwise results are laid out like their inputs; many kernels copy
-tensors that are not in the order of their axes. An axis of size 1 may have any step, so sizes of 1 decide what is a
-copy. Source: ATen, TensorIterator.cpp, TensorUtils.cpp
-and c10/core/MemoryFormat.h of PyTorch 2.13.
+A view has other strides on the same memory; elementwise results are laid out like their inputs; many kernels copy
+tensors that are not contiguous. An axis of size 1 may have any stride, so sizes of 1 can decide whether a copy is made.
+Source: TensorIterator.cpp and TensorUtils.cpp of ATen, and c10/core/MemoryFormat.h of PyTorch 2.13.
 """
 
 from __future__ import annotations
@@ -20,9 +19,9 @@ class Strides:
     """Where the elements of a tensor are.
 
     Attributes:
-        sizes: of its axes, the batch first.
-        steps: elements from one position of an axis to the next; 0 where one stands for all.
-        in_order: whether the elements lie in the order of the axes for any sizes.
+        sizes: the sizes of its axes, the batch first.
+        steps: for each axis, the elements from one position to the next; 0 if one element stands for all.
+        in_order: whether the tensor is contiguous whatever its sizes.
     """
 
     def __init__(self, sizes: Sequence[int], steps: Sequence[int], in_order: bool = False) -> None:
@@ -32,7 +31,7 @@ class Strides:
         self.numbers = tuple(map(int, sizes))
         if not in_order:
             for size in sizes:
-                is_single(size)  # noted: it may matter
+                is_single(size)  # noted, since it may matter
 
     @property
     def rank(self) -> int:
@@ -46,14 +45,14 @@ class Strides:
 
     @lazy
     def is_dense(self) -> bool:
-        """Whether they lie without gaps in some order of the axes, each in its own place."""
+        """Whether the elements fill a block of memory, in some order of the axes, without gaps or overlaps."""
         if self.is_contiguous:
             return True
         return self._follow(sorted(range(self.rank), key=lambda axis: (self.numbers[axis] > 1, -self.steps[axis])))
 
     @lazy
     def suggests_channels_last(self) -> bool:
-        """Whether kernels for images and volumes take channels to lie last."""
+        """Whether kernels for images and volumes treat the tensor as channels last."""
         if self.rank not in (4, 5) or not self.steps[1]:
             return False
         least = 0
@@ -70,7 +69,7 @@ class Strides:
         return self.rank in (4, 5) and self._follow((0, *range(2, self.rank), 1))
 
     def _follow(self, order: Sequence[int]) -> bool:
-        """Whether the axes lie one in the other without gaps, the outermost first."""
+        """Whether the axes, the outermost first, are nested without gaps."""
         expected = 1
         for axis in reversed(order):
             if self.numbers[axis] != 1:
@@ -82,7 +81,7 @@ class Strides:
     # -- views ------------------------------------------------------------------------------
 
     def viewed(self, sizes: Sequence[int]) -> Strides | None:
-        """The same memory in other sizes; None if no steps express it. Source: computeStride in TensorUtils.cpp."""
+        """The same memory in other sizes; None if no strides express it. Source: computeStride in TensorUtils.cpp."""
         if self.in_order:
             return contiguous(sizes)
         old, new = self.numbers, tuple(map(int, sizes))
@@ -91,7 +90,7 @@ class Strides:
         for axis in reversed(range(self.rank)):
             elements *= old[axis]
             if axis and (old[axis - 1] == 1 or self.steps[axis - 1] == elements * base):
-                continue  # the axis before lies around this one
+                continue  # the axis before encloses this one
             while at >= 0 and (seen < elements or new[at] == 1):
                 steps[at] = seen * base
                 seen *= new[at]
@@ -111,7 +110,7 @@ class Strides:
         return self if start == end else self.reshaped(joined(self.sizes, start, end))
 
     def squeezed(self, axis: int) -> Strides:
-        """Without an axis of one position."""
+        """Without one axis of size 1."""
         one = self.selected(axis)
         return Strides(one.sizes, one.steps, self.in_order)
 
@@ -137,16 +136,16 @@ class Strides:
         return self.permuted(order)
 
     def cut(self, axis: int, size: int, step: int = 1) -> Strides:
-        """Some positions of an axis, or every `step`-th of them."""
+        """A range of positions of an axis, or every `step`-th of them."""
         sizes = (*self.sizes[:axis], size, *self.sizes[axis + 1 :])
         steps = (*self.steps[:axis], self.steps[axis] * step, *self.steps[axis + 1 :])
-        # Compared as it is traced, so that it is noted: every second of an even number of rows can be viewed as one axis
-        # with the axis before, of an odd number it cannot.
+        # Compared as a traced number, so that the comparison is noted: every second row of an even number of rows can be
+        # viewed as one axis with the axis before; of an odd number, it cannot.
         is_whole = size * step == self.sizes[axis]
         return Strides(sizes, steps, self.in_order and is_whole and step == 1)
 
     def selected(self, axis: int) -> Strides:
-        """One position of an axis, which goes away."""
+        """One position of an axis, without that axis."""
         return Strides(
             (*self.sizes[:axis], *self.sizes[axis + 1 :]),
             (*self.steps[:axis], *self.steps[axis + 1 :]),
@@ -154,14 +153,14 @@ class Strides:
         )
 
     def with_axis(self, axis: int) -> Strides:
-        """An axis of one position more."""
+        """With one more axis, of size 1."""
         step = self.numbers[axis] * self.steps[axis] if axis < self.rank else 1
         return Strides(
             (*self.sizes[:axis], 1, *self.sizes[axis:]), (*self.steps[:axis], step, *self.steps[axis:]), self.in_order
         )
 
     def expanded(self, sizes: Sequence[int]) -> Strides:
-        """Axes of one position repeated, and new ones in front; the sizes are those of all axes."""
+        """With axes of size 1 repeated, and new axes in front; `sizes` are those of all axes."""
         if tuple(map(int, sizes)) == self.numbers:
             return self
         new = len(sizes) - self.rank
@@ -176,16 +175,16 @@ class Strides:
     # -- new memory -------------------------------------------------------------------------
 
     def formatted(self, sizes: Sequence[int]) -> Strides:
-        """A new tensor that follows the input's format: channels last where it suggests so, else in order."""
+        """A new tensor in the format that this one suggests: channels last, or contiguous."""
         return channels_last(sizes) if self.suggests_channels_last else contiguous(sizes)
 
     def like(self) -> Strides:
-        """A new tensor laid out as this one, as torch.empty_like gives it."""
+        """A new tensor laid out like this one, as torch.empty_like makes it."""
         return Strides(self.sizes, self.steps, self.in_order) if self.is_dense else iterated(self)
 
     @property
     def has_format(self) -> bool:
-        """Whether the elements lie in the order of the suggested format."""
+        """Whether the elements lie in the suggested format."""
         return self.is_channels_last if self.suggests_channels_last else self.is_contiguous
 
 
@@ -199,17 +198,17 @@ def joined(sizes: Sequence[int], start: int, end: int) -> Sizes:
 
 
 def contiguous(sizes: Sequence[int]) -> Strides:
-    """A tensor whose elements lie in the order of its axes."""
+    """A contiguous tensor of these sizes."""
     return Strides(sizes, _steps(sizes, range(len(sizes))), True)
 
 
 def channels_last(sizes: Sequence[int]) -> Strides:
-    """An image or a volume whose channels lie last."""
+    """An image or a volume stored channels last."""
     return Strides(sizes, _steps(sizes, (0, *range(2, len(sizes)), 1)))
 
 
 def _steps(sizes: Sequence[int], order: Sequence[int]) -> tuple[int, ...]:
-    """Steps of axes that lie one in the other, the outermost first."""
+    """Strides of nested axes, the outermost first."""
     steps, step = [0] * len(sizes), 1
     for axis in reversed(order):
         steps[axis] = step
@@ -253,7 +252,7 @@ def iterated(*operands: Strides) -> Strides:
 
 
 def _swaps(a: int, b: int, sizes: Sizes, stepping: list[list[int]]) -> int:
-    """1 if axis `a` lies around axis `b`, -1 if inside it, 0 if no operand decides."""
+    """1 if axis `a` encloses axis `b`, -1 if the reverse, 0 if no operand decides."""
     for steps in stepping:
         if not steps[a] or not steps[b]:
             continue  # broadcast
@@ -265,12 +264,12 @@ def _swaps(a: int, b: int, sizes: Sizes, stepping: list[list[int]]) -> int:
 
 
 def are_rows(x: Strides) -> bool:
-    """Whether the vectors of the last axis can be the rows of one matrix, so that a product reads them as they are."""
+    """Whether the vectors along the last axis can be the rows of one matrix, which a product reads without a copy."""
     return x.rank < 3 or x.viewed(joined(x.sizes, 0, x.rank - 2)) is not None
 
 
 def imaged(x: Strides, sizes: Sequence[int]) -> Strides:
-    """The output of a kernel for images or volumes on `x`, whose channel order it follows.
+    """The output of a kernel for images or volumes, in the memory format of its input `x`.
 
     A signal of one spatial axis is read as an image of one row.
     """

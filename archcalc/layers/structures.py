@@ -1,6 +1,6 @@
 """Loops, which are written like layers: their keys, for the reference.
 
-What they do stands where networks are built (`archcalc.network.expand`); they compute nothing themselves.
+What they do is defined where networks are built (`archcalc.network.expand`); they compute nothing themselves.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _L = TypeVar("_L", bound=type[Layer])
 
 
 class Copies(Argument):
-    """How many copies there are, or what they go through."""
+    """How many copies there are, or what they iterate over."""
 
     kind = "a number, or names with values: {d: [1, 2, 4]}, {i: 4}"
 
@@ -35,7 +35,7 @@ class Following(Argument):
 
 
 class Over(Argument):
-    """What is gone through."""
+    """What is iterated over."""
 
     kind = "a name, names by name, or a list of layers"
 
@@ -67,8 +67,8 @@ class Repeat(Layer):
 class Scan(Layer):
     """The same layers at every step, with states that go from one step to the next: `for x in frames:`.
 
-    [steps, ...] -> [steps, ...], what the last layer gives at all steps; `NAME.s` is the last value of the state `s`.
-    `{scan: prev, state: {z: [64]}, layers: [...]}`, or several side by side, `{scan: {x: NAME, y: NAME}, ...}`. The
+    [steps, ...] -> [steps, ...], the output of the last layer at all steps; `NAME.s` is the last value of the state `s`.
+    `{scan: prev, state: {z: [64]}, layers: [...]}`, or several in parallel, `{scan: {x: NAME, y: NAME}, ...}`. The
     layers see the entries of one step, the states and tensors from outside. With one state and no `next:`, their
     output is its next value. Weights are the same at every step, and every step costs the same.
     """
@@ -88,10 +88,10 @@ class Scan(Layer):
 
 @_structure
 class Each(Layer):
-    """Layers on every entry of the first axis, as if the entries were further samples of the batch.
+    """Applies layers to every entry of the first axis, as if the entries were further samples of the batch.
 
-    [entries, ...] -> [entries, ...]. `each: [linear 64, relu]`, `{each: NAME, layers: [...]}`, or several side by side,
-    `{each: {x: NAME, y: NAME}, layers: [...]}`. The layers see the entries and no tensor from outside; weights are the
+    [entries, ...] -> [entries, ...]. `each: [linear 64, relu]`, `{each: NAME, layers: [...]}`, or several in parallel,
+    `{each: {x: NAME, y: NAME}, layers: [...]}`. The layers see the entries but no tensor from outside; weights are the
     same for all entries. It is one call: `flatten(0, 1)` before, `unflatten(0, ...)` after.
     """
 

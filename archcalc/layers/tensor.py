@@ -16,19 +16,19 @@ class Tensor:
 
     Attributes:
         shape: sizes without the batch axis.
-        group: the tensors that have its layout, whatever it is. A vector has one axis that is both
-            channels and features, and belongs to no group.
+        group: the tensors that share its layout, whatever that is. A vector has a single axis that is both channels and
+            features, and belongs to no group.
         integer: True for token ids, False for numbers, None for an input nothing has read yet.
         outputs: further outputs of the layer, e.g. `h` and `c` of an lstm.
-        state: what makes two recurrent states the same, for `state=`.
-        parts: True for a layer that has several outputs and no single one, as split.
-        batched: False for what depends on parameters and constants alone: it has no batch axis, whatever
-            makes it runs once for a whole batch, and beside a tensor that has one it is the same for every sample.
-        table: of a table of biases, and of all that is computed from one alone, its layer and the table itself.
-        bounds: the least and the largest of the whole numbers that it holds; None where they are not known.
-        places: sizes of what whole numbers are places in, row by row; None where that is not known.
-        cached: whether generation keeps it for each position, or all that it is computed from.
-        entries: how many samples there are for each of the batch, as the entries of a tensor that `each` goes through.
+        state: what two recurrent states must have in common, for `state=`.
+        parts: True for a layer with several outputs of equal standing, such as split.
+        batched: False if it depends only on parameters and constants: it then has no batch axis, is computed once for a
+            whole batch, and is the same for every sample.
+        table: for a table of biases, and for tensors computed only from one: its layer and the table itself.
+        bounds: the smallest and largest of the whole numbers that it holds; None if unknown.
+        places: the sizes of the axes that its whole numbers index, row by row; None if unknown.
+        cached: whether generation keeps it, or everything that it is computed from, for each position.
+        entries: samples per sample of the batch: the entries of a tensor that `each` iterates over.
     """
 
     __slots__ = (
@@ -90,7 +90,7 @@ class Tensor:
 
     @property
     def numel(self) -> int:
-        """The same as a number without a derivation."""
+        """The number of elements of one sample, without a derivation."""
         return prod(map(plain, self.shape))
 
     def samples(self, batch: int) -> int:
@@ -115,7 +115,7 @@ class Tensor:
         return None if group is None else group.layout
 
     def matches(self, other: Tensor) -> bool:
-        """Whether a layer that reads `other` would come out as one that reads this tensor."""
+        """Whether a layer that reads `other` would give the same result as one that reads this tensor."""
         return (
             set(self.outputs or ()) <= set(other.outputs or ())
             and self.state in (None, other.state)
@@ -132,7 +132,7 @@ class Tensor:
         )
 
     def copy(self) -> Tensor:
-        """The same content as a node of its own in the graph."""
+        """The same content as a separate tensor of the graph."""
         if self.integer is None:
             other: Tensor = Moved(self, self.shape)
         else:
@@ -157,23 +157,23 @@ class Tensor:
 
     @property
     def feature_axis(self) -> int:
-        """The axis of channels or features: the first when channels come first, else the last."""
+        """The axis of channels or features: the first if channels come first, else the last."""
         return axis_of(self.layout, self.rank)
 
     @property
     def positions(self) -> tuple[int, ...]:
-        """The axes along which places lie: all but that of channels or features; all axes of token ids."""
+        """The axes of positions: all but that of channels or features; for token ids, all."""
         return tuple(axis for axis in range(self.rank) if self.integer or axis != self.feature_axis)
 
 
 class Moved(Tensor):
-    """The elements of an input, moved, while nothing has read them: what they are is decided for both."""
+    """The moved elements of an input that nothing has read yet: what they are is decided for both."""
 
     __slots__ = ("source",)
 
     def __init__(self, source: Tensor, shape: Shape) -> None:
         self.source = source
-        while isinstance(self.source, (Moved, Alias)):  # of however many in a row each knows the first
+        while isinstance(self.source, (Moved, Alias)):  # in a chain of these, each refers to the first
             self.source = self.source.source if isinstance(self.source, Moved) else self.source.origin
         super().__init__(shape, None, None, source.outputs, source.state, source.parts, source.batched)
 
@@ -188,10 +188,10 @@ class Moved(Tensor):
 
 
 class Alias(Tensor):
-    """What goes into the first of several copies: `origin` under an identity of its own.
+    """The input of the first of several copies: `origin` under an identity of its own.
 
-    It tells `prev`, which is another tensor in each copy, from the name of that tensor, which is
-    the same in all. What is decided about one is decided about both.
+    This distinguishes `prev`, which is a different tensor in each copy, from the name of that tensor, which is the same
+    in all copies. What is decided about one is decided about both.
     """
 
     __slots__ = ("origin", "outputs")
@@ -215,7 +215,7 @@ class Alias(Tensor):
 
 
 class Started(Alias):
-    """A state of a loop in one copy: one tensor, whatever comes with the one that it stands for."""
+    """A state of a loop in one copy: a single tensor, without the further outputs of the one that it stands for."""
 
     __slots__ = ("state",)
 
@@ -225,5 +225,5 @@ class Started(Alias):
         object.__setattr__(self, "state", None)
 
 
-# A tensor that a layer reads in one layout, that layout, and the key or the operand to blame where it has another.
+# A tensor that a layer reads in one layout, that layout, and the key or operand to blame if it has another.
 Want = tuple[Tensor, str, "str | int | None"]

@@ -99,7 +99,7 @@ class ConvTranspose(Filtering):
         raise ShapeError("SHP109", f"`padding` must be a size, not `{self.padding}`", "padding", changes=[Change(keys)])
 
     def passing(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, int]:
-        """Copies in the order of the kernels' own."""
+        """Copies in the kernels' own layout."""
         x = inputs[0]
         return self.kernels(how, x.shape[1:], self.per_axis("padding", x.rank - 1, x), y, *inputs)
 
@@ -153,7 +153,7 @@ class ConvTranspose(Filtering):
 
 
 def _reaching(kernel: int, stride: int, padding: int, dilation: int) -> Field:
-    """Of a stride above the kernel some outputs are reached by none."""
+    """The equation; if the stride exceeds the kernel, no input reaches some outputs."""
 
     def seen(output: int) -> tuple[int, int] | None:
         reached = [output + padding - tap * dilation for tap in range(kernel)]

@@ -16,7 +16,7 @@ from archcalc.quantity import plain
 
 @layer("maxunpool", first="kernel", family="pooling", aliases=("max_unpool", "unpool"))
 class MaxUnpool(Layer):
-    """Puts each element where a `maxpool` found it, zeros elsewhere. [C, *S'] -> [C, *S].
+    """Puts each element where a `maxpool` found it, and zeros elsewhere. [C, *S'] -> [C, *S].
 
     `indices` is NAME.indices of a `maxpool` with indices=true. Source: torch.nn.MaxUnpool1d to MaxUnpool3d; SegNet,
     Badrinarayanan et al. 2015, arXiv:1511.00561.
@@ -52,9 +52,9 @@ class MaxUnpool(Layer):
         return inputs[0].rank
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """The size that the pooling read, which is less than a stride from (S' - 1)·stride - 2·padding + kernel.
+        """The size of the pooling's input, which differs from (S' - 1)·stride - 2·padding + kernel by less than a stride.
 
-        Raises `ShapeError` for places that are not from a pooling, of another shape, or of other windows.
+        Raises `ShapeError` for indices that are not from a pooling, have another shape, or come from other windows.
         """
         found = self.indices
         if found.places is None:
@@ -81,11 +81,11 @@ class MaxUnpool(Layer):
         return [*zip(*(self.per_axis(key, x.rank - 1, x) for key in ("kernel", strides, "padding")))]
 
     def mixes(self, x: Tensor) -> tuple[int, ...]:
-        """An element may come to any place."""
+        """The spatial axes: an element may be put anywhere."""
         return tuple(range(1, x.rank))
 
     def field(self, y: Tensor, x: Tensor) -> list[Field] | None:
-        """Places are computed."""
+        """None: positions are computed."""
         return None
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
@@ -93,7 +93,7 @@ class MaxUnpool(Layer):
         return contiguous((how.batch, *y.shape))
 
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
-        """The places."""
+        """The indices."""
         return Saved((1,)) if how.needs[0] else NOTHING
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
@@ -102,7 +102,7 @@ class MaxUnpool(Layer):
         code = module(
             f"nn.MaxUnpool{x.rank - 1}d", kernel_size=kernel, **given(stride=(stride, kernel), padding=(padding, 0))
         )
-        # Given even where PyTorch would take it: when traced, it finds a tensor of its own and refuses that.
+        # Given even where PyTorch would infer it: when traced, it would infer a tensor and refuse that.
         code.call = "{self}({0}, {1}, output_size={size})"
         code.values = {"size": tuple(map(plain, y.shape[1:]))}
         return code

@@ -28,7 +28,7 @@ class _Windows(Layer):
     dilation: tuple[int, ...] = arg(Size, "step between the elements of a window", default=(1,))
 
     def windows(self, space: tuple[int, ...], x: Tensor) -> tuple[int, ...]:
-        """How many windows there are along each axis of an image. Raises `ShapeError` where none fits."""
+        """The number of windows along each axis of an image. Raises `ShapeError` if none fits."""
         counts = []
         keys = (self.per_axis(key, 2, x) for key in ("kernel", "stride", "padding", "dilation"))
         for size, k, s, p, d in zip(space, *keys):
@@ -44,11 +44,11 @@ class _Windows(Layer):
         return tuple(counts)
 
     def field(self, y: Tensor, x: Tensor) -> list[Field] | None:
-        """Windows stand in one row, so what one sees cannot be given for each axis."""
+        """None: windows form one axis, so the field cannot be given axis by axis."""
         return None
 
     def passing(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, int]:
-        """A copy of an input whose elements lie in another order."""
+        """A copy of an input that is not contiguous."""
         copy = 0 if how.strides[0].is_contiguous else how.batch * plain(inputs[0].elements) * how.width
         return copy, 0
 
@@ -69,11 +69,11 @@ class Unfold(_Windows):
     wants = "an image [channels, height, width]"
 
     def output_rank(self, *inputs: Tensor) -> int:
-        """Columns, one behind the other."""
+        """Two axes: the elements of a window, and the windows."""
         return 2
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
-        """Windows go row by row. Raises `ShapeError` where none fits."""
+        """[C·kernel, windows], row by row. Raises `ShapeError` if no window fits."""
         return Tensor((x.shape[0] * product(self.per_axis("kernel", 2, x)), product(self.windows(x.shape[1:], x))))
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:

@@ -1,4 +1,4 @@
-"""Zeros that a state starts from: not a layer of the language, but a step of the built network."""
+"""Zeros as the initial value of a state: not a layer of the language, but a step of the built network."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Zeros(Layer):
 
     @property
     def label(self) -> str:
-        """`zeros 64×32×32`."""
+        """E.g. `zeros 64×32×32`."""
         return f"zeros {'×'.join(str(int(size)) for size in self.shape)}"
 
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
@@ -41,7 +41,7 @@ class Zeros(Layer):
         return ()
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
-        """One after the other."""
+        """Contiguous."""
         return contiguous((how.batch, *y.shape))
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
