@@ -15,7 +15,7 @@ from archcalc.network.load import Graph
 from archcalc.network.paths import enter_copies, running
 from archcalc.quantity import plain
 
-# Which of several equal copies.
+# Which one of several equal copies.
 FIRST, BETWEEN, LAST = range(3)
 
 
@@ -26,7 +26,8 @@ class Backward:
     Attributes:
         node: the layer.
         needs: for each input, whether its gradient is needed.
-        stored: how many copies run this way, each with its own weights; runs: how often, for one sample.
+        stored: how many copies run this way, each with its own weights.
+        runs: how often they run for one sample.
         copies: which copy of each group around it, the outermost first.
         beside: whether a gradient arrives only at its further outputs.
     """
@@ -116,14 +117,14 @@ class _Over(Flows):
         return key in self._own or (key not in self._stale and key in self._below)
 
     def get(self, key: int, default: Any = None) -> Any:
-        """As that of a dict."""
+        """Like the method of a dict."""
         own = self._own.get(key)
         if own is not None:
             return own
         return default if key in self._stale else self._below.get(key, default)
 
     def update(self, *others: Any, **_: bool) -> None:
-        """As that of a dict."""
+        """Like the method of a dict."""
         self._own.update(*others)
 
     def __iter__(self) -> Iterator[int]:
@@ -248,13 +249,13 @@ def _states(nodes: list[Node]) -> Iterator[int]:
 
 
 def lag(node: Node) -> int:
-    """So many steps of a scan next to the first, and to the last, may differ from those between: states are handed on."""
+    """How many steps at either end of a scan may differ from those between, since states are handed on."""
     handed = any(node.further[name] in node.states.values() for name in node.states)
     return len(node.states) if handed else 0
 
 
 def place(node: Node, index: int, steps: int) -> int:
-    """Which step of a scan, as one of its `copies`: the first, the last, one near either, or one between them."""
+    """The step of a scan among its `copies`: the first, the last, one near either, or one between them."""
     if index == 0:
         return FIRST
     behind = steps - 1 - index
@@ -265,7 +266,7 @@ def place(node: Node, index: int, steps: int) -> int:
 
 
 def _steps(node: Node, flows: Flows, used: set[int], stored: int, runs: int) -> Iterator[Backward]:
-    """The steps of a scan from the last one: what a step reads of states has a gradient in the step before."""
+    """The steps of a scan from the last one back: states that a step reads have a gradient in the step before."""
     listed = {id(one) for one, every in node.listed if id(every) in used}
     inside = {*_made(node.children), *map(id, node.states.values())}
     after = {name: id(tensor) for name, tensor in node.further.items()}
@@ -311,7 +312,7 @@ def _first_steps(node: Node, flows: Flows, inside: set[int]) -> list[Flows]:
 
 
 def _made(nodes: list[Node]) -> Iterator[int]:
-    """All that nodes give, and those inside of them."""
+    """All outputs of nodes, including those inside them."""
     for node in nodes:
         yield from _family(node.exit)
         yield from _family(node.output)
@@ -319,7 +320,7 @@ def _made(nodes: list[Node]) -> Iterator[int]:
 
 
 def _starts(nodes: list[Node], inside: set[int]) -> Iterator[int]:
-    """What copies in `nodes` start from, where that stands for one of the tensors `inside`, which differ by copy."""
+    """The inputs of copies in `nodes` that stand for one of the tensors `inside`, which differ between copies."""
     for node in nodes:
         for tensor in node.inputs:
             if isinstance(tensor, Alias):

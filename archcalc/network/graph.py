@@ -32,7 +32,8 @@ class Adapter(NamedTuple):
     Attributes:
         name: what they are called next to the layer's own parameters.
         place: which input the matrix reads; -1 for what the layer makes inside.
-        rank: of the product. columns, rows: input and output size.
+        rank: the rank of the product.
+        columns, rows: the sizes of its input and output.
     """
 
     name: str
@@ -60,25 +61,29 @@ class Node:
         segment: the last part of the id; for unequal copies the number of the first.
         op: the layer's name, the block's, or `repeat`, `branch`, `expert`.
         layer: the layer with its arguments; None for a group.
-        inputs: what it reads, the tensor before it first.
+        inputs: the tensors it reads; the tensor before it comes first.
         output: its output, after all its copies.
         exit: the output of one copy.
         further: further outputs of one copy, by name: those the block declares, the next values of states.
         states: the states passed from copy to copy, in this copy, by name.
         gathered: the ids of its copies' outputs that are read from outside.
-        arguments: those of a block's call; defaulted: the names of those left to their defaults.
+        arguments: the arguments of a block's call.
+        defaulted: the names of those left to their defaults.
         children: the layers inside it.
-        weights: how many copies of it are stored; work: how many of them run for one sample;
-            active: how many of the stored ones a position uses.
-        listed: for the steps of a scan, the output of one step and the tensor that stands for all of them; `work` is
-        the number of steps.
+        weights: how many copies of it are stored.
+        work: how many of them run for one sample.
+        active: how many of the stored ones a position uses.
+        listed: for the steps of a scan, the output of one step and the tensor that stands for all of them; `work` is the
+            number of steps.
         copies: how many times it is repeated in sequence (`repeat`).
-        params, buffers: named shapes that belong to this node alone; tied: names of parameters that belong to another
-        node, with that node; tied_to: the node that `tie=` named.
-        macs, other_flops, masked_macs: of this node alone, for one sample.
+        params, buffers: named shapes that belong only to this node.
+        tied: names of parameters that belong to another node, with that node.
+        tied_to: the node that `tie=` names.
+        macs, other_flops, masked_macs: of this node without its children, for one sample.
         adapters: low-rank adapters of its matrices, trained whether or not the matrices are.
         cached: whether generation keeps its output for each position.
-        frozen: whether the parameters are not trained; freezes: where the spec says so, or the opposite.
+        frozen: whether the parameters are not trained.
+        freezes: where the spec says so, or the opposite.
     """
 
     __slots__ = (
@@ -127,7 +132,7 @@ class Node:
 
     @property
     def label(self) -> str:
-        """What a person would call it: `conv 64 7×7/2`, `bottleneck 64`."""
+        """How people write it: `conv 64 7×7/2`, `bottleneck 64`."""
         if self.layer is not None:
             return self.layer.label
         words = [self.op]
@@ -198,14 +203,14 @@ class Node:
         return [(title, x) for title, x in zip(titles, self.inputs) if x.rank]
 
     def operands(self, count: int) -> list[str]:
-        """What the layer's equation calls `count` tensors that it reads; of operands very many, their numbers."""
+        """What the layer's equation calls the `count` tensors that it reads; numbers if there are very many."""
         if self.layer is not None and self.layer.inputs_read:
             return [*self.layer.inputs_read[:count]]
         return [*_LETTERS[:count]] if count <= len(_LETTERS) else [f"{at + 1}" for at in range(count)]
 
     @property
     def is_view(self) -> bool:
-        """Whether the output takes no memory of its own."""
+        """Whether the output has no memory of its own."""
         return self.layer is None or self.layer.view
 
 

@@ -106,7 +106,7 @@ def depth(graph: Graph) -> int:
 
 
 EVERYTHING, NOTHING, UNKNOWN = "everything", "nothing", "unknown"
-# Used during propagation: places are lost, but all elements of the tensor together see everything.
+# Used during propagation: positions are lost, but all elements of the tensor together see everything.
 _SCATTERED = "scattered"
 
 
@@ -132,7 +132,7 @@ def fields(graph: Graph) -> dict[int, Value]:
         if isinstance(layer, Stacked) and isinstance(seen[0], tuple):
             return _whole(_stacked(node, layer, seen[0], [before[one] for one in taken[id(node)]]), sizes)
         value = _whole(_seen(node, seen, sizes), sizes)
-        # A vector of all positions sees everything, each of its elements does not: that shows where it is split again.
+        # A vector of all positions sees everything, but its single elements may not: that shows once it is split again.
         vector = value == EVERYTHING and layer is not None and layer.reorders and node.exit.rank == 1
         return Along([-1]) if vector and EVERYTHING not in seen else value
 
@@ -154,7 +154,7 @@ def fields(graph: Graph) -> dict[int, Value]:
 
 
 def _grid(x: Tensor, graph: Graph) -> tuple[int, ...]:
-    """The axes of an input along which places lie; where only what reads its entries says so, as that does."""
+    """The axes of positions of an input; if only the reader of its entries tells them, those."""
     apart = (node.exit for node, _, _ in walk(graph.nodes) if isinstance(node.layer, Entries))
     entry = next((one for one in apart if one.layout is not None and one.rank < x.rank), None)
     if x.layout is not None or x.integer or entry is None:
@@ -163,14 +163,14 @@ def _grid(x: Tensor, graph: Graph) -> tuple[int, ...]:
 
 
 def _taken_apart(graph: Graph) -> dict[int, list[int]]:
-    """Of each node that stacks what a loop gives the nodes that take apart what it goes through."""
+    """For each node that stacks the outputs of a loop, the nodes that take apart what the loop iterates over."""
     loops = [node.children for node, _, _ in walk(graph.nodes)]
     ends = [([id(one) for one in inside if isinstance(one.layer, Entries)], inside) for inside in loops]
     return {id(one): apart for apart, inside in ends for one in inside if isinstance(one.layer, Stacked)}
 
 
 def _stacked(node: Node, layer: Stacked, seen: tuple[Field, ...], before: list[Value]) -> tuple[Field, ...] | None:
-    """What is seen of the entries of a loop side by side: along their axis what was seen before it."""
+    """The fields of the stacked entries of a loop: along their axis, those from before the loop."""
     axis: Field | None = None
     for one in before:
         if isinstance(one, tuple):
@@ -243,7 +243,7 @@ def _seen(node: Node, inputs: list[Value], sizes: list[int] | None) -> Value:
     windows = node.layer.field(node.exit, node.inputs[0])
     if windows is None:
         return _SCATTERED if node.layer.reorders and _spans(merged, node.inputs[0], sizes) else None
-    if not windows and node.inputs[0].rank == 1:  # inside of an expert, what one position gives
+    if not windows and node.inputs[0].rank == 1:  # inside an expert, the output of one position
         return merged
     # Axes whose elements all see the same may have been removed; the others are still there, in order.
     left = [index for index, axis in enumerate(merged) if len(windows) == len(merged) or not axis.is_constant]
@@ -256,7 +256,7 @@ def _seen(node: Node, inputs: list[Value], sizes: list[int] | None) -> Value:
 
 
 def _in_place(node: Node) -> bool:
-    """Whether each position of the output is the same one of the input, as where only features change their order."""
+    """Whether each position of the output is the same as in the input, e.g. if only features are reordered."""
     assert node.layer is not None
     windows = node.layer.field(node.exit, node.inputs[0])
     return bool(windows) and all(one is ITSELF for one in windows or ())
@@ -274,7 +274,7 @@ def _rows(seen: Value, x: Tensor, sizes: list[int] | None) -> Along | None:
 
 
 def _of_scattered(node: Node) -> Value:
-    """What is seen of a tensor without places: everything by channels that are made of all positions, or by a vector."""
+    """The field of a tensor without positions: everything, for channels that are made of all positions and for vectors."""
     assert node.layer is not None
     x, y = node.inputs[0], node.exit
     if node.layer.computes_nothing and (y.parts or y.numel < x.numel):
@@ -293,7 +293,7 @@ def _of_scattered(node: Node) -> Value:
 
 
 def _spans(seen: tuple[Field, ...], x: Tensor, sizes: list[int] | None) -> bool:
-    """Whether all elements of `x` together see everything: each axis from its first place to the last, without gaps."""
+    """Whether all elements of `x` together see everything: each axis from the first position to the last, without gaps."""
     if sizes is None:
         return True
     if not len(seen) == len(sizes) == len(x.positions):
@@ -306,7 +306,7 @@ def _spans(seen: tuple[Field, ...], x: Tensor, sizes: list[int] | None) -> bool:
 
 
 def _together(some: tuple[Field, ...], others: tuple[Field, ...], sizes: list[int] | None) -> tuple[Field, ...] | None:
-    """What is seen where both are combined."""
+    """The fields of a tensor that combines both."""
     if len(some) != len(others):
         return None
 

@@ -232,25 +232,25 @@ class Evaluator:
 
 
 def _count(sizes: Any) -> int:
-    """The numbers in sizes, some of which may be in groups with names."""
+    """How many numbers the sizes have; some may be in groups with names."""
     return sum(map(_count, sizes)) if isinstance(sizes, tuple) else not isinstance(sizes, str)
 
 
 def _each_told(parts: Iterator[Expression], result: Any, names: Mapping[str, Any], place: Scalar) -> Any:
-    """Sizes, of which each shows the dependence of its own expression, the next of `parts`."""
+    """Sizes that each keep the dependence of their own expression, the next of `parts`."""
     if isinstance(result, tuple):
         return tuple(_each_told(parts, one, names, place) for one in result)
     return result if isinstance(result, str) else _told(next(parts), result, names, place)
 
 
 def _told(value: Expression | SizeExpression, result: Any, names: Mapping[str, Any], place: Scalar) -> Any:
-    """The value of an expression, which still shows any dependence on a dim."""
+    """The value of an expression, with any dependence on a dim preserved."""
     depends = any(varies(names[name]) for name in (*value.names, *value.sizes))
     return varying(result, place.text) if depends else result
 
 
 def _numbers(place: Scalar, x: Tensor) -> tuple[Fix, ...]:
-    """The channels and the features of `x` in the place of `cin`, which stands there once."""
+    """The channels and the features of `x`, either of which `cin` may mean."""
     at = [match.span() for match in re.finditer(r"\bcin\b", place.text)]
     if place.quoted or len(at) != 1:
         return ()

@@ -30,15 +30,19 @@ class _Level:
     """A list of layers that runs once: the network's, a block's, or one written in a layer.
 
     Attributes:
-        steps: the list; nodes: those of its steps, by place, if a step has exactly one.
-        start: its input; input: what `input` means in it.
-        values, names: the values and layers that names mean in the function it belongs to; None for a name of several
-        layers.
+        steps: the list.
+        nodes: the node of each step that has exactly one, by place.
+        start: its input.
+        input: what `input` means in it.
+        values, names: the values and layers that names mean in the function it belongs to; None for a name shared by
+            several layers.
         globals: values of names that are the same everywhere.
         path: the calls around it, as the builder records them.
         last: for each word, the last step that contains it and so may read a layer of that name.
-        around: the list that holds the layer with this list, and `index` where in it; None for the network's.
-        in_block: whether it belongs to a block. is_repeated: whether it represents several copies, which are alike.
+        around: the list that holds the layer with this list; None for the network's.
+        index: where in that list.
+        in_block: whether it belongs to a block.
+        is_repeated: whether it represents several copies, which are alike.
     """
 
     input: Tensor | None
