@@ -54,14 +54,16 @@ def located(path: str) -> str:
     found = shipped.path_of(path)
     name = os.path.basename(path).removesuffix(shipped.ENDING)
     if found is None and name != path and shipped.path_of(name) is not None:
-        raise RequestError(f"cannot read {path!r}: no such file; the spec that comes along is `{name}`")
+        raise RequestError(f"cannot read {path!r}: no such file; the spec that ships with archcalc is `{name}`")
     if found is None and (near := shipped.nearest(path)):
-        raise RequestError(f"cannot read {path!r}: no such file, and no spec that comes along: did you mean `{near}`?")
+        raise RequestError(
+            f"cannot read {path!r}: no such file, and archcalc ships no spec of that name: did you mean `{near}`?"
+        )
     if found is None and (near := _beside(path)):
         raise RequestError(f"cannot read {path!r}: no such file: did you mean `{near}`?")
     if found is None and os.path.basename(path) == path and "." not in path and path != "-":
         raise RequestError(
-            f"cannot read {path!r}: no such file, and no spec that comes along: `archcalc specs` lists them"
+            f"cannot read {path!r}: no such file, and archcalc ships no spec of that name: `archcalc specs` lists them"
         )
     return found or path
 

@@ -55,7 +55,7 @@ def test_a_name_that_is_not_one(tmp_path):
     assert told.returncode == 2
     assert (
         told.stderr
-        == "archcalc: cannot read 'resnt50': no such file, and no spec that comes along: did you mean `resnet50`?\n"
+        == "archcalc: cannot read 'resnt50': no such file, and archcalc ships no spec of that name: did you mean `resnet50`?\n"
     )
     assert "did you mean `googlenet`" in run("shapes", "gogle", cwd=tmp_path).stderr
     assert "`archcalc specs` lists them" in run("shapes", "zzzzzz", cwd=tmp_path).stderr
