@@ -44,7 +44,7 @@ FACTS = {
     "GRF706": ("grf.nothing_to_freeze", "nothing-to-freeze", ON, "", ""),
     "GRF707": ("grf.declared_costs", "declared-costs", ASKED, "", ""),
     "GRF708": ("grf.untrained_layers", "untrained-layers", ON, "", "argmax argmin detach topk index"),
-    "GRF709": ("grf.plainer_form", "plainer-form", ON, "", "hardtanh scale attention pow add mul sub mean upsample slice concat sdpa"),
+    "GRF709": ("grf.plainer_form", "plainer-form", ON, "", "hardtanh scale attention pow add mul sub upsample slice concat sdpa"),
     "GRF710": ("grf.unrolled_layers", "unrolled-layers", ON, "", ""),
     "HWE801": ("hwe.unaligned_channels", "unaligned-channels", MEASURED, "", ""),
     "HWE802": ("hwe.unaligned_vocabulary", "unaligned-vocabulary", MEASURED, "", "embedding"),
