@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 Known = dict[str, ast.expr]
 
-# Arguments of calls that say what is the default anyway.
+# Arguments of calls that state the default.
 _ANYWAY = {
     "attn_mask": None, "dropout_p": 0.0, "is_causal": False, "scale": None, "enable_gqa": False, "bias": True, "elementwise_affine": True,
 }  # fmt: skip
@@ -20,7 +20,8 @@ class Facts:
     """What is known about expressions.
 
     Attributes:
-        truths: expressions that are never None, 0 or False; flags: those that are True or False.
+        truths: expressions that are never None, 0 or False.
+        flags: expressions that are True or False.
         texts: comparisons with a known outcome.
         nothing: names of arguments that are never given.
     """

@@ -1,4 +1,4 @@
-"""The statements of a `forward`, and which variable holds what between them."""
+"""The statements of a `forward`, and what each variable holds between them."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ class Forward:
         self.probe = probe
         self.fixed: set[str] = set()  # variables that all copies in a loop read
         self.lines: list[str] = []
-        self.reported: set[str] = set()  # what the probe is told about
+        self.reported: set[str] = set()  # what is passed to the probe
         self.prefer: dict[int, str] = {}  # variables that some tensors should go into if they are free
-        self.lists: dict[str, int] = {}  # variables that hold a list of so many tensors
+        self.lists: dict[str, int] = {}  # variables that hold a list, with its number of tensors
         every = list(steps(nodes))
         self.variables = Variables(self._last_uses(every))
         self.beside = {id(item) for node in every for item in structure.inputs(node)[1:]}
@@ -65,7 +65,7 @@ class Forward:
     # -- expressions ------------------------------------------------------------------------
 
     def expression(self, item: Item) -> str:
-        """The variable that holds `item`, or an expression of one."""
+        """The variable that holds `item`, or an expression of a variable."""
         item = item if id(item) in self.variables.where else self.structure.plain(item)
         if isinstance(item, list) and id(item) not in self.variables.where:
             return f"[{', '.join(self.expression(one) for one in item)}]"
@@ -74,7 +74,7 @@ class Forward:
         return self.variables.where[id(item)]
 
     def call(self, node: Node, code: Code, owner: str, items: Sequence[Item], numbers: dict[str, str]) -> str:
-        """The expression that applies a layer; what is the same for every sample is repeated where necessary."""
+        """The expression that applies a layer; tensors shared by all samples are repeated where necessary."""
         inputs = [self.expression(item) for item in items]
         if node.layer is not None and not node.layer.broadcasts:
             batch = next((_batch(text, item) for text, item in zip(inputs, items) if is_batched(item)), None)

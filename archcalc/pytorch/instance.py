@@ -51,10 +51,10 @@ def instantiate(graph: Graph, device: str = "cpu", probe: Probe | None = None) -
 
 
 class _Undrawn(TorchFunctionMode):
-    """Leaves out drawing weights, of which the meta device keeps none: PyTorch takes half the time for it."""
+    """Skips the initialisation of weights, which the meta device does not store: it takes half of PyTorch's time."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """The tensor that is to be initialised, as it is; any other call as it is."""
+        """Return a tensor that is to be initialised unchanged; make any other call."""
         if func in _DRAWS or getattr(func, "__module__", None) == "torch.nn.init":
             return args[0] if args else kwargs["tensor"]
         return func(*args, **(kwargs or {}))

@@ -63,7 +63,7 @@ class Library:
 def _texts(
     uses: tuple[tuple[str, Use], ...], called: frozenset[str], helpers: frozenset[str], whole: bool
 ) -> tuple[str, ...]:
-    """The pieces that are used so, and the functions that are called.
+    """The source of the pieces for these uses, and of the functions that are called.
 
     Args:
         uses: the classes, and how layers use them.

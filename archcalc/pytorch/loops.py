@@ -101,12 +101,12 @@ class Loop:
             self.forward.bind_state(node, self.name, state[0], code)
 
     def collect(self, indent: str = "") -> None:
-        """Append what a copy of a layer gives."""
+        """Append the output of a copy of a layer."""
         if "" in self.lists:
             self.forward.lines.append(f"{indent}{self.lists['']}.append({self.name})")
 
     def finish(self, variables: dict[str, str]) -> None:
-        """Record which variable holds what after the loop."""
+        """Record what each variable holds after the loop."""
         bound = self.forward.variables
         bound.bind(self.name, self.node.output)
         for name, item in self.node.further.items():

@@ -16,7 +16,7 @@ from archcalc.pytorch.phrases import common_step, generated, listed, runs
 
 
 class Maker:
-    """What stands on the right of `self.conv1 = ...`.
+    """The right-hand sides of `self.conv1 = ...`.
 
     Attributes:
         class_of: writes the class of a block's call, a repeat's copy or an expert once, and gives its name.
@@ -149,6 +149,6 @@ class Maker:
 
 
 def _copy_of(node: Node) -> str:
-    """What the class of a group without a name of its own is called."""
+    """The name of the class of a group without a name of its own."""
     alone = any(child.listed for child in node.children)
     return node.segment if alone else f"{node.segment}_layer"

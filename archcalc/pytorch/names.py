@@ -60,7 +60,7 @@ def identifier(name: str) -> str:
 
 
 class Variables:
-    """Which variable holds what in one `forward`, reused as soon as nothing needs it.
+    """What each variable of one `forward` holds; variables are reused as soon as nothing needs them.
 
     Args:
         last_use: for the id of each item, the step after which nothing reads it.
@@ -70,7 +70,7 @@ class Variables:
         self.last_use = last_use
         self.holds: dict[str, set[int]] = {}
         self.where: dict[int, str] = {}
-        self._places: dict[str, int] = {}  # of x, y, z, x1, ... as many as were needed
+        self._places: dict[str, int] = {}  # x, y, z, x1, ...: as many as were needed
         self._names: list[str] = []
         self._near: list[int] = []  # a heap of the places that may be free
         self._later: list[tuple[int, int]] = []  # and of those that are not, by the step after which they are free

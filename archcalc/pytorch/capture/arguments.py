@@ -1,4 +1,4 @@
-"""What a module's class or function is called with: the values of `--arg`, and objects of the classes that hold settings."""
+"""The arguments that a module's class or function gets: the values of `--arg`, and objects of classes that hold settings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from archcalc.advice import suggest
 from archcalc.diagnostics import OptionNeededError, RequestError
 
-# What classes of settings have: dataclasses, and those of pydantic, attrs and transformers.
+# An attribute that marks classes of settings: dataclasses, and those of pydantic, attrs and transformers.
 _MARKS = ("__dataclass_fields__", "model_fields", "__attrs_attrs__", "model_type")
 _KINDS = inspect.Parameter
 
@@ -32,10 +32,10 @@ def value(text: str) -> Any:
 
 
 def filled(name: str, builder: Callable[..., Any], given: Mapping[str, Any], path: str = "") -> dict[str, Any]:
-    """The arguments. Those that hold settings are built: `config.dim=64` is a field of `config`, the rest have their defaults.
+    """The arguments. Those that hold settings are built: `config.dim=64` sets a field of `config`; others keep their defaults.
 
-    The class is the one that the signature names, or the one that `config=Config` does. Raises `RequestError`, and what
-    such a class raises.
+    The class is the one that the signature names, or that `config=Config` names. Raises `RequestError`, and whatever such
+    a class raises.
     """
     parameters = _parameters(builder)
     found = {key: one for key, one in given.items() if key.partition(".")[0] not in parameters or "." not in key}
@@ -53,7 +53,7 @@ def filled(name: str, builder: Callable[..., Any], given: Mapping[str, Any], pat
 
 
 def _parameters(builder: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
-    for evaluated in (True, False):  # annotations may be of names that are there for type checkers alone
+    for evaluated in (True, False):  # annotations may use names that exist only for type checkers
         try:
             return inspect.signature(builder, eval_str=evaluated).parameters
         except Exception:
@@ -82,7 +82,7 @@ def _check(
 
 
 def _missing(builder: Callable[..., Any], key: str) -> str:
-    """The option that gives an argument; the class of settings beside its owner, for one that is named like it."""
+    """The option that sets an argument; for a class of settings next to its owner, one with that class."""
     word = key.rpartition(".")[2].lower()
     beside = vars(sys.modules.get(builder.__module__, builder)) if hasattr(builder, "__module__") else {}
     likely = [one for one, kind in beside.items() if _is_settings(kind) and word in ("cfg", "conf", "config", "args")]
@@ -90,14 +90,14 @@ def _missing(builder: Callable[..., Any], key: str) -> str:
 
 
 def _named(builder: Callable[..., Any], text: Any) -> type | None:
-    """The class of settings that a text names, of those which the builder's file knows."""
+    """The class of settings that a text names, among those that the builder's file knows."""
     home = sys.modules.get(getattr(builder, "__module__", None) or "")
     kind = getattr(home, text, None) if home is not None and isinstance(text, str) else None
     return kind if _is_settings(kind) else None
 
 
 def _annotated(annotation: Any) -> type | None:
-    """The class of settings that an annotation names, alone or beside None."""
+    """The class of settings that an annotation names, with or without None."""
     kinds = [one for one in typing.get_args(annotation) if one is not type(None)] or [annotation]
     return kinds[0] if len(kinds) == 1 and _is_settings(kinds[0]) else None
 

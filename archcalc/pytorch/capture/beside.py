@@ -1,4 +1,4 @@
-"""A graph from a file beside the network that its spec describes, with the same weights and input.
+"""A file's graph compared with the network that its spec describes, on the same weights and input.
 
 The file is run in its own precision, the network in double precision: they differ by no more than the file's
 rounding.
@@ -23,7 +23,7 @@ _NEAR = 1e-3
 
 
 def compare(reading: Reading) -> None:
-    """Record in the comparison whether outputs are equal, where they can be compared. Raises `RequestError`."""
+    """Record in the comparison whether outputs are equal, if they can be compared. Raises `RequestError`."""
     comparison = reading.comparison
     reason = hindrance(reading)
     if reason is not None:

@@ -1,4 +1,4 @@
-"""A time limit for foreign code that runs on and on while its module is imported, built or run."""
+"""A time limit for foreign code that does not end while its module is imported, built or run."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ CALLS = 2**17
 
 @contextmanager
 def bounded(name: str, doing: str) -> Iterator[None]:
-    """Raises `RequestError` if the body is not done in time, or raises `Endless`.
+    """Raises `RequestError` if the body does not end in time, or raises `Endless`.
 
     The time is only measured where Python can be interrupted: in the main thread, and not on Windows.
 
     Args:
-        name: of the module.
-        doing: what cannot be done with it, such as "cannot be run".
+        name: the name of the module.
+        doing: what cannot be done with it, e.g. "cannot be run".
     """
     try:
         with _timed() if _can_be_interrupted() else nullcontext():

@@ -24,7 +24,7 @@ from archcalc.pytorch.capture.examples import Example
 
 # What PyTorch says when code asks a meta tensor for its numbers.
 _NUMBERS = r"Cannot copy out of meta|cannot be called on meta|_local_scalar_dense|nonzero|data-dependent|torch\.unique|_unique2|bincount|masked_select"
-# What PyTorch says of a function that has no kernel for the meta device.
+# What PyTorch says about a function without a kernel for the meta device.
 _NO_META = r"aten::([\w.]+): attempted to run this operator with Meta|Could not run '([\w:.]+)' .* '?Meta'? backend"
 # Larger tables are weights by another name.
 _MOST = 2**20
@@ -33,15 +33,17 @@ RAISED = (Exception, SystemExit)
 
 
 class Endless(BaseException):
-    """Raised inside code that runs on and on; no `except Exception` there catches it."""
+    """Raised inside code that does not end; no `except Exception` there catches it."""
 
 
 class Found:
     """A module and what is known of it.
 
     Attributes:
-        name: for the spec; module: on the meta device; inputs: what it is called with, where that is known.
-        real: builds it once more, with numbers.
+        name: its name in the spec.
+        module: the module on the meta device.
+        inputs: what it is called with, if that is known.
+        real: builds the module again, with numbers.
     """
 
     def __init__(
@@ -141,7 +143,7 @@ def _without_weights(module: nn.Module) -> None:
 
 
 def library(where: str, name: str, has: str) -> ModuleType:
-    """A library, imported; something that it has identifies it. Raises `RequestError` for a local file of that name."""
+    """A library, imported; an attribute identifies it. Raises `RequestError` for a local file of the same name."""
     found = package(where, name)
     if not hasattr(found, has):
         place = getattr(found, "__file__", None) or where
@@ -201,7 +203,7 @@ def quiet() -> Iterator[None]:
 
 @contextlib.contextmanager
 def unchecked_distributions() -> Iterator[None]:
-    """Distributions made in it do not look at the numbers of their arguments."""
+    """Distributions made inside do not check the numbers of their arguments."""
     base: Any = torch.distributions.Distribution
     before = base._validate_args
     base.set_default_validate_args(False)
@@ -217,7 +219,7 @@ def asks_numbers(error: BaseException) -> bool:
 
 
 def told(error: BaseException) -> str:
-    """An error of foreign code in words, with its place there."""
+    """An error of foreign code in words, with its place in that code."""
     trace, place = error.__traceback__, ""
     while trace is not None:
         path = trace.tb_frame.f_code.co_filename

@@ -1,8 +1,9 @@
-"""The numbers of tensors that depend on no input and no parameter, for code that asks for them.
+"""The numbers of tensors that depend on neither inputs nor parameters, for code that asks for them.
 
 For example, code may ask whether a mask hides anything.
 
-On the meta device nothing has numbers. What made a tensor is noted, and done again on the CPU when code asks.
+On the meta device, tensors have no numbers. The calls that made a tensor are noted, and repeated on the CPU when code
+asks for its numbers.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from torch.utils.weak import WeakIdKeyDictionary
 from archcalc.records import NamedTuple
 from archcalc.tracing.calls import COMPLEX, FLOAT, TRUTH, WHOLE, Number
 
-# Larger ones are not made: code that asks for so many numbers is not deciding shapes by them.
+# Larger tensors are not made: code that asks for so many numbers does not decide shapes by them.
 _MOST = 2**22
 
 
@@ -31,21 +32,21 @@ class _Made(NamedTuple):
 
 
 class _Blank(NamedTuple):
-    """A tensor of which only shape and type are asked."""
+    """A tensor of which only shape and type matter."""
 
     shape: torch.Size
     dtype: torch.dtype
 
 
 class Constants:
-    """How each such tensor on the meta device was made."""
+    """How each of these tensors on the meta device was made."""
 
     def __init__(self) -> None:
         self._made: MutableMapping[torch.Tensor, list[_Made]] = WeakIdKeyDictionary()
         self._numbers: MutableMapping[torch.Tensor, tuple[torch.Tensor, int]] = WeakIdKeyDictionary()
 
     def note(self, func: Callable[..., Any], args: Any, kwargs: Any, given: torch.Tensor, writes: bool) -> None:
-        """A call and what it gave; one that `writes` changes its first argument, which is what it gave."""
+        """Note a call and its result; a call that `writes` changes and returns its first argument."""
         if func.__name__.startswith("new_") or func.__name__.endswith("_like"):
             args = (_Blank(args[0].shape, args[0].dtype), *args[1:])
         before = self._made.get(given, []) if writes else []
@@ -54,11 +55,11 @@ class Constants:
             self._made[given] = [*before, made]
 
     def know(self, tensor: torch.Tensor, numbers: torch.Tensor) -> None:
-        """A tensor, and the one on the CPU that it is a copy of."""
+        """Note that a tensor is a copy of one on the CPU."""
         self._numbers[tensor] = (numbers, tensor._version)
 
     def filled(self, item: Any) -> Any:
-        """Arguments in which meta tensors are replaced by their numbers, where known."""
+        """Arguments in which meta tensors are replaced by tensors with numbers, if these are known."""
         if isinstance(item, torch.Tensor):
             return self._tensor(item) if item.is_meta else item
         if isinstance(item, torch.device):
@@ -77,7 +78,7 @@ class Constants:
         return tensor if found is None else found
 
     def at(self, tensor: torch.Tensor, version: int) -> torch.Tensor | None:
-        """What a tensor held, on the CPU, after so many writes; None if that is not known."""
+        """A tensor's numbers, on the CPU, after that many writes; None if unknown."""
         numbers, known = self._numbers.get(tensor, (tensor, -1))
         if known == version:
             return numbers
@@ -99,7 +100,7 @@ class Constants:
 
 
 def check_rows(index: torch.Tensor, table: torch.Tensor) -> None:
-    """Checks what the meta device does not. Raises `IndexError`, as PyTorch does, if an index lies outside a table."""
+    """Check indices, which the meta device does not. Raises `IndexError`, like PyTorch, for an index outside a table."""
     if not index.is_meta and index.numel() and not 0 <= int(index.min()) <= int(index.max()) < len(table):
         raise IndexError(f"index out of range: row {int(index.max())} of a table of {len(table)}")
 
@@ -133,7 +134,7 @@ def kind_of(tensor: torch.Tensor) -> str:
 
 
 def number_of(tensor: torch.Tensor) -> Number | None:
-    """The number that all elements of a tensor are."""
+    """The number that all elements of a tensor have."""
     if tensor.dtype.is_complex or not tensor.numel():
         return None
     first = tensor.flatten()[0]

@@ -1,4 +1,4 @@
-"""What a module is called with: sizes that the user gives, or sizes that its first layer takes."""
+"""The inputs of a module: sizes that the user gives, or sizes that its first layer takes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _MOST = 2**20
 class Example:
     """One input: its name, its sizes without the batch, its type, and which axis of the tensor is the batch.
 
-    A name with points is that of an entry: `batch.image` of the dictionary `batch`, `pair.0` of the list `pair`.
+    A name with dots is that of an entry: `batch.image` of the dictionary `batch`, `pair.0` of the list `pair`.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Example:
         self.batch_axis = batch_axis
 
     def tensor(self, batch: int, device: str = "meta") -> torch.Tensor:
-        """A batch of so many samples."""
+        """The tensor of a batch with this many samples."""
         sizes = (*self.sizes[: self.batch_axis], batch, *self.sizes[self.batch_axis :])
         if device == "meta":
             return torch.empty(sizes, dtype=self.dtype, device=device)
@@ -55,7 +55,7 @@ class Example:
 
 
 def gathered(named: dict[str, torch.Tensor]) -> dict[str, Any]:
-    """Tensors by the names of arguments; those with points in their names are entries of dictionaries and lists."""
+    """Tensors by the names of arguments; those with dots in their names are entries of dictionaries and lists."""
     found: dict[str, Any] = {}
     for name, tensor in named.items():
         *path, last = name.split(".")
@@ -123,7 +123,7 @@ def _above(name: str) -> list[str]:
 
 
 def _several(module: nn.Module, name: str) -> str | None:
-    """What its annotation calls an argument that is no tensor."""
+    """What its annotation calls an argument that is not a tensor."""
     known = inspect.signature(module.forward).parameters
     told = str(known[name].annotation).lower() if name in known else ""
     kind = re.match(r"(?:<class ')?(?:typing\.)?(dict|mapping|list|sequence|tuple)\b", told)

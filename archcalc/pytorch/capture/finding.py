@@ -62,7 +62,7 @@ def _module(where: str, name: str) -> ModuleType:
 
 
 def _file(path: str) -> ModuleType:
-    """A file as a module, of its package if it is in one; what lies beside it or beside the package can be imported."""
+    """A file as a module, of its package if it is in one; what lies next to it or next to the package can be imported."""
     if not os.path.isfile(path):
         raise RequestError(f"cannot read {path!r}: there is no such file")
     folder = os.path.dirname(os.path.abspath(path))

@@ -1,4 +1,4 @@
-"""What a PyTorch function is called here, and what some of them ask for."""
+"""The names of PyTorch functions here, and what some of them ask for."""
 
 from __future__ import annotations
 

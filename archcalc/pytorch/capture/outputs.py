@@ -30,22 +30,22 @@ from archcalc.tracing.graph import STORED, Node
 from archcalc.tracing.lineup import BATCHES
 from archcalc.tracing.telling import Telling
 
-# What values hold that depend on no data.
+# The kinds of values that do not depend on data.
 Fixed = Mapping[Value, torch.Tensor]
 
-# Calls that give the tensor itself if it already has that type and place.
+# Calls that return the tensor itself if it already has that type and device.
 _CASTS = frozenset(
     ("to", "type", "type_as", "float", "double", "half", "bfloat16", "int", "long", "bool", "cpu", "cuda", "contiguous")
 )
 
 _NEAR = 1e-8
-# For a module that itself computes some of it in single precision or less, whatever it is given.
+# For a module that itself computes some values in single precision or less, whatever its input.
 _NEAR_SINGLE = 1e-5
 _SINGLE = (torch.float32, torch.float16, torch.bfloat16, torch.complex64)
 
 
 def compare(reading: Reading) -> None:
-    """Says in the comparison whether outputs are equal, where they can be compared. Raises `RequestError`."""
+    """Record in the comparison whether outputs are equal, if they can be compared. Raises `RequestError`."""
     comparison = reading.comparison
     reason = hindrance(reading)
     if reason is None and reading.run.across:
@@ -81,7 +81,7 @@ def compare(reading: Reading) -> None:
         comparison.checked = f"outputs are not compared: {left} has no weight in the module"
         return
     with torch.no_grad():
-        # one number for each sample gets an axis of its own in the network
+        # one number per sample gets its own axis in the network
         turned = (tensor.movedim(one.batch_axis, 0) for one, (_, tensor, _) in zip(reading.inputs, inputs))
         ours = built(*(tensor if tensor.dim() > 1 else tensor[:, None] for tensor in turned))
     single = _in_single(recorded.run) or _tables_in_single(reading, narrow, theirs.fixed)
@@ -89,7 +89,7 @@ def compare(reading: Reading) -> None:
 
 
 def _behind(run: Run) -> set[Call]:
-    """The calls that what a module gives depends on."""
+    """The calls on which a module's outputs depend."""
     found, left = set[Call](), [value for _, value in run.outputs]
     while left:
         call = left.pop().call
@@ -149,7 +149,7 @@ class _Doubled(TorchFunctionMode):
 
 @contextmanager
 def _double() -> Iterator[None]:
-    """Creates the tensors that a module makes on the way in double precision as well."""
+    """Makes tensors that a module creates along the way double precision as well."""
     before = torch.get_default_dtype()
     torch.set_default_dtype(torch.double)
     try:
@@ -160,14 +160,14 @@ def _double() -> Iterator[None]:
 
 
 def _batched(recorded: Recorded, run: Run) -> list[torch.Tensor]:
-    """What the module gave for the samples, with the batch in front; one number for each gets an axis of its own."""
+    """The module's outputs with the batch first; one number per sample gets its own axis."""
     pairs = [(one, value) for (_, one), (_, value) in zip(by_name(recorded.out), run.outputs) if value.of_data]
     moved = [one if value.batch is None else one.movedim(value.batch, 0) for one, value in pairs]
     return [one if one.dim() > 1 else one[:, None] for one in moved]
 
 
 def _beside(run: Run, recorded: Recorded) -> Fixed:
-    """What the values of a meta run hold in a real one: both do the same, call by call."""
+    """The tensors of a real run for the values of a meta run: both make the same calls."""
     calls, others = ([call for call in one.calls if call.name not in _CASTS] for one in (run, recorded.run))
     pairs = list(zip(calls, others))
     same = len(calls) == len(others) and all(one.name == other.name for one, other in pairs)
@@ -180,7 +180,7 @@ def _beside(run: Run, recorded: Recorded) -> Fixed:
 
 
 class Held:
-    """What a source holds: its weights by name, and its constants by value."""
+    """The contents of a source: its weights by name, and its constants by value."""
 
     def __init__(self, weights: Mapping[str, torch.Tensor], fixed: Fixed) -> None:
         self.weights = weights
@@ -196,7 +196,7 @@ class Held:
         return computed / self.weights[node.over].reshape(-1, *(1,) * (computed.dim() - 1))
 
     def constant(self, node: Node) -> torch.Tensor | None:
-        """The numbers of a constant; None where the spec has them."""
+        """The numbers of a constant; None if the spec has them."""
         if node.holds is None or not node.keys.keys().isdisjoint(("value", "kind")):
             return None
         held = self._of(node.holds)
@@ -214,7 +214,7 @@ class Held:
 
 
 def filled(built: nn.Module, order: list[Node], shapes: Mapping[str, tuple[int, ...]], theirs: Held) -> str | None:
-    """Gives a network the weights and constants of its source; returns one that got none, if there is one.
+    """Give a network the weights and constants of its source; return a weight that got none, if any.
 
     Raises `Unlike` or `RuntimeError` if they do not fit.
     """
@@ -256,12 +256,12 @@ def _tell(comparison: Comparison, ours: list[torch.Tensor], theirs: list[torch.T
 
 
 def _for_each(ours: torch.Tensor, theirs: torch.Tensor) -> torch.Tensor:
-    """What depends on no input, for each sample."""
+    """Tensors that depend on no input, repeated for each sample."""
     return ours.expand_as(theirs) if ours.shape in (theirs.shape[1:], (1, *theirs.shape[1:])) else ours
 
 
 def _apart_again(ours: torch.Tensor, theirs: torch.Tensor) -> torch.Tensor:
-    """Samples that the module joined with another axis, before or behind that."""
+    """Undo the joining of the samples with another axis, before or after it."""
     if ours.dim() != theirs.dim() + 1 or ours.shape[0] * ours.shape[1] != theirs.shape[0]:
         return theirs
     samples, steps = ours.shape[:2]
@@ -271,7 +271,7 @@ def _apart_again(ours: torch.Tensor, theirs: torch.Tensor) -> torch.Tensor:
 
 
 def _apart(ours: torch.Tensor, theirs: torch.Tensor) -> float:
-    """The largest difference, by the largest number; what neither side has a number for is no difference."""
+    """The largest difference relative to the largest number; where neither side has a number, there is no difference."""
     same = (ours == theirs) | (ours.isnan() & theirs.isnan())
     finite = theirs[theirs.isfinite()].abs()
     difference = (ours[~same] - theirs[~same]).abs()
@@ -287,7 +287,7 @@ def tensors(item: object) -> list[torch.Tensor]:
 
 
 def hindrance(reading: Telling) -> str | None:
-    """Why nothing can be compared."""
+    """Why outputs cannot be compared."""
     comparison = reading.comparison
     if comparison.declared:
         return "an opaque layer has no code"
@@ -302,7 +302,7 @@ def hindrance(reading: Telling) -> str | None:
 
 
 def _draw(module: nn.Module) -> None:
-    """Random numbers of a size that survives the network: zeros or ones, as initialised, would hide a difference."""
+    """Random numbers of a size that survives the network: the initial zeros or ones would hide a difference."""
     for name, parameter in module.named_parameters():
         fan = parameter[0].numel() if parameter.dim() > 1 else 1
         nn.init.normal_(parameter, 0.5 if parameter.dim() < 2 and name.endswith("weight") else 0.0, fan**-0.5 / 2)
@@ -318,7 +318,7 @@ class Unlike(Exception):
 
 
 def _state(order: list[Node], names: list[str], theirs: Held) -> dict[str, torch.Tensor]:
-    """The weights of the network by their names in it."""
+    """The weights by their names in the network."""
     state: dict[str, torch.Tensor] = {}
     left = iter(names)
     for node in order:

@@ -1,7 +1,7 @@
 """Packed sequences, treated as padded: lengths depend on numbers, so all are taken to be as long as the longest.
 
-`pack_padded_sequence` gives its tensor as it is, recurrent modules run over that, and `pad_packed_sequence` gives back
-what they made of it.
+`pack_padded_sequence` returns its tensor unchanged, recurrent modules run over that, and `pad_packed_sequence` returns
+their output.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Packing:
         self.is_used = False
 
     def called(self, name: str, args: Any) -> tuple[torch.Tensor, torch.Tensor] | None:
-        """What packing and padding give, with samples for each step or steps for each sample; None for other calls."""
+        """The result of packing or padding, steps first or samples first; None for other calls."""
         if name == "_pack_padded_sequence":
             x, _, first = args
             self._first[x], self.is_used = first, True
@@ -48,7 +48,7 @@ class Packing:
         return (self._laid(args[0].data, module.batch_first), *states)
 
     def repacked(self, module: Any, out: Any) -> Any:
-        """What such a module gave, packed like its input; None for other calls."""
+        """The output of such a module, packed like its input; None for other calls."""
         given = self._given.pop(id(module), None)
         if given is None:
             return None

@@ -20,10 +20,13 @@ from archcalc.tracing.telling import Telling, tell
 
 
 class Reading(Telling):
-    """A module read.
+    """A module that has been read.
 
     Attributes:
-        module, inputs: what was run; run: what it did; guessed: whether its input is a guess; real: builds the module with numbers.
+        module, inputs: what was run.
+        run: the calls of the run.
+        guessed: whether the inputs are a guess.
+        real: builds the module with numbers.
     """
 
     def __init__(self, telling: Telling, module: nn.Module, inputs: list[Example], run: Run) -> None:

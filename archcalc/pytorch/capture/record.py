@@ -50,7 +50,7 @@ _FRESH = frozenset(
     ("zeros_like", "ones_like", "empty_like", "full_like", "rand_like", "randn_like", "new_zeros", "new_ones", "new_empty",
      "new_full", "new_tensor", "zero")
 )  # fmt: skip
-# Calls that write into what they were given besides, and calls that ask a tensor for its numbers.
+# Calls that also write into their arguments, and calls that ask a tensor for its numbers.
 _OWN = frozenset(("batch_norm", "instance_norm"))
 _ASKING = frozenset(("bool", "int", "float", "index", "item", "tolist", "nonzero"))
 _HERE = (__file__.rpartition("/")[0], torch.__path__[0])
@@ -65,8 +65,8 @@ class Recorder(TorchFunctionMode):
 
     Attributes:
         fixed: the tensors on the CPU that depend on no data, such as constants and computed weights.
-        views: which tensors these are views of.
-        twins: what stands on the meta device for tensors on the CPU that something was written into.
+        views: the tensors that these are views of.
+        twins: stand-ins on the meta device for tensors on the CPU that something was written into.
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -98,7 +98,7 @@ class Recorder(TorchFunctionMode):
         self.run.inputs.append(value)
 
     def value(self, tensor: torch.Tensor) -> Value:
-        """What is known of a tensor; one not seen before is a constant."""
+        """The value of a tensor; one not seen before is a constant."""
         value = self.known.get(self.twins.get(tensor, tensor))
         if value is None:
             value = _value(CONSTANT, tensor)
@@ -151,7 +151,7 @@ class Recorder(TorchFunctionMode):
         given = list(tensors(out))
         same = {id(one) for one in read}
         if not changed and all(id(one) in same for one in given):
-            return out  # nothing, or the tensor as it is
+            return out  # nothing, or the tensor unchanged
         outs = changed[:1] if not given or name in ("setitem", "copy") else given
         if name in ("getitem", "setitem") and type(args[1]) is list:  # the places along one axis
             args = (args[0], (args[1],), *args[2:])
@@ -191,12 +191,12 @@ class Recorder(TorchFunctionMode):
         return (self.counter.get_total_flops() + self.further) // 2
 
     def _table(self, tensor: torch.Tensor, version: int) -> Any:
-        """The numbers of a constant on the meta device; None where they are not known."""
+        """The numbers of a constant on the meta device; None if unknown."""
         filled = self.constants.at(tensor, version)
         return None if filled is None else filled.tolist()
 
     def _same(self, tensor: torch.Tensor, version: int) -> Number | None:
-        """The number that all elements of a constant on the meta device are."""
+        """The number that all elements of a constant on the meta device have."""
         filled = self.constants.at(tensor, version)
         return None if filled is None else number_of(filled)
 
@@ -327,7 +327,9 @@ class Recorded:
     """A run, and the real tensors that it held.
 
     Attributes:
-        run: its calls; out: what the module gave; fixed: tensors that depend on no data, by their value.
+        run: its calls.
+        out: the module's output.
+        fixed: tensors that depend on no data, by their value.
     """
 
     def __init__(self, run: Run, out: Any, fixed: Mapping[Value, torch.Tensor]) -> None:

@@ -1,6 +1,6 @@
-"""Sizes that PyTorch is slow to find on the meta device, found without running all of it.
+"""Sizes that PyTorch is slow to find on the meta device, found without running everything.
 
-Recurrent layers run there step by step, and one step tells what all of them give; a batch norm is decomposed.
+Recurrent layers run there step by step, and one step determines the outputs of all; a batch norm is decomposed.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ def steps_of(args: Any) -> int:
 
 
 def shortened(args: Any, steps: int) -> tuple[Any, ...]:
-    """The arguments for the first steps alone."""
+    """The arguments for only the first steps."""
     return (args[0].narrow(_axis(args), 0, steps), *args[1:])
 
 
 def lengthened(given: tuple[torch.Tensor, ...], args: Any, steps: int) -> tuple[torch.Tensor, ...]:
-    """What one step gives, extended to so many: the states keep their size."""
+    """The outputs of one step, extended to all steps; the states keep their size."""
     sizes = list(given[0].shape)
     sizes[_axis(args)] = steps
     return (given[0].new_empty(sizes), *given[1:])
@@ -37,7 +37,7 @@ def _axis(args: Any) -> int:
 
 
 def normed(name: str, read: list[torch.Tensor], args: Any, kwargs: Any) -> torch.Tensor | None:
-    """What a batch norm with fixed statistics gives: finding its sizes takes PyTorch longer than all others together.
+    """The output of a batch norm with fixed statistics, whose sizes take PyTorch longer to find than all others together.
 
     None for other calls, and for one whose sizes do not fit, which PyTorch then refuses.
     """

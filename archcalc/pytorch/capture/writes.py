@@ -22,10 +22,11 @@ def source_of(view: torch.Tensor, read: Sequence[torch.Tensor]) -> torch.Tensor 
 def through(
     known: Mapping[torch.Tensor, Value], base: torch.Tensor, view: torch.Tensor, before: Value | None
 ) -> tuple[str, tuple[Any, ...]] | None:
-    """The call that gives a tensor what was written into a view of it; None if it changes nothing that is counted.
+    """The call that puts what was written into a view into its tensor; None if that changes nothing that is counted.
 
     Args:
-        known: what tensors are now; before: what the view was before.
+        known: the current values of tensors.
+        before: the value of the view before the call.
     """
     if before is None or before.call is None or base not in known:
         return None
