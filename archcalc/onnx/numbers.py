@@ -13,6 +13,10 @@ from archcalc.onnx.model import MOST_KNOWN
 LARGEST = 2**63
 
 
+class MisfitError(ValueError):
+    """Sizes and settings of a node that do not fit together; the message says which."""
+
+
 class Array:
     """Elements in row-major order, and their shape."""
 
@@ -34,13 +38,13 @@ def strides_of(shape: Sequence[int]) -> list[int]:
 
 
 def broadcast(*shapes: Sequence[int]) -> tuple[int, ...]:
-    """The broadcast shape. Raises `ValueError`."""
+    """The broadcast shape. Raises `MisfitError`."""
     rank = max(map(len, shapes), default=0)
     found = []
     for axis in range(-rank, 0):
         sizes = {shape[axis] for shape in shapes if len(shape) >= -axis} - {1}
         if len(sizes) > 1:
-            raise ValueError(f"sizes {' and '.join(str(list(shape)) for shape in shapes)} cannot be broadcast")
+            raise MisfitError(f"sizes {' and '.join(str(list(shape)) for shape in shapes)} cannot be broadcast")
         found.append(sizes.pop() if sizes else 1)
     return tuple(found)
 

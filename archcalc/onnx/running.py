@@ -13,7 +13,7 @@ from typing import Any
 from archcalc.diagnostics import RequestError
 from archcalc.onnx.counting import macs_of
 from archcalc.onnx.model import GraphAttribute, Model, Node, Tensor, kind_of
-from archcalc.onnx.numbers import Array
+from archcalc.onnx.numbers import Array, MisfitError
 from archcalc.onnx.operators.folding import folded
 from archcalc.onnx.operators.registry import OPERATORS, UnreadError
 from archcalc.onnx.scopes import Scopes
@@ -92,8 +92,11 @@ class Running:
                 [Traced(CONSTANT, given.shape, kind_of(7)).known(given)] if given is not None else self._called(inputs)
             )
         except (ValueError, IndexError, TypeError, AttributeError, KeyError, ZeroDivisionError, OverflowError) as error:
-            text = " ".join(str(error).split())[:200]
-            said = f"{told(node)} cannot be read: {text or type(error).__name__}"
+            ours = isinstance(error, MisfitError)
+            text = (
+                " ".join(str(error).split())[:200] if ours else "its inputs, attributes and outputs do not fit together"
+            )
+            said = f"{told(node)} cannot be read: {text}"
             if self.fixed is not None:  # with the batch that the file has, it ran
                 said += "; the file has a fixed batch, and its sizes do not show which axis it becomes: export the model with a dynamic batch"
             raise RequestError(said) from None
@@ -313,7 +316,7 @@ class Running:
     def reshaped_to(self, x: Traced, wanted: Sequence[int], name: str) -> Shape:
         """The sizes to reshape `x` to: those wanted, with a fixed batch in them replaced by this run's.
 
-        Raises `ValueError` if the number of elements differs.
+        Raises `MisfitError` if the number of elements differs.
         """
         count = prod(x.shape)
         sizes = [x.shape[axis] if size == 0 and axis < len(x.shape) else size for axis, size in enumerate(wanted)]
@@ -323,7 +326,7 @@ class Running:
         was, before = (self.fixed or {}).get(name), (self.fixed or {}).get(x.label)
         if was is None or before is None or len(before) != len(x.shape) or x.shape == before:
             if prod(sizes) != count or min(sizes, default=1) < 0:
-                raise ValueError(f"{list(x.shape)} has not as many elements as {list(wanted)}")
+                raise MisfitError(f"{list(x.shape)} has not as many elements as {list(wanted)}")
             return tuple(sizes)
         axis = next(at for at, (new, old) in enumerate(zip(x.shape, before)) if new != old)
         lead = prod(before[:axis])
@@ -332,7 +335,7 @@ class Running:
                 grown = self.grown(size) * prod(was[:place]) * prod(was[place + 1 :])
                 if grown == count:
                     return (*was[:place], self.grown(size), *was[place + 1 :])
-        raise ValueError(
+        raise MisfitError(
             f"it merges the batch, which is fixed in the file, with other axes: {list(before)} to {list(was)}"
         )
 

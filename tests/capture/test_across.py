@@ -89,7 +89,7 @@ def test_a_module_of_a_list_of_tensors_is_read_as_advised():
 
     head = Of(summed, a=nn.Linear(8, 3))
     with pytest.raises(
-        RequestError, match=r"has the batch first\. A module that takes a list of tensors is read inside"
+        RequestError, match=r"has the batch first\. A module that takes a list of tensors gets --input NAME\.0=SIZE"
     ):
         read(head, (4, 8))
     with pytest.raises(RequestError, match="not a list of tensors: put the module in one that takes each"):

@@ -68,6 +68,10 @@ class Entries(Net):
         mean = (batch["image"] + batch["more"]["noise"]).mean((2, 3))
         return self.head(torch.cat([mean, pair[0] + pair[1]], 1))
 
+class Each(Net):
+    def forward(self, maps):  # of several sizes
+        return [self.stem(one.reshape(one.shape[0], 3, one.shape[2], one.shape[3])) for one in maps]
+
 class Listed(Net):
     def forward(self, pair: "list[torch.Tensor]"):
         return self.head(pair[0])
@@ -141,6 +145,7 @@ def test_a_module_of_the_working_directory_in_every_command(folder):
         (["net:Two"], "forward needs 2 inputs: --input image=SIZE --input tokens=SIZE"),
         (["net:Two", "--input", "3x8x8"], "forward also needs tokens"),
         (["net:Entries"], "batch of forward is a dict: --input batch.NAME=SIZE for each entry"),
+        (["net:Each", "--input", "3x8x8"], r"it runs with a list of tensors: --input maps.0=3x8x8 for each"),
         (["net:Listed"], r"pair of forward is a list: --input pair.0=SIZE"),
         (["net:Listed", "--input", "pair=4", "--input", "pair.0=4"], "pair is one tensor, and pair.0 an entry of it"),
         (["net:Listed", "--input", "pairs.0=4"], "forward takes no 'pairs': did you mean 'pair'?"),

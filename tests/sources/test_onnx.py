@@ -299,6 +299,7 @@ def test_unknown_operators_are_opaque(tmp_path):
         ([("If", ["c"], ["y"])], "`If` .* is control flow, which is not supported"),
         ([("Relu", ["z"], ["y"]), ("Relu", ["y"], ["z"])], "reads 'z', which nothing before it gives"),
         ([("Conv", ["x", "w"], ["y"])], "cannot be read"),
+        ([("Slice", ["x", "s"], ["y"])], "cannot be read: its inputs, attributes and outputs do not fit together$"),
         ([("Reshape", ["x", "s"], ["y"])], "has not as many elements"),
     ],
 )

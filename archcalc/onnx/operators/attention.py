@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from archcalc.onnx.model import Node
+from archcalc.onnx.numbers import MisfitError
 from archcalc.onnx.operators.products import linear
 from archcalc.onnx.operators.registry import UnreadError, operator
 from archcalc.onnx.running import Running
@@ -12,10 +13,10 @@ from archcalc.onnx.traced import Traced
 
 
 def _heads(run: Running, x: Traced, heads: int) -> Traced:
-    """[batch, positions, heads · size] to [batch, heads, positions, size]. Raises `ValueError`."""
+    """[batch, positions, heads · size] to [batch, heads, positions, size]. Raises `MisfitError`."""
     batch, positions, width = x.shape
     if heads < 1 or width % heads:
-        raise ValueError(f"{width} features for {heads} heads")
+        raise MisfitError(f"{width} features for {heads} heads")
     apart = run.call("reshape", [x], (batch, positions, heads, width // heads))
     return run.call("permute", [apart, [0, 2, 1, 3]], (batch, heads, positions, width // heads))
 
@@ -97,7 +98,7 @@ def with_projections(
     batch, positions, _ = x.shape
     heads, three = node.attributes.get("num_heads", 0), weight.shape[1]
     if heads < 1 or three % (3 * heads):
-        raise ValueError(f"{three} features for {heads} heads")
+        raise MisfitError(f"{three} features for {heads} heads")
     made = linear(run, x, weight, bias, (batch, positions, three))
     width = three // 3
     parts = run.calls("split", [made, [width] * 3, 2], [(batch, positions, width)] * 3)

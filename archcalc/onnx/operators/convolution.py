@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from archcalc.onnx.model import Node
+from archcalc.onnx.numbers import MisfitError
 from archcalc.onnx.operators.registry import UnreadError, operator
 from archcalc.onnx.running import Running
 from archcalc.onnx.traced import Traced
@@ -27,9 +28,9 @@ class Window:
         pads = list(attributes.get("pads") or [0] * 2 * axes)
         self.before, self.after = pads[:axes], pads[axes:]
         if not len(self.kernel) == len(self.stride) == len(self.dilation) == len(self.after) == axes:
-            raise ValueError(f"a window of {len(self.kernel)} axes over {axes}")
+            raise MisfitError(f"a window of {len(self.kernel)} axes over {axes}")
         if min(*self.kernel, *self.stride, *self.dilation) < 1:
-            raise ValueError(f"a window of {self.kernel} with the stride {self.stride}")
+            raise MisfitError(f"a window of {self.kernel} with the stride {self.stride}")
         self.auto = attributes.get("auto_pad") or "NOTSET"
         if self.auto == "VALID":
             self.before, self.after = [0] * axes, [0] * axes
@@ -54,7 +55,7 @@ class Window:
             wide = (self.kernel[axis] - 1) * self.dilation[axis] + 1
             room = size + self.before[axis] + self.after[axis] - wide
             if room < 0:
-                raise ValueError(f"a window of {wide} does not fit in {size}")
+                raise MisfitError(f"a window of {wide} does not fit in {size}")
             count = (-(-room // self.stride[axis]) if ceil else room // self.stride[axis]) + 1
             if ceil and (count - 1) * self.stride[axis] >= size + self.before[axis]:
                 count -= 1
@@ -79,9 +80,9 @@ def convolution(run: Running, node: Node, x: Traced, weight: Traced, bias: Trace
     groups = node.attributes.get("group", 1)
     axes = len(window.kernel)
     if not 1 <= axes <= 3 or groups < 1 or x.shape[1] != weight.shape[1] * groups:
-        raise ValueError(f"a weight {list(weight.shape)} in {groups} groups over {list(x.shape)}")
+        raise MisfitError(f"a weight {list(weight.shape)} in {groups} groups over {list(x.shape)}")
     if bias is not None and list(bias.shape) != [weight.shape[0]]:
-        raise ValueError(f"a bias {list(bias.shape)} for {weight.shape[0]} channels")
+        raise MisfitError(f"a bias {list(bias.shape)} for {weight.shape[0]} channels")
     shape = (x.shape[0], weight.shape[0], *window.out(x.shape[2:]))
     words = window.auto == "SAME_UPPER" and not window.is_even
     if not words:
@@ -133,9 +134,9 @@ def transposed(run: Running, node: Node, x: Traced, weight: Traced, bias: Traced
         window.before = window.after = low
     sizes = [size - 2 * border for size, border in zip(full, window.before)]
     if x.shape[1] != weight.shape[0] or min(sizes) < 1:
-        raise ValueError(f"a weight {list(weight.shape)} over {list(x.shape)}")
+        raise MisfitError(f"a weight {list(weight.shape)} over {list(x.shape)}")
     if bias is not None and list(bias.shape) != [weight.shape[1] * groups]:
-        raise ValueError(f"a bias {list(bias.shape)} for {weight.shape[1] * groups} channels")
+        raise MisfitError(f"a bias {list(bias.shape)} for {weight.shape[1] * groups} channels")
     own, shift = run.learned(weight, bias)
     shape = (x.shape[0], weight.shape[1] * groups, *sizes)
     args = [x, own, shift, window.stride, window.before, more, groups, window.dilation]
@@ -187,7 +188,7 @@ def resized(run: Running, node: Node, x: Traced, *rest: Traced | None) -> Traced
         raise UnreadError("to a computed size")
     shape[:2] = x.shape[:2]
     if len(shape) < 3 or min(shape) < 1:
-        raise ValueError(f"{list(x.shape)} to {shape}")
+        raise MisfitError(f"{list(x.shape)} to {shape}")
     if mode == "linear":
         mode = {3: "linear", 4: "bilinear", 5: "trilinear"}.get(len(shape), mode)
     keys: dict[str, Any] = {"mode": mode}
@@ -207,17 +208,17 @@ def shuffled(run: Running, node: Node, x: Traced) -> Traced:
     size = node.attributes.get("blocksize", 1)
     batch, channels, height, width = x.shape
     if size < 1:
-        raise ValueError(f"blocks of {size}")
+        raise MisfitError(f"blocks of {size}")
     if node.op == "SpaceToDepth":
         if height % size or width % size:
-            raise ValueError(f"blocks of {size} in {height}×{width}")
+            raise MisfitError(f"blocks of {size} in {height}×{width}")
         apart = run.call("reshape", [x], (batch, channels, height // size, size, width // size, size))
         moved = run.call(
             "permute", [apart, [0, 3, 5, 1, 2, 4]], (batch, size, size, channels, height // size, width // size)
         )
         return run.call("reshape", [moved], (batch, channels * size * size, height // size, width // size))
     if channels % (size * size):
-        raise ValueError(f"blocks of {size} in {channels} channels")
+        raise MisfitError(f"blocks of {size} in {channels} channels")
     shape = (batch, channels // (size * size), height * size, width * size)
     if node.attributes.get("mode", "DCR") == "CRD":
         return run.call("pixel_shuffle", [x, size], shape)

@@ -7,7 +7,7 @@ from math import ceil, prod
 from typing import Any
 
 from archcalc.onnx.model import MOST_KNOWN, Node, Tensor
-from archcalc.onnx.numbers import EACH, LARGEST, Array, combined, joined, ordered, taken
+from archcalc.onnx.numbers import EACH, LARGEST, Array, MisfitError, combined, joined, ordered, taken
 from archcalc.tracing.calls import INPUT, PARAMETER
 
 
@@ -50,10 +50,10 @@ def _constant(node: Node) -> Array | None:
 
 
 def axes_of(node: Node, array: Array | None, rank: int) -> list[int]:
-    """A node's axes, from an input or an attribute. Raises `ValueError` for an axis that does not exist."""
+    """A node's axes, from an input or an attribute. Raises `MisfitError` for an axis that does not exist."""
     axes = array.numbers if array is not None else node.attributes.get("axes", [])
     if any(not -rank <= axis < rank for axis in axes):
-        raise ValueError(f"there is no axis {axes} of {rank}")
+        raise MisfitError(f"there is no axis {axes} of {rank}")
     return [axis % rank for axis in axes]
 
 
@@ -119,7 +119,7 @@ def _reshape(node: Node, data: Array, wanted: Array) -> Array:
         rest = prod(size for size in sizes if size != -1)
         sizes[sizes.index(-1)] = len(data.numbers) // rest if rest else 0
     if prod(sizes) != len(data.numbers):
-        raise ValueError(f"{list(data.shape)} has not as many elements as {sizes}")
+        raise MisfitError(f"{list(data.shape)} has not as many elements as {sizes}")
     return Array(sizes, data.numbers)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from archcalc.onnx.model import Node
+from archcalc.onnx.numbers import MisfitError
 from archcalc.onnx.operators.folding import parts_of
 from archcalc.onnx.operators.registry import UnreadError, operator
 from archcalc.onnx.running import Running
@@ -17,7 +18,7 @@ def gathered(run: Running, node: Node, x: Traced, indices: Traced) -> Traced:
     """Gathers positions of an axis; indexing a weight with data is an embedding."""
     axis = node.attributes.get("axis", 0)
     if not x.shape or not -len(x.shape) <= axis < len(x.shape):
-        raise ValueError(f"along axis {axis} of {list(x.shape)}")
+        raise MisfitError(f"along axis {axis} of {list(x.shape)}")
     axis %= len(x.shape)
     shape = (*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :])
     if x.source == PARAMETER and len(x.shape) == 2 and axis == 0 and indices.of_data:
@@ -30,7 +31,7 @@ def gathered(run: Running, node: Node, x: Traced, indices: Traced) -> Traced:
     numbers = indices.array.numbers
     if not indices.shape:
         if not -x.shape[axis] <= numbers[0] < x.shape[axis]:
-            raise ValueError(f"position {numbers[0]} of {x.shape[axis]}")
+            raise MisfitError(f"position {numbers[0]} of {x.shape[axis]}")
         return run.call("select", [x, axis, int(numbers[0])], shape)
     run_of = range(numbers[0], numbers[0] + len(numbers)) if numbers else range(0)
     if len(indices.shape) == 1 and numbers == list(run_of) and run_of.start >= 0 and run_of.stop <= x.shape[axis]:

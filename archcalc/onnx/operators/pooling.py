@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from archcalc.onnx.model import Node
+from archcalc.onnx.numbers import MisfitError
 from archcalc.onnx.operators.convolution import Window, bordered
 from archcalc.onnx.operators.registry import UnreadError, operator
 from archcalc.onnx.running import Running
@@ -32,7 +33,7 @@ def pooled(run: Running, node: Node, x: Traced) -> Traced:
         x = bordered(run, x, window, -math.inf if largest else 0)
     axes = len(space)
     if not 1 <= axes <= 3:
-        raise ValueError(f"over {axes} axes")
+        raise MisfitError(f"over {axes} axes")
     if largest:
         args = [x, window.kernel, window.stride, "same_upper" if words else window.before, window.dilation, ceil]
         return run.call(f"max_pool{axes}d", args, shape)
@@ -45,6 +46,6 @@ def whole(run: Running, node: Node, x: Traced) -> Traced:
     axes = len(x.shape) - 2
     shape = (*x.shape[:2], *(1,) * axes)
     if not 1 <= axes <= 3:
-        raise ValueError(f"over {axes} axes")
+        raise MisfitError(f"over {axes} axes")
     kind = "avg" if node.op == "GlobalAveragePool" else "max"
     return run.call(f"adaptive_{kind}_pool{axes}d", [x, [1] * axes], shape)

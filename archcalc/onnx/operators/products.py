@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from archcalc.onnx.model import Node
-from archcalc.onnx.numbers import broadcast
+from archcalc.onnx.numbers import MisfitError, broadcast
 from archcalc.onnx.operators.registry import operator
 from archcalc.onnx.running import Running
 from archcalc.onnx.traced import Traced
@@ -22,13 +22,13 @@ def product(run: Running, node: Node, x: Traced, y: Traced) -> Traced:
 
 
 def multiplied(x: tuple[int, ...], y: tuple[int, ...]) -> tuple[int, ...]:
-    """The shape of a matrix product. Raises `ValueError`."""
+    """The shape of a matrix product. Raises `MisfitError`."""
     if not x or not y:
-        raise ValueError("a matrix product with a scalar")
+        raise MisfitError("a matrix product with a scalar")
     first = (1, *x) if len(x) == 1 else x
     second = (*y, 1) if len(y) == 1 else y
     if first[-1] != second[-2]:
-        raise ValueError(f"{list(x)} and {list(y)} cannot be multiplied")
+        raise MisfitError(f"{list(x)} and {list(y)} cannot be multiplied")
     lead = broadcast(first[:-2], second[:-2])
     return (*lead, *(() if len(x) == 1 else first[-2:-1]), *(() if len(y) == 1 else second[-1:]))
 
@@ -105,7 +105,7 @@ def einsum(run: Running, node: Node, *operands: Traced) -> Traced:
     for term, one in zip(left.split(","), operands):
         for letter, size in zip(term, one.shape):
             if sizes.setdefault(letter, size) != size:
-                raise ValueError(f"`{letter}` is {size} and {sizes[letter]}")
+                raise MisfitError(f"`{letter}` is {size} and {sizes[letter]}")
     if not arrow:
         letters = left.replace(",", "")
         right = "".join(sorted(letter for letter in set(letters) if letters.count(letter) == 1))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from archcalc.onnx.model import Node
+from archcalc.onnx.numbers import MisfitError
 from archcalc.onnx.operators.registry import UnreadError, operator
 from archcalc.onnx.running import Running
 from archcalc.onnx.traced import Traced
@@ -59,7 +60,7 @@ def recurrent(
     steps, batch, size = x.shape
     directions, rows, hidden = r.shape
     if w.shape != (directions, gates * hidden, size) or rows != gates * hidden or directions not in (1, 2):
-        raise ValueError(f"weights {list(w.shape)} and {list(r.shape)} over {list(x.shape)}")
+        raise MisfitError(f"weights {list(w.shape)} and {list(r.shape)} over {list(x.shape)}")
     if any(one.source != PARAMETER for one in (w, r, b) if one is not None):
         raise UnreadError("with computed weights")
     if attributes.get("direction") == "reverse":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from archcalc.onnx.model import Node, Tensor
-from archcalc.onnx.numbers import broadcast
+from archcalc.onnx.numbers import MisfitError, broadcast
 from archcalc.onnx.operators.folding import axes_of, unsqueezed
 from archcalc.onnx.operators.registry import UnreadError, operator
 from archcalc.onnx.running import Running
@@ -65,7 +65,7 @@ def squeezed(run: Running, node: Node, x: Traced, axes: Traced | None = None) ->
         was = (run.fixed or {}).get(x.label, x.shape)
         gone = [axis for axis, size in enumerate(was) if size == 1]
     if any(x.shape[axis] != 1 for axis in gone):
-        raise ValueError(f"axis {gone} of {list(x.shape)} is squeezed, but it is the batch axis or longer than 1")
+        raise MisfitError(f"axis {gone} of {list(x.shape)} is squeezed, but it is the batch axis or longer than 1")
     return viewed(run, x, [size for axis, size in enumerate(x.shape) if axis not in gone])
 
 
@@ -83,7 +83,7 @@ def transposed(run: Running, node: Node, x: Traced) -> Traced:
     """Transpose."""
     order = node.attributes.get("perm") or list(reversed(range(len(x.shape))))
     if sorted(order) != list(range(len(x.shape))):
-        raise ValueError(f"{order} is not a permutation of {len(x.shape)} axes")
+        raise MisfitError(f"{order} is not a permutation of {len(x.shape)} axes")
     if x.source == PARAMETER and len(order) == 2 and order == [1, 0] and not x.claimed:
         return run.turned(x)
     return run.call("permute", [x, order], [x.shape[axis] for axis in order])
@@ -130,7 +130,7 @@ def joined(run: Running, node: Node, *all: Traced) -> Traced:
     rank = len(all[0].shape)
     axis = node.attributes.get("axis", 0)
     if not -rank <= axis < rank or any(len(one.shape) != rank for one in all):
-        raise ValueError(f"along axis {axis} of {' and '.join(str(list(one.shape)) for one in all[:4])}")
+        raise MisfitError(f"along axis {axis} of {' and '.join(str(list(one.shape)) for one in all[:4])}")
     axis %= rank
     shape = list(broadcast(*((*one.shape[:axis], 1, *one.shape[axis + 1 :]) for one in all)))
     shape[axis] = sum(one.shape[axis] for one in all)
@@ -143,7 +143,7 @@ def parts(run: Running, node: Node, x: Traced, given: Traced | None = None) -> l
     axis = node.attributes.get("axis", 0) % len(x.shape)
     count = len(node.outputs)
     if node.attributes.get("num_outputs", count) != count:
-        raise ValueError(f"{node.attributes['num_outputs']} parts for {count} outputs")
+        raise MisfitError(f"{node.attributes['num_outputs']} parts for {count} outputs")
     sizes = given.array.numbers if given is not None and given.array is not None else node.attributes.get("split")
     if given is not None and given.array is None:
         raise UnreadError("into computed sizes")
@@ -151,7 +151,7 @@ def parts(run: Running, node: Node, x: Traced, given: Traced | None = None) -> l
         part = -(-x.shape[axis] // count)
         sizes = [part] * (count - 1) + [x.shape[axis] - part * (count - 1)]
     if len(sizes) != count or sum(sizes) != x.shape[axis] or min(sizes) < 1:
-        raise ValueError(f"{x.shape[axis]} in parts of {sizes}")
+        raise MisfitError(f"{x.shape[axis]} in parts of {sizes}")
     shapes = [(*x.shape[:axis], size, *x.shape[axis + 1 :]) for size in sizes]
     return run.calls("split", [x, sizes, axis], shapes)
 
@@ -176,13 +176,13 @@ def padded(
         else list(range(rank))
     )
     if len(sides) != 2 * len(where):
-        raise ValueError(f"{len(sides)} sides of {len(where)} axes")
+        raise MisfitError(f"{len(sides)} sides of {len(where)} axes")
     before, after = [0] * rank, [0] * rank
     for index, axis in enumerate(where):
         before[axis], after[axis] = sides[index], sides[index + len(where)]
     shape = [size + low + high for size, low, high in zip(x.shape, before, after)]
     if min(shape, default=1) < 1:
-        raise ValueError(f"{list(x.shape)} becomes {shape}")
+        raise MisfitError(f"{list(x.shape)} becomes {shape}")
     parts = [slice(max(0, -low), size - max(0, -high)) for size, low, high in zip(x.shape, before, after)]
     cut = [len(range(*part.indices(size))) for part, size in zip(parts, x.shape)]
     if tuple(cut) != x.shape:

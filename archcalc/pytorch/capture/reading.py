@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
@@ -48,6 +49,9 @@ def read(
     try:
         reading = read_module(found.module, given, found.name, train, f"From {name}, as archcalc import reads it.")
     except RequestError as error:
+        entries = _as_list(found.module, given)
+        if entries is not None:
+            raise RequestError(f"{error}; it runs with a list of tensors: {entries} for each") from None
         if not guessed:
             raise
         guess = "x".join(map(str, given[0].sizes)) + (":int" if given[0].dtype is torch.long else "")
@@ -58,10 +62,22 @@ def read(
     return reading
 
 
+def _as_list(module: nn.Module, given: list[Example]) -> str | None:
+    """The option for an entry, if a module that takes one argument does not run with a tensor but with a list of one."""
+    names = list(inspect.signature(module.forward).parameters)
+    if len(given) != 1 or "." in given[0].name or not names or _is_run(module, given):
+        return None
+    (one,) = given
+    name = one.name if one.keyword else names[0]
+    entry = Example(f"{name}.0", one.sizes, one.dtype, True, one.batch_axis)
+    size = "x".join(map(str, one.sizes)) + (":int" if one.dtype is torch.long else "")
+    return f"--input {entry.name}={size}" if _is_run(module, [entry]) else None
+
+
 # What to do if the samples of a batch do not go the same way, and the module takes no steps.
 _APART = (
-    "what it takes has the batch first. A module that takes a list of tensors is read inside one that takes each by "
-    "itself: def forward(self, a, b): return self.head([a, b])"
+    "what it takes has the batch first. A module that takes a list of tensors gets --input NAME.0=SIZE --input "
+    "NAME.1=SIZE, with the name that forward gives it"
 )
 
 

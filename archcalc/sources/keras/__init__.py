@@ -11,9 +11,12 @@ KIND = "a Keras model"
 
 
 def recognises(file: File) -> bool:
-    """Whether it is a zip archive that begins with Keras's files, or JSON with a model's keys."""
+    """Whether it is a zip archive that is named or begins as Keras's are, or JSON with a model's keys."""
     if file.data.startswith(b"PK\x03\x04"):
-        return b"model.weights.h5" in file.data or (b"config.json" in file.data and b"metadata.json" in file.data)
+        named = file.path.lower().endswith(".keras")
+        return (
+            named or b"model.weights.h5" in file.data or (b"config.json" in file.data and b"metadata.json" in file.data)
+        )
     return {"class_name", "config"} <= set(file.keys)
 
 

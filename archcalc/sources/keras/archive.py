@@ -35,7 +35,10 @@ def config_of(path: str, data: bytes) -> bytes:
         if streamed:
             break  # its end is known only after unpacking
         at = start + packed
-    raise RequestError(f"cannot read {path!r}: the archive does not begin with a config.json, unlike Keras 3 archives")
+    ends = ": is the file complete?" if at + _HEADER.size > len(data) else ""
+    raise RequestError(
+        f"cannot read {path!r}: the archive does not begin with a config.json, unlike Keras 3 archives{ends}"
+    )
 
 
 def _unpacked(path: str, data: bytes, method: int, size: int) -> bytes:
