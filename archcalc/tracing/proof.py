@@ -20,6 +20,8 @@ from archcalc.tracing.words import flat
 # Errors of layouts, by their codes.
 _LAYOUTS = ("SHP101", "SHP102", "SHP111")
 _ATTEMPTS = 60
+# The code of a spec that is too long.
+_TOO_MUCH = "SPC014"
 
 
 class Proof:
@@ -48,6 +50,11 @@ def prove(graph: Graph, numbers: dict[str, int]) -> Proof:
             wrong = error.diagnostics[0]
             reason = wrong.message
             node = lines.get(wrong.place.line)
+            if wrong.code == _TOO_MUCH:  # no single layer is wrong
+                reason += (
+                    f"; the source does {len(nodes):,} operations: with shorter inputs, loops over steps have fewer"
+                )
+                break
             if node is None:
                 break
             if wrong.code in _LAYOUTS and node not in tried and node.op not in ("opaque", "parameter"):

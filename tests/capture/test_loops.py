@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from archcalc.diagnostics import RequestError
 from archcalc.pytorch.capture.examples import Example
 
 from .test_calls import Of, parameter, read
@@ -129,3 +130,9 @@ def test_steps_that_do_not_do_the_same_are_no_loop():
 def test_text_does_not_grow_with_the_steps():
     sizes = [read(Of(gated, **NETWORKS["gated"][1]), (steps, 8)).text.count("\n") for steps in (5, 40)]
     assert sizes[0] == sizes[1] < 25
+
+
+def test_too_many_steps_are_told_with_what_helps(monkeypatch):
+    monkeypatch.setattr("archcalc.network.expand.MAX_LAYERS", 50)
+    with pytest.raises(RequestError, match=r"more than 50 layers; the source does \d+ operations: with shorter inputs"):
+        read(Of(gated, **NETWORKS["gated"][1]), (9, 8))
