@@ -138,6 +138,10 @@ class Filtering(Reparametrized, Convolution):
 
     # -- memory -----------------------------------------------------------------------------
 
+    def reads_back(self, name: str) -> bool:
+        """The filters: autograd keeps all that a convolution reads, for all of its gradients."""
+        return name == "weight"
+
     def sums_samples(self) -> bool:
         """True for an image shared by all samples, if each has its own filters; shared filters get one product."""
         return self.each_sample

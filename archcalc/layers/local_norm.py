@@ -40,11 +40,20 @@ class LocalResponseNorm(Layer):
         rest = ("factor α/n", 1), ("addition of k", 1), ("power β", 1), ("division", 1)
         return work(y.elements, "element", ("square", 1), around, *rest)
 
+    def is_wide(self, gpu: bool, *inputs: Tensor) -> bool:
+        """The power on a GPU; on the CPU the mean over channels, if it is that of volumes: PyTorch's for images."""
+        return gpu or inputs[0].rank > 2
+
     def saved(self, how: Saving, y: Tensor, *inputs: Tensor) -> Saved:
         """The input, its padded squares, the energy and its power."""
         elements = how.batch * y.numel * how.width
-        padded = elements // plain(y.shape[0]) * (plain(y.shape[0]) + plain(self.size) - 1)
-        return how.first(Saved((0,), extra={"squares": padded, "energy": elements, "divisor": elements}))
+        extra = {"squares": self._padded(how, y), "energy": elements, "divisor": elements}
+        return how.first(Saved((0,), extra=extra))
+
+    def _padded(self, how: Saving, y: Tensor) -> int:
+        """Bytes of the squares, with zeros for the channels beyond the first and the last."""
+        channels = plain(y.shape[0])
+        return how.batch * y.numel * how.width // channels * (channels + plain(self.size) - 1)
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
         """Like an elementwise operation on the input and the energy."""
@@ -53,8 +62,17 @@ class LocalResponseNorm(Layer):
         return iterated(x, contiguous(x.sizes))
 
     def passing(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, int]:
-        """What training would keep: the mean of the squares, scaled and shifted."""
-        return (0 if how.keeps else 2 * how.batch * y.numel * how.width), 0
+        """Forward the wide copy of a narrow input that is divided, or at inference the mean of squares, scaled and shifted.
+
+        Backward the quotient, that over the divisor once more, the gradient with its sign changed, and the divisor's.
+        """
+        elements = how.batch * y.numel
+        given = how.given[0] if how.given else how.width
+        narrow = given < how.width
+        padded = self._padded(how, y)
+        before = padded + (padded // how.width * given if narrow else 0)
+        forward = elements * how.width * narrow if how.keeps else max(before, 2 * elements * how.width)
+        return forward, elements * (4 * how.width - given) * how.needs[0]
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""

@@ -40,6 +40,10 @@ class LayerMemory(LayerFacts):
         """Bytes of an element of the output."""
         return how.width
 
+    def is_wide(self, gpu: bool, *inputs: Tensor) -> bool:
+        """Whether torch.autocast has it give fp32 or more, whatever it reads."""
+        return self.autocast == JOINED or (self.autocast == WIDE and gpu)
+
     def readers(self, place: int, y: Tensor, *inputs: Tensor) -> int:
         """How many products read the input `place`; autocast gives each its own copy."""
         return 1

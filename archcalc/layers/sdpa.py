@@ -172,6 +172,12 @@ class SDPA(Scored):
 
         return saved(self, (self.q, self.k, self.v), self.is_fused(how), how)
 
+    def passing(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, int]:
+        """What its mask and its scores take."""
+        from archcalc.layers.kernels.dot_product import passing  # only memory asks
+
+        return passing(self, (self.q, self.k, self.v), self.is_fused(how), how)
+
     def copied(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, ...]:
         """If it runs step by step, values whose leading axes cannot be viewed as one."""
         values = how.strides[2]

@@ -9,7 +9,7 @@ Source: torch/csrc/autocast and aten/src/ATen/autocast_mode.h of PyTorch 2.13, c
 
 from __future__ import annotations
 
-from archcalc.layers.memory import JOINED, LOW, WIDE
+from archcalc.layers.memory import LOW, WIDE
 from archcalc.layers.tensor import Tensor
 from archcalc.memory.given import is_pointwise
 from archcalc.memory.stored import Stored
@@ -45,7 +45,7 @@ class Autocast:
             return types.width
         if layer.autocast == LOW:
             return BYTES[types.computes]
-        if layer.autocast == JOINED or (layer.autocast == WIDE and self.running.gpu):
+        if layer.is_wide(self.running.gpu, *node.inputs):
             return types.width
         return max((value.width for value, x in zip(inputs, node.inputs) if not x.integer), default=types.width)
 
