@@ -111,7 +111,7 @@ def footprint(
         SpecError: it cannot have that many positions.
     """
     if running.mode == GENERATE:
-        return _generating(generate(graph, running), running)
+        return generating(generate(graph, running), running)
     check_checkpoint(graph, running.checkpoint)
     if running.mode == TRAIN:
         check_trains(graph, "--mode inference")
@@ -133,7 +133,8 @@ def footprint(
     )  # fmt: skip
 
 
-def _generating(found: Generation, running: Running) -> Footprint:
+def generating(found: Generation, running: Running) -> Footprint:
+    """The memory of generation, from what is known about it; `running` is how it is run, with its defaults."""
     prompt = found.peak_in_prompt
     parts = {
         "parameters": found.parameter_bytes, "buffers": found.buffer_bytes,

@@ -103,13 +103,16 @@ class Generation:
     known: Generation | None = None
 
     @cached_property
-    def prompt(self) -> Prompt | None:
-        """The pass over the prompt; None for a prompt of one position, which is a step."""
+    def before(self) -> tuple[Graph, Structure, int] | None:
+        """The network that reads the prompt, its structure, and its positions: all of them if it cannot have fewer.
+
+        None for a prompt of one position, which is a step.
+        """
         positions = self.length - self.running.tokens
         if positions < 2:
             return None
-        if self.known is not None and self.known.prompt is not None:
-            structure, positions = self.known.prompt.structure, self.known.prompt.positions
+        if self.known is not None and self.known.before is not None:
+            _, structure, positions = self.known.before
             graph = resized(structure.graph, {BATCH: self.graph.batch})
         else:
             try:
@@ -119,6 +122,14 @@ class Generation:
             structure = Structure(graph)
         if graph.nodes is not structure.graph.nodes:  # the batch is so large that it was built anew
             structure = Structure(graph)
+        return graph, structure, positions
+
+    @cached_property
+    def prompt(self) -> Prompt | None:
+        """The pass over the prompt; None for a prompt of one position, which is a step."""
+        if self.before is None:
+            return None
+        graph, structure, positions = self.before
         caches = tuple(_caches(graph, self.dim, BYTES[self.cache_dtype]))
         kept = sum(cache.bytes for cache in caches)
         run = prompt_pass(graph, self.running, self.dim, graph.batch, kept, structure)
@@ -183,6 +194,14 @@ def generate(
         sum(bytes * count for bytes, count in Stored(graph, running).parameters()), totals.buffers * width, tuple(_caches(graph, dim, BYTES[cached])),
         max(_alive(step.nodes, dim, graph.batch, width, {}, _Again(step, positions)), default=0), graph.batch * given * width, running, known,
     )  # fmt: skip
+
+
+def caches_at(found: Generation, positions: int) -> tuple[Cache, ...]:
+    """What the layers cache when there are this many positions. Raises `SpecError` if there cannot be as many."""
+    if positions == found.length:
+        return found.caches
+    graph = resized(found.graph, {found.dim: positions})
+    return tuple(_caches(graph, found.dim, BYTES[found.cache_dtype]))
 
 
 def cache_bytes(graph: Graph, layers: Collection[str], dtype: str) -> int:

@@ -133,7 +133,7 @@ class Structure:
     @cached_property
     def reached(self) -> set[int]:
         """The ids of the layers whose parameters have a gradient; PyTorch's optimizers keep nothing for the others."""
-        return {parameter.owner for one in self._backward for parameter in self.learned.by(one.node)}
+        return {parameter.owner for one in self.backward for parameter in self.learned.by(one.node)}
 
     @cached_property
     def zeros(self) -> set[int]:
@@ -143,15 +143,16 @@ class Structure:
     @cached_property
     def needs(self) -> dict[tuple[int, ...], tuple[bool, ...]]:
         """The inputs whose gradients a layer computes, by its id and its place among the copies around it."""
-        return {(id(one.node), *one.copies): one.needs for one in self._backward}
+        return {(id(one.node), *one.copies): one.needs for one in self.backward}
 
     @cached_property
     def beside(self) -> set[tuple[int, ...]]:
         """The layers, under the same keys, whose further outputs receive a gradient and whose first output does not."""
-        return {(id(one.node), *one.copies) for one in self._backward if one.beside}
+        return {(id(one.node), *one.copies) for one in self.backward if one.beside}
 
     @cached_property
-    def _backward(self) -> list[Backward]:
+    def backward(self) -> list[Backward]:
+        """The layers that run backward, last first."""
         return list(backward(self.graph))
 
     def buffer_bytes(self, width: int) -> int:
@@ -180,7 +181,7 @@ class Structure:
     def runs_back(self, group: Node) -> bool:
         """Whether a layer of a group has a backward pass; else nothing is kept for it."""
         if id(group) not in self._runs_back:
-            back = {id(one.node) for one in self._backward}
+            back = {id(one.node) for one in self.backward}
             self._runs_back[id(group)] = any(id(node) in back for node, _, _ in walk([group]))
         return self._runs_back[id(group)]
 

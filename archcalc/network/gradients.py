@@ -5,7 +5,7 @@ A layer runs backward if it depends on a trained parameter and an output of the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterable, Iterator, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,13 +55,17 @@ class Backward:
         return self.node.runs(self.stored, self.runs, batch) * each
 
 
-def backward_macs(graph: Graph) -> int:
+def backward_macs(graph: Graph, found: Iterable[Backward] | None = None) -> int:
     """Multiply-accumulates of a whole backward pass, for the whole batch.
 
     The gradient of a model input is not computed. The first of equal copies may not need the gradient of its input,
     which all others need.
+
+    Args:
+        graph: the network.
+        found: the layers that run backward, if already known.
     """
-    return sum(one.macs(graph.batch) for one in backward(graph))
+    return sum(one.macs(graph.batch) for one in (backward(graph) if found is None else found))
 
 
 def backward(graph: Graph) -> Iterator[Backward]:

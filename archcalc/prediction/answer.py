@@ -8,7 +8,7 @@ from functools import cached_property
 from archcalc.cost import Costs
 from archcalc.devices import Device
 from archcalc.memory.allocator import Taken, taken
-from archcalc.memory.footprint import Footprint, footprint
+from archcalc.memory.footprint import Footprint, footprint, generating
 from archcalc.memory.how import how, mode_of
 from archcalc.network.graph import Node
 from archcalc.network.load import Graph
@@ -82,8 +82,10 @@ class Answer:
     @cached_property
     def footprint(self) -> Footprint:
         """Its peak memory, as in `archcalc memory`."""
-        graph = self.decoding.memory.graph if self.decoding is not None else self.prediction.graph
-        return footprint(graph, self.prediction.running)
+        one = self.prediction
+        if self.decoding is not None:
+            return generating(self.decoding.memory, one.running)
+        return footprint(one.graph, one.running, one.structure)
 
     @cached_property
     def memory(self) -> Taken:

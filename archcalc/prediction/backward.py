@@ -7,7 +7,7 @@ the gradient of their output, and write that of their input.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from archcalc.layers.heads import Heads
@@ -39,25 +39,28 @@ class Gradient:
     share: float
 
 
-def gradients(graph: Graph, found: list[Operation]) -> Iterator[Gradient]:
+def gradients(
+    graph: Graph, found: list[Operation], passes: Iterable[Backward] | None = None
+) -> Iterator[Gradient]:
     """The operations of the backward pass, last layers first.
 
     Args:
         graph: the network.
         found: all operations of its forward pass.
+        passes: the layers that run backward, if already known.
     """
     forward: dict[int, list[Operation]] = {}
     for one in found:
         forward.setdefault(id(one.node), []).append(one)
     runs = {id(node): run for node, _, run in walk(graph.nodes)}
-    for entry in backward(graph):
+    for entry in backward(graph) if passes is None else passes:
         if not entry.runs:
             continue
         for one in reversed(forward.get(id(entry.node), ())):
             # Equal copies may need different gradients; each expert runs on its share.
             here = one.but(runs=max(1, one.runs * entry.runs // runs[id(entry.node)]))
-            kernels = tuple(_kernels(here, _needs(here, entry)))
-            yield Gradient(here, kernels, _share(here, _needs(here, entry)))
+            needs = _needs(here, entry)
+            yield Gradient(here, tuple(_kernels(here, needs)), _share(here, needs))
 
 
 def _needs(one: Operation, entry: Backward) -> tuple[bool, ...]:

@@ -78,11 +78,15 @@ def total(estimates: Iterable[Estimate]) -> Estimate:
     bases: dict[str, float] = {}
     bounds: dict[str, float] = {}
     for one in estimates:
-        seconds, low, high = seconds + one.seconds, low + one.low, high + one.high
-        for name, value in one.bases.items():
-            bases[name] = bases.get(name, 0.0) + value
-        for name, value in one.bounds.items():
-            bounds[name] = bounds.get(name, 0.0) + value
+        seconds += one.seconds
+        low += one.low
+        high += one.high
+        for sums, parts in ((bases, one.bases), (bounds, one.bounds)):
+            for name, value in parts.items():
+                if name in sums:
+                    sums[name] += value
+                else:
+                    sums[name] = value
     return Estimate(seconds, low, high, bases, bounds)
 
 

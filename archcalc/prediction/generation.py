@@ -13,7 +13,7 @@ from functools import cached_property
 from archcalc.diagnostics import RequestError
 from archcalc.layers.algebra import MoE
 from archcalc.layers.sdpa import SDPA
-from archcalc.memory.generation import Cache, Generation, generate
+from archcalc.memory.generation import Cache, Generation, caches_at, generate
 from archcalc.memory.positions import named
 from archcalc.memory.sizes import resized
 from archcalc.network.graph import Node
@@ -74,11 +74,13 @@ def decode(graph: Graph, running: Running, absorbs: bool = False) -> Decoding:
     prompt = memory.length - tokens
     if prompt < 1:
         raise RequestError(no_prompt(tokens, memory.length))
-    prefill = predict(resized(graph, {memory.dim: prompt}), running)
+    before = memory.before
+    known = before is not None and before[2] == prompt  # else not every length is possible
+    prefill = predict(before[0] if before is not None and known else resized(graph, {memory.dim: prompt}), running)
     estimator = Estimator(prefill.device, running.types.computes, running.memory_format)
     position = prompt + (tokens + 1) // 2
-    caches = {cache.node.id: cache for cache in generate(graph, running, position).caches}
-    step = resized(graph, {memory.dim: 1})
+    caches = {cache.node.id: cache for cache in caches_at(memory, position)}
+    step = memory.step
     ran = set(_running(step.nodes, memory.dim))
     found = [
         now for one in executed(step, running) if id(one.node) in ran for now in _cached(one, caches, position, absorbs)

@@ -16,6 +16,7 @@ from archcalc.devices import Device
 from archcalc.diagnostics import RequestError
 from archcalc.layers.rearrange import Rearrange
 from archcalc.memory.footprint import check_checkpoint
+from archcalc.memory.structure import Structure
 from archcalc.network.freezing import check_trains
 from archcalc.network.graph import Node, walk
 from archcalc.network.load import Graph
@@ -66,7 +67,7 @@ class Prediction:
         layers: those that take time, in order of execution; with the backward passes of all batches of a step.
         loss, step: the times of these in training, else zero; the step includes casts of parameters to other types.
         phases: the phases of the calibration whose coefficients were used; empty without a calibration.
-        costs: what the network computes.
+        costs: what the network computes. structure: what is known about it before it runs.
     """
 
     graph: Graph
@@ -76,6 +77,7 @@ class Prediction:
     step: Estimate
     costs: Costs
     phases: tuple[str, ...]
+    structure: Structure
 
     @property
     def device(self) -> Device:
@@ -127,11 +129,11 @@ def predict(graph: Graph, running: Running) -> Prediction:
     ahead, behind = started(found), defaultdict[int, int](int)
     backward: dict[int, Estimate] = {}
     loss = step = NOTHING
-    costs = Costs(graph, dtype=estimator.stored)
+    costs, structure = Costs(graph, dtype=estimator.stored), Structure(graph)
     if training:
         check_trains(graph, "--mode inference")
         check_checkpoint(graph, running.checkpoint)
-        for gradient in gradients(graph, found):
+        for gradient in gradients(graph, found, structure.backward):
             behind_of[id(gradient.forward.node)].append(_backward(estimator, gradient))
             for key, count in started(gradient.kernels).items():
                 behind[key] += count
@@ -156,7 +158,7 @@ def predict(graph: Graph, running: Running) -> Prediction:
     known = estimator.model.phases if estimator.model is not None else []
     wanted = (forward_phase(estimator, found, training), *(["backward"] if training else []))
     phases = tuple(phase for phase in wanted if phase in known)
-    return Prediction(graph, running, layers, loss, step, costs, phases)
+    return Prediction(graph, running, layers, loss, step, costs, phases, structure)
 
 
 def executed(graph: Graph, running: Running) -> list[Operation]:

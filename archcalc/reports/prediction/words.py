@@ -76,7 +76,7 @@ def used(one: Prediction) -> float:
     """The fraction of the peak rate that the network's products reach, over all passes, without recomputation."""
     flops = int(one.costs.totals.flops)
     if one.running.trains:
-        flops = one.running.batches * (flops + 2 * backward_macs(one.graph))
+        flops = one.running.batches * (flops + 2 * backward_macs(one.graph, one.structure.backward))
     peak = one.device.peaks[one.running.types.computes]
     return flops / one.total.seconds / peak if one.total.seconds else 0.0
 
