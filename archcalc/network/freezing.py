@@ -59,14 +59,11 @@ def freeze(graph: Graph, patterns: Sequence[str]) -> None:
 
 def untrainable(graph: Graph) -> str:
     """Why the network cannot be trained, as a sentence; empty if it can."""
-    counts = [
-        (stored * plain(product(shape)), node.frozen and not node.adapters)
-        for node, stored, _ in walk(graph.nodes)
-        for shape in node.params.values()
-    ]
-    if not counts or not all(frozen for _, frozen in counts):
+    found = [(node, stored) for node, stored, _ in walk(graph.nodes) if node.params]
+    if not all(node.frozen and not node.adapters for node, _ in found) or not found:
         return ""
-    return f"all {sum(count for count, _ in counts):,} parameters are frozen: there is no training step"
+    count = sum(stored * plain(product(shape)) for node, stored in found for shape in node.params.values())
+    return f"all {count:,} parameters are frozen: there is no training step"
 
 
 def check_trains(graph: Graph, instead: str) -> None:

@@ -44,7 +44,13 @@ class Estimate:
     def __add__(self, other: Estimate) -> Estimate:
         if not other.bases and not other.high:
             return self
-        return other if not self.bases and not self.high else total((self, other))
+        if not self.bases and not self.high:
+            return other
+        bases, bounds = dict(self.bases), dict(self.bounds)
+        for sums, parts in ((bases, other.bases), (bounds, other.bounds)):
+            for name, value in parts.items():
+                sums[name] = sums[name] + value if name in sums else value
+        return Estimate(self.seconds + other.seconds, self.low + other.low, self.high + other.high, bases, bounds)
 
     def times(self, factor: float) -> Estimate:
         """The same work, repeated."""
@@ -83,10 +89,7 @@ def total(estimates: Iterable[Estimate]) -> Estimate:
         high += one.high
         for sums, parts in ((bases, one.bases), (bounds, one.bounds)):
             for name, value in parts.items():
-                if name in sums:
-                    sums[name] += value
-                else:
-                    sums[name] = value
+                sums[name] = sums[name] + value if name in sums else value
     return Estimate(seconds, low, high, bases, bounds)
 
 
@@ -122,6 +125,7 @@ class Estimator:
         # tf32 computes with numbers that are stored as fp32.
         self.stored = "fp32" if self.dtype == "tf32" else self.dtype
         self.kernels = Kernels(device, self.dtype, memory_format) if device.kind == "gpu" else None
+        self._known: dict[tuple[str | int, ...], Estimate] = {}
         self.slower = device.peaks.get(measured, device.peaks[self.dtype]) / device.peaks[self.dtype]
         self.is_measured = self.model is not None and (
             measured == self.dtype or {measured, self.dtype} == {"fp16", "bf16"}
@@ -195,6 +199,17 @@ class Estimator:
         return Estimate(seconds, least, most, {DATASHEET: seconds}, {bound: seconds})
 
     def _by_kernels(self, kernels: Kernels, work: Work, backward: bool) -> Estimate:
+        # Layers of a network are often alike.
+        key = (
+            work.kind, work.m, work.n, work.k, work.flops, work.in_bytes, work.weight_bytes, work.out_bytes, work.runs,
+            backward,
+        )  # fmt: skip
+        found = self._known.get(key)
+        if found is None:
+            found = self._known[key] = self._timed(kernels, work, backward)
+        return found
+
+    def _timed(self, kernels: Kernels, work: Work, backward: bool) -> Estimate:
         seconds, computing, moving, spread = kernels.time(work, backward)
         launch = work.runs * SHORTEST
         most = max(computing, moving, launch)

@@ -150,9 +150,10 @@ def predict(graph: Graph, running: Running) -> Prediction:
     kernels = running.batches * (sum(ahead.values()) + sum(behind.values()))
     each = waiting(estimator, running, kernels, busy).times(running.batches)
     if each.high:
+        several = {count: each.times(count) for count in {*ahead.values(), *behind.values()}}
         for times, counts in ((forward, ahead), (backward, behind)):
             for key, count in counts.items():
-                times[key] = times.get(key, NOTHING) + each.times(count)
+                times[key] = times.get(key, NOTHING) + several[count]
     nodes = {id(one.node): one.node for one in found}
     layers = tuple(LayerTime(node, forward[key], backward.get(key, NOTHING)) for key, node in nodes.items())
     known = estimator.model.phases if estimator.model is not None else []
