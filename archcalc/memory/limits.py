@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from archcalc.diagnostics import SpecError
 from archcalc.largest import largest
 from archcalc.memory.needs import Need
-from archcalc.memory.sizes import resized, size_of
+from archcalc.memory.sizes import BATCH, resized, shape_error, size_of
 from archcalc.network.load import Graph
+
+if TYPE_CHECKING:
+    from archcalc.cases import Cases
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,12 @@ class Limit:
     unbounded: bool = False
 
 
+# So many impossible sizes of a dim are built; then it is found out for which others the same comparisons fail.
+_ALONE = 2
+# How many sets of comparisons are told apart.
+_CASES = 8
+
+
 class Others:
     """A network at other sizes. Whether a size is possible is asked often, and tried once.
 
@@ -46,6 +57,19 @@ class Others:
         self.graph = graph
         self._reasons: dict[tuple[str, int], str] = {}
         self._graphs: dict[tuple[str, int], Graph] = {}  # built but not taken yet
+        self._errors: dict[str, Cases[str]] = {}
+        self._failed: Counter[str] = Counter()
+
+    def fails(self, name: str, size: int) -> str:
+        """As `why_not`, but the reason may be another size's: those at which the same comparisons fail share one."""
+        if name == BATCH or (name, size) in self._reasons or self._failed[name] < _ALONE:
+            return self.why_not(name, size)
+        if name not in self._errors:
+            from archcalc.cases import Cases  # few networks need it
+
+            self._errors[name] = Cases(lambda other: shape_error(self.graph, name, other), _CASES)
+        shared = self._errors[name].shared(size)
+        return shared[0] if shared and shared[0] else self.why_not(name, size)
 
     def why_not(self, name: str, size: int) -> str:
         """Why the network cannot have this batch or dim; empty if it can."""
@@ -56,6 +80,7 @@ class Others:
                 self._reasons[key] = ""
             except SpecError as error:
                 self._reasons[key] = error.diagnostics[0].message
+                self._failed[name] += 1
         return self._reasons[key]
 
     def take(self, name: str, size: int) -> Graph:
@@ -90,7 +115,8 @@ def largest_size(
     found = largest(start, search.measure, room, search.likely, search.possible)
     next_bytes = None if found.unbounded or found.stopped_by else int(search.measure(found.next))
     bytes = search.needs[found.value].bytes if found.value else 0
-    return Limit(name, found.value, bytes, found.next, next_bytes, found.stopped_by, found.unbounded)
+    stopped_by = search.others.why_not(name, found.next) if found.stopped_by else ""
+    return Limit(name, found.value, bytes, found.next, next_bytes, stopped_by, found.unbounded)
 
 
 class _Search:
@@ -99,8 +125,8 @@ class _Search:
         self.needs: dict[int, Need] = {}
 
     def possible(self, size: int) -> str:
-        """Why the network cannot have a size; empty if it can."""
-        return "" if size in self.needs else self.others.why_not(self.name, size)
+        """Why the network cannot have a size, or one like it; empty if it can."""
+        return "" if size in self.needs else self.others.fails(self.name, size)
 
     def measure(self, size: int) -> int | str:
         """The bytes needed at a size, or why the network cannot have it."""

@@ -39,9 +39,7 @@ class Gradient:
     share: float
 
 
-def gradients(
-    graph: Graph, found: list[Operation], passes: Iterable[Backward] | None = None
-) -> Iterator[Gradient]:
+def gradients(graph: Graph, found: list[Operation], passes: Iterable[Backward] | None = None) -> Iterator[Gradient]:
     """The operations of the backward pass, last layers first.
 
     Args:

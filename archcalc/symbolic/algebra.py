@@ -15,7 +15,7 @@ from typing import Any
 
 import sympy
 
-from archcalc.symbolic.traced import Decision, Traced
+from archcalc.traced import Decision, Traced
 
 
 class Floor(sympy.Function):  # type: ignore[misc]

@@ -11,7 +11,7 @@ import sympy
 
 from archcalc.diagnostics import Span
 from archcalc.symbolic.algebra import Algebra, Floor, canonical, remainder, value
-from archcalc.symbolic.traced import Decision, Trace
+from archcalc.traced import Decision, Trace
 
 # Decisions about one name are tried at these sizes; if two differ, the bound between them is searched.
 _TRIED = (*range(1, 130), *(2**k + d for k in range(8, 21) for d in (-1, 0, 1)))

@@ -24,7 +24,7 @@ from archcalc.running.precisions import PRECISIONS
 from archcalc.symbolic.algebra import Algebra, value
 from archcalc.symbolic.check import SIZES, draws
 from archcalc.symbolic.domain import Domain, PinnedError, Relation
-from archcalc.symbolic.traced import InexactError, Trace, Traced
+from archcalc.traced import InexactError, Trace, Traced
 
 # Draws for each way in which a size may become 1, or stop being 1.
 _TRIES = 2

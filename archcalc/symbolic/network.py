@@ -24,8 +24,8 @@ from archcalc.symbolic.check import check
 from archcalc.symbolic.conditions import written
 from archcalc.symbolic.domain import Domain, PinnedError, sides
 from archcalc.symbolic.memory import Bytes, cache, kept
-from archcalc.symbolic.traced import InexactError, Trace, Traced
 from archcalc.symbolic.writing import Labels, Writer
+from archcalc.traced import InexactError, Trace, Traced
 
 BATCH = "batch"
 # Stands for the batch and all dims.

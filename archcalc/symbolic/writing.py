@@ -13,7 +13,7 @@ from typing import Any
 import sympy
 
 from archcalc.symbolic.algebra import Algebra, Floor, Gcd, Larger
-from archcalc.symbolic.traced import Traced
+from archcalc.traced import Traced
 
 _RAISED = "⁰¹²³⁴⁵⁶⁷⁸⁹"
 _SUPERSCRIPTS = str.maketrans("0123456789", _RAISED)

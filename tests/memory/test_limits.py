@@ -12,7 +12,7 @@ from archcalc.devices import find
 from archcalc.diagnostics import RequestError, Source, SpecError
 from archcalc.memory.assessment import Question, assess
 from archcalc.memory.generation import generate
-from archcalc.memory.limits import largest_size
+from archcalc.memory.limits import Others, largest_size
 from archcalc.memory.needs import GeneratingNeed, Need
 from archcalc.memory.simulation import simulate
 from archcalc.memory.sizes import resized
@@ -174,6 +174,20 @@ def test_few_batches_are_tried(monkeypatch):
         tried.clear()
         assess(graph, Question(Running(mode=mode, device="h100"), fit=("batch",)))
         assert len(tried) <= 3
+
+
+@pytest.mark.parametrize(
+    ("name", "dim", "start"),
+    [("gpt2", "seq", 1020), ("maxvit-t", "w", 224), ("unet", "h", 256), ("whisper", "text", 440)],
+)
+def test_impossible_sizes_share_their_reason(name, dim, start, monkeypatch):
+    """Few are built, and each is said to fail if and only if it does: of tied tables, of windows that do not divide."""
+    others, built = Others(spec(f"{name}.yaml")), []
+    monkeypatch.setattr("archcalc.memory.limits.resized", lambda *given: built.append(1) or resized(*given))
+    sizes = [*range(start, start + 20), 2 * start]
+    fails = [bool(others.fails(dim, size)) for size in sizes]
+    assert len(built) < 5 + fails.count(False) + 8
+    assert fails == [bool(others.why_not(dim, size)) for size in sizes]
 
 
 def test_few_sizes_of_a_dim_are_tried(monkeypatch):

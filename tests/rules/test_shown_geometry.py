@@ -137,6 +137,12 @@ def test_dead_taps_have_no_gradient(text: str) -> None:
     assert int((gradients(text)["conv.weight"] == 0).sum()) == one(text, "PRM302").data["parameters"]
 
 
+def test_sizes_of_layers_that_share_parameters() -> None:
+    tied = "  - conv 8 kernel=3 padding=1 name=one\n  - conv 8 kernel=3 padding=1 tie=one\n"
+    text = example("GEO212").replace("  - conv 8 kernel=3 padding=1 name=skip", tied + "  - relu name=skip")
+    assert one(text, "GEO212").data == one(example("GEO212"), "GEO212").data
+
+
 @pytest.mark.parametrize("stem", [[], ["conv 8 kernel=3 stride=2 padding=1"]])
 def test_sizes_that_do_not_fit_together(stem: list[str]) -> None:
     text = example("GEO212").replace(

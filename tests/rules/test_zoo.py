@@ -51,6 +51,7 @@ ZOO = {
     },
     ("tacotron2", "PRM301", 11): "the original has these biases; the comment in the spec says so",
     ("hrnet", "GEO212", 23): _HALVES,
+    ("efficientdet", "GEO212", 32): _HALVES,
     **{("hrnet-w32", "PRM301", line): "timm has these biases, as for hrnet" for line in (56, 58, 60, 62)},
     ("hrnet-w32", "GEO212", 26): _HALVES,
     ("wavenet", "GRF701", 13): _LAST,

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from archcalc.quantity import gcd
 from archcalc.symbolic.algebra import Algebra, canonical, value
-from archcalc.symbolic.traced import Inexact, InexactError, Trace
 from archcalc.symbolic.writing import Writer
+from archcalc.traced import Inexact, InexactError, Trace
 from tests.symbolic.formulas import code, number
 
 STEPS = st.lists(

@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from archcalc.diagnostics import Diagnostic, Findings, Span, SpecError
-from archcalc.layers.base import Layer
 from archcalc.layers.tensor import Tensor
-from archcalc.network.build import Builder
-from archcalc.network.graph import Node
 from archcalc.network.load import graph_of
-from archcalc.network.steps import Step
+from archcalc.network.shapes import Shapes
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.model import Model
 from archcalc.rules.windows import fixed, space
@@ -58,7 +55,7 @@ class FragileInputSize(Rule):
             return
         if not any(placed.node.layer is not None and placed.node.layer.enlarges for placed in model.layers):
             return
-        from archcalc.symbolic.cases import Cases  # few networks need it
+        from archcalc.cases import Cases  # few networks need it
 
         error = Cases(lambda more: _error(model, more))
         more, broken = next(((more, found) for more in _FIRST if (found := error.of(more))), (0, None))
@@ -90,17 +87,7 @@ def _error(model: Model, more: int) -> Diagnostic | None:
     }
     settings = graph.settings.with_inputs(inputs)
     try:
-        graph_of(graph.document, graph.steps, settings, graph.batch, Findings(), _Builder)
+        graph_of(graph.document, graph.steps, settings, graph.batch, Findings(), Shapes)
     except SpecError as error:
         return error.diagnostics[0]
     return None
-
-
-class _Builder(Builder):
-    """Computes only shapes."""
-
-    def _count_work(self, node: Node, layer: Layer, first: Tensor, inputs: tuple[Tensor, ...]) -> None:
-        pass
-
-    def _check_sizes(self, step: Step, node: Node) -> None:
-        pass

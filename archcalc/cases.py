@@ -7,7 +7,7 @@ import operator
 from collections.abc import Callable, Iterable
 from typing import Any, Generic, TypeVar
 
-from archcalc.symbolic.traced import COMPARE, Decision, InexactError, Trace, Traced
+from archcalc.traced import COMPARE, Decision, InexactError, Trace, Traced
 
 _T = TypeVar("_T")
 _COMPUTE: dict[str, Callable[[Any, Any], Any]] = {
@@ -29,24 +29,34 @@ class Cases(Generic[_T]):
     """The values of `compute`, which may depend on its number only through comparisons.
 
     The first number is traced, and numbers with the same decisions get its value; the others are computed one by one.
+
+    Args:
+        most: how many numbers are traced whose decisions differ.
     """
 
-    def __init__(self, compute: Callable[[int], _T]) -> None:
-        self.compute = compute
-        self._first: tuple[_Conditions, _T] | None = None
+    def __init__(self, compute: Callable[[int], _T], most: int = 1) -> None:
+        self.compute, self.most = compute, most
+        self._known: list[tuple[_Conditions, _T]] = []
 
     def of(self, number: int) -> _T:
         """The value for `number`."""
-        if self._first is None:
-            trace = Trace(lambda traced: str(int(traced)))
-            try:
-                value = self.compute(trace.name("number", number))
-            except InexactError:
-                return self.compute(number)
-            self._first = _Conditions(trace.decisions), value
-            return value
-        conditions, value = self._first
-        return value if conditions.hold(number) else self.compute(number)
+        found = self.shared(number)
+        return self.compute(number) if found is None else found[0]
+
+    def shared(self, number: int) -> tuple[_T] | None:
+        """The value for `number`, if that is known from a number with the same decisions, or traced now."""
+        for conditions, value in self._known:
+            if conditions.hold(number):
+                return (value,)
+        if len(self._known) == self.most:
+            return None
+        trace = Trace(lambda traced: str(int(traced)))
+        try:
+            value = self.compute(trace.name("number", number))
+        except InexactError:
+            return None
+        self._known.append((_Conditions(trace.decisions), value))
+        return (value,)
 
 
 class _Conditions:
@@ -66,7 +76,10 @@ class _Conditions:
         """Whether every decision is the same."""
         values = [0, number]
         for op, (one, more), (other, further) in self.terms:
-            values.append(_COMPUTE[op](values[one] + more, values[other] + further))
+            try:
+                values.append(_COMPUTE[op](values[one] + more, values[other] + further))
+            except ZeroDivisionError:  # which is not reached where the decisions before it are the same
+                return False
         return all(
             COMPARE[op](values[one], values[other] + more) == holds for op, one, other, more, holds in self.conditions
         )

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
+from archcalc.cases import Cases
 from archcalc.diagnostics import Findings, SpecError
 from archcalc.network.load import graph_of, load_graph
-from archcalc.symbolic.cases import Cases
 
 
 @pytest.mark.parametrize("spec", ["yolov8", "vqvae", "deeplabv3"])
