@@ -180,3 +180,37 @@ def tacotron2(take: Take, batch_norm: Callable[[Tensor], Tensor], text: Tensor, 
     for _layer in range(4):
         x = unit(x).tanh()
     return coarse, stop, unit(x) + coarse
+
+
+def nbeats(take: Take, _: object, past: Tensor) -> Tensor:
+    """Oreshkin et al. 2019, equations 1 and 2, and the doubly residual sums of section 3.2, of two blocks."""
+    forecast = None
+    for _block in range(2):
+        h = mlp(take, past, 4, F.relu).relu()
+        past = past - linear(take, linear(take, h, bias=False), bias=False)
+        part = linear(take, linear(take, h, bias=False), bias=False)
+        forecast = part if forecast is None else forecast + part
+    assert forecast is not None
+    return forecast
+
+
+def pointnet(take: Take, batch_norm: Callable[[Tensor], Tensor], points: Tensor, *identities: Tensor) -> Tensor:
+    """Qi et al. 2016, figure 2: shared layers as convolutions over points, as they are published."""
+
+    def shared(x: Tensor, layers: int) -> Tensor:
+        for _layer in range(layers):
+            x = batch_norm(F.conv1d(x, take()[..., None])).relu()
+        return x
+
+    def full(x: Tensor) -> Tensor:
+        for _layer in range(2):
+            x = batch_norm(F.linear(x, take())).relu()
+        return linear(take, x)
+
+    def turned(x: Tensor, identity: Tensor) -> Tensor:
+        turn = full(shared(x, 3).amax(-1)).unflatten(1, identity.shape) + identity
+        return (x.transpose(1, 2) @ turn).transpose(1, 2)
+
+    x = turned(points.transpose(1, 2), identities[0])
+    x = turned(shared(x, 2), identities[1])
+    return full(shared(x, 3).amax(-1))

@@ -12,12 +12,18 @@ from archcalc.pytorch.instance import instantiate
 from tests.layers.values import difference
 
 from .copied import SPECS
-from .plain import Written, gat, graphsage, nerf, realnvp, tacotron2, vqvae
+from .plain import Written, gat, graphsage, nbeats, nerf, pointnet, realnvp, tacotron2, vqvae
 
 CASES: list[tuple[Callable[..., object], tuple[tuple[str, str], ...], dict[str, int]]] = [
     (nerf, (), {"width": 8, "points": 3}),
     (graphsage, (("1433", "5"),), {"hidden": 4, "nodes": 6, "links": 9}),
     (gat, (("1433", "5"), ("dropout 0.6, ", ""), (", dropout 0.6", "")), {"nodes": 6, "links": 9}),
+    (nbeats, (), {"width": 6, "theta": 3, "past": 5, "horizon": 4, "depth": 2}),
+    (
+        pointnet,
+        ((", dropout 0.3", ""), ("1024, max", "10, max"), ("512", "9"), ("256", "8"), ("128", "7"), (" 64", " 6")),
+        {"classes": 3, "points": 5},
+    ),
     (realnvp, (), {"hidden": 5, "depth": 2}),
     (vqvae, (("3, 32, 32", "3, 8, 8"),), {"width": 8, "inner": 4, "codes": 7, "size": 3}),
     (
