@@ -55,6 +55,8 @@ ZOO = {
     **{("hrnet-w32", "PRM301", line): "timm has these biases, as for hrnet" for line in (56, 58, 60, 62)},
     ("hrnet-w32", "GEO212", 26): _HALVES,
     ("wavenet", "GRF701", 13): _LAST,
+    ("nbeats", "GRF701", 17): "nothing reads what the last block leaves of the past; the comment in the spec says so",
+    ("nbeats", "PRM305", 15): "a few numbers between two maps, as in the paper; the comment in the spec says so",
     **{("efficientdet", "PRM301", line): "google/automl has these biases" for line in (21, 24)},
     ("stylegan2", "GEO206", 28): "the paper blurs what is uneven; the comment in the spec says so",
     ("yolov8", "GEO212", 31): _HALVES,
