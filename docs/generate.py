@@ -6,6 +6,7 @@ A test compares the pages with what this would write, so that none is out of dat
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 from importlib import import_module
@@ -19,7 +20,7 @@ import archcalc.rules
 from archcalc.cli import group
 from archcalc.layers import FAMILIES, REGISTRY
 from archcalc.reports import forms
-from archcalc.rules.selection import load_rules
+from archcalc.rules.base import RULES
 from archcalc.sources.huggingface.reading import families
 
 sys.path.insert(0, str(Path(__file__).parent))  # for when a test reads this file by its path
@@ -61,7 +62,7 @@ def _index_of_rules() -> str:
     for path in Path(archcalc.rules.__path__[0]).glob("*/[a-z]*.py"):
         import_module(f"archcalc.rules.{path.parent.name}.{path.stem}")
     lines = []
-    for code, rule in load_rules().items():
+    for code, rule in ((code, RULES[code]) for code in sorted(RULES) if RULES.registered(code)):
         about = [op for op, layer in REGISTRY.items() if rule.is_about(layer)]
         runs = ("MEASURED" if rule.evidence == "measured" else "ON") if rule.on else "ASKED"
         file = type(rule).__module__.removeprefix("archcalc.rules.")
@@ -95,11 +96,14 @@ def pages() -> dict[str, str]:
 
 def write() -> None:
     """Write the indexes, the pages and the pictures anew; one that is no longer made goes."""
-    for path, text in indexes().items():
+    made = {path: text for path, text in indexes().items() if path.read_text(encoding="utf-8") != text}
+    for path, text in made.items():
         path.write_text(text, encoding="utf-8")
-    for folder, made in ((REFERENCE, pages()), (PICTURES, pictures())):
+    if made:  # this process has read the old ones, which may name files that are gone
+        os.execv(sys.executable, [sys.executable, __file__])
+    for folder, texts in ((REFERENCE, pages()), (PICTURES, pictures())):
         shutil.rmtree(folder, ignore_errors=True)
-        for name, text in made.items():
+        for name, text in texts.items():
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
