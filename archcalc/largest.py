@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from math import isqrt
 
 # Nobody means a larger size; what still fits here does not depend on it.
-_MOST = 2**40
+_MOST = 2**40 - 1
 # More than any size that is tried.
 _BEYOND = 2 * _MOST + 1
 # How many guesses may close in more slowly than bisection, the first few wherever they are.

@@ -133,22 +133,46 @@ def _searched(
             one = known[Decimal(value)] = outcome(at, names, said, network)
         return max(one.values[name] - most[name] for name in names) if one.is_valid else one.reason
 
+    def is_possible(value: int) -> bool:
+        """Whether there is such a network; nothing of it is measured."""
+        one = known.get(Decimal(value))
+        return one.is_valid if one is not None else outcome(_at(point, name, str(value)), [], said).is_valid
+
+    def likely(low: int, high: int) -> int | None:
+        """Where a line through two measured values, on both sides of the limits if there are such, crosses them."""
+        sizes = sorted(int(value) for value, one in known.items() if one.is_valid)
+        over = [size for size in sizes if size >= high]
+        fit = [size for size in sizes if size <= low or (size < high and _amount(measure(size)) <= 0)]
+        near = [*fit[-1:], *over[:2]][:2] if over else fit[-2:]
+        if len(near) < 2:
+            return None
+        amounts = [_amount(measure(size)) for size in near]
+        grown = amounts[1] - amounts[0]
+        return near[0] + int(-amounts[0] / grown * (near[1] - near[0])) if grown > 0 else None
+
     refused = measure(start)
     if isinstance(refused, str) and all(
         measure(value) == refused for value in (1, start + 1, *(start * times for times in _ALIKE))
     ):
         raise RequestError(refused)
-    found = largest(start, measure, 0)
+    found = largest(start, measure, 0, likely)
     for _ in range(_ROUNDS):
-        higher = _higher(found, start, measure, _FURTHER if name == BATCH or found.value else _FURTHEST)
+        further = _FURTHER if name == BATCH or found.value else _FURTHEST
+        higher = _higher(found, start, measure, is_possible, further)
         if higher is None:
             break
-        found = largest(higher, measure, 0)
+        found = largest(higher, measure, 0, likely)
     best = known[Decimal(found.value)] if found.value else None
     return best, None if found.unbounded else known[Decimal(found.next)]
 
 
-def _higher(found: Largest, start: int, measure: Callable[[int], float | str], further: Sequence[int]) -> int | None:
+def _higher(
+    found: Largest,
+    start: int,
+    measure: Callable[[int], float | str],
+    is_possible: Callable[[int], bool],
+    further: Sequence[int],
+) -> int | None:
     """A larger value that fits as well, as measures need not grow with every value.
 
     A few values are tried, ever further apart, up to the last possible one; where a limited measure falls
@@ -166,7 +190,8 @@ def _higher(found: Largest, start: int, measure: Callable[[int], float | str], f
         value = first + far * step
         amounts[value] = _amount(measure(value))
         if amounts[value] == _NONE:
-            amounts |= _up_to_the_last(low, value, measure)
+            last = _last(low, value, is_possible)
+            amounts[last] = _amount(measure(last))
             break
         low = value
     if min(amounts.values()) > 0:
@@ -179,14 +204,12 @@ def _amount(found: float | str) -> float:
     return _NONE if isinstance(found, str) else found
 
 
-def _up_to_the_last(low: int, high: int, measure: Callable[[int], float | str]) -> dict[int, float]:
-    """The amounts of values between a possible and an impossible one, up to the last possible one."""
-    amounts = {}
+def _last(low: int, high: int, is_possible: Callable[[int], bool]) -> int:
+    """The last possible value between one that is possible and one that is not."""
     while high - low > 1:
         middle = (low + high) // 2
-        amounts[middle] = _amount(measure(middle))
-        low, high = (low, middle) if amounts[middle] == _NONE else (middle, high)
-    return amounts
+        low, high = (middle, high) if is_possible(middle) else (low, middle)
+    return low
 
 
 def _down_to_the_least(amounts: Mapping[int, float], measure: Callable[[int], float | str]) -> dict[int, float]:

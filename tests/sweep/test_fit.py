@@ -105,6 +105,13 @@ def test_what_no_value_changes_is_refused(tmp_path):
         fit(Point(str(path), ()), "w", limits(memory="1G"), Running(loss="fused"))
 
 
+def test_what_the_batch_does_not_change_is_no_limit():
+    """Doubling went on to a batch that is refused, and the refusal was the answer."""
+    result = fit(spec("resnet50.yaml"), "batch", limits(params="50M"), CPU)
+    assert result.beyond is None
+    assert result.best is not None
+
+
 def test_nothing_grows():
     found = fit(spec("llama3.yaml"), "seq", limits(params="10G"), CPU)
     assert found.beyond is None
