@@ -65,5 +65,4 @@ def test_what_is_like_them(name):
 )
 def test_what_build_writes_is_read_as_the_same_layer(op):
     text = read(instantiate(graph(op, (6, 4))), (6, 4)).text
-    wanted = {"relu6": "hardtanh low=0 high=6"}.get(op, op)
-    assert f"layers:\n  - {wanted}\n" in text, f"give it a reader in archcalc/tracing/operations/: {text}"
+    assert f"layers:\n  - {op}\n" in text, f"give it a reader in archcalc/tracing/operations/: {text}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from archcalc.tracing.calls import FLOAT, TRUTH, WHOLE, Call
+from archcalc.tracing.graph import Out
 from archcalc.tracing.operations.comparing import truth
 from archcalc.tracing.operations.reader import Reader
 from archcalc.tracing.operations.registry import Beyond, Given, reads
@@ -47,10 +48,17 @@ def softplus(reader: Reader, call: Call, a: Any) -> Given:
     return reader.add("softplus", [reader.out(a.input)], call.outs[0].sizes, keys)
 
 
+def _between(reader: Reader, x: Out, sizes: tuple[int, ...], low: float, high: float) -> Out:
+    """Numbers cut off at both ends; nn.ReLU6 is called so as well."""
+    if (low, high) == (0, 6):
+        return reader.add("relu6", [x], sizes)
+    return reader.add("hardtanh", [x], sizes, {"low": low, "high": high})
+
+
 @reads("hardtanh", "input min_val=-1 max_val=1")
 def hardtanh(reader: Reader, call: Call, a: Any) -> Given:
     """F.hardtanh."""
-    return reader.add("hardtanh", [reader.out(a.input)], call.outs[0].sizes, {"low": a.min_val, "high": a.max_val})
+    return _between(reader, reader.out(a.input), call.outs[0].sizes, a.min_val, a.max_val)
 
 
 @reads("clamp clip", "input min=None max=None")
@@ -59,7 +67,7 @@ def clamp(reader: Reader, call: Call, a: Any) -> Given:
     x, sizes = reader.out(a.input), call.outs[0].sizes
     low, high = a.min, a.max
     if isinstance(low, (int, float)) and isinstance(high, (int, float)):
-        return reader.add("hardtanh", [x], sizes, {"low": low, "high": high})
+        return _between(reader, x, sizes, low, high)
     for bound, op in ((low, "maximum"), (high, "minimum")):
         if bound is not None:
             if bound == 0 and op == "maximum" and isinstance(bound, (int, float)):
