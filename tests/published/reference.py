@@ -1,6 +1,6 @@
-"""Specs beside the same networks of timm and transformers: with the same weights, the same outputs.
+"""Specs beside the same networks of timm, torchvision and transformers: with the same weights, the same outputs.
 
-Needs both beside torch, which the tests do not: `python -m tests.published.reference [SPEC...]`. Prints for each spec the largest
+Needs them beside torch, which the tests do not: `python -m tests.published.reference [SPEC...]`. Prints for each spec the largest
 difference of an output, as a share of the largest number in it.
 """
 
@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from .copied import built, randomised
+from .copied import SPECS, built, randomised
 
 # torchvision registers shapes for operations of its compiled part, which may be of another PyTorch; no network here calls them.
 _COMPILED = torch.library.Library("torchvision", "FRAGMENT")
@@ -163,6 +164,26 @@ def branches(order: list[nn.Module], model: nn.Module) -> list[nn.Module]:
     return order
 
 
+def shortcut_last(order: list[nn.Module], _: nn.Module) -> list[nn.Module]:
+    """RegNet: the path of a block before its shortcut."""
+    for one in [one for one in order if getattr(one, "proj", None) is not None and hasattr(one, "f")]:
+        path, shortcut = set(one.f.modules()), set(one.proj.modules())
+        rest = [other for other in order if other not in shortcut]
+        end = max(index for index, other in enumerate(rest) if other in path) + 1
+        order = rest[:end] + [other for other in order if other in shortcut] + rest[end:]
+    return order
+
+
+def scale_behind(order: list[nn.Module], _: nn.Module) -> Iterator[nn.Module]:
+    """ConvNeXt: the factor of a block where it is applied."""
+    factors = {one.block[5]: one.layer_scale for one in order if hasattr(one, "layer_scale")}
+    for one in order:
+        if not hasattr(one, "layer_scale"):
+            yield one
+        if one in factors:
+            yield Renamed(factors[one])
+
+
 def positions_first(order: list[nn.Module], model: nn.Module) -> list[nn.Module]:
     """DeBERTa: its table of positions before the layers."""
     table = [model.inner.encoder.rel_embeddings, model.inner.encoder.LayerNorm]
@@ -239,6 +260,16 @@ def of_timm(spec: str, name: str, sizes: tuple[int, int], sort: Sort, *instead: 
     return largest_difference(ours, theirs, sort, torch.randn(2, 3, *sizes).double())
 
 
+def of_torchvision(spec: str, name: str, size: int, sort: Sort, **options: bool) -> float:
+    import torchvision
+
+    text = (SPECS / f"{spec}.yaml").read_text(encoding="utf-8")
+    line = next(line for line in text.splitlines() if line.startswith("input: "))
+    ours = built(spec, (line.partition("  #")[0], f"input: [3, {size}, {size}]")).double()
+    theirs = getattr(torchvision.models, name)(weights=None, **options).double()
+    return largest_difference(ours, theirs, sort, torch.randn(2, 3, size, size).double())
+
+
 _SMALL = ("3, 224, 224", "3, 64, 64")
 NETWORKS: dict[str, Callable[[], float]] = {
     "convnextv2-atto": lambda: of_timm("convnextv2-atto", "convnextv2_atto", (64, 64), as_run, _SMALL),
@@ -253,6 +284,25 @@ NETWORKS: dict[str, Callable[[], float]] = {
     "mixer": lambda: of_timm("mixer", "mixer_b16_224", (224, 224), as_run),
     "mobilevit-s": lambda: of_timm("mobilevit-s", "mobilevit_s", (64, 64), as_run, ("3, 256, 256", "3, 64, 64")),
     "pvt-v2-b0": lambda: of_timm("pvt-v2-b0", "pvt_v2_b0", (64, 96), pyramid, h="64", w="96"),
+    **{
+        spec: partial(of_torchvision, spec, name, size, sort, **options)
+        for spec, name, size, sort, options in (
+            ("convnext", "convnext_tiny", 64, scale_behind, {}),
+            ("densenet121", "densenet121", 64, as_run, {}),
+            ("efficientnet", "efficientnet_b0", 64, as_run, {}),
+            ("efficientnetv2", "efficientnet_v2_s", 64, as_run, {}),
+            ("googlenet", "googlenet", 64, as_run, {"aux_logits": False, "init_weights": False}),
+            ("inceptionv3", "inception_v3", 139, as_run, {"aux_logits": False, "init_weights": False}),
+            ("mobilenetv2", "mobilenet_v2", 64, as_run, {}),
+            ("mobilenetv3", "mobilenet_v3_large", 64, as_run, {}),
+            ("regnet", "regnet_y_400mf", 64, shortcut_last, {}),
+            ("resnext50", "resnext50_32x4d", 64, as_run, {}),
+            ("shufflenetv2", "shufflenet_v2_x1_0", 64, as_run, {}),
+            ("squeezenet1_0", "squeezenet1_0", 64, as_run, {}),
+            ("squeezenet1_1", "squeezenet1_1", 64, as_run, {}),
+            ("vgg11", "vgg11", 64, as_run, {}),
+        )
+    },
     "swinv2-t": lambda: of_timm("swinv2-t", "swinv2_tiny_window8_256", (256, 256), as_run),
 }
 
