@@ -133,6 +133,10 @@ class AdaptiveMaxPool(AdaptivePooling):
         """The input, and the place of each maximum."""
         return how.first(Saved((0,), extra={"positions": POSITION * how.batch * y.numel}))
 
+    def passing(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, int]:
+        """The places, which are computed at inference too."""
+        return 0 if how.keeps else POSITION * how.batch * y.numel, 0
+
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
         return module(f"nn.AdaptiveMaxPool{x.rank - 1}d", sized(self.sizes(x)))

@@ -236,12 +236,14 @@ class MaxPool(Pooling):
         return how.first(Saved((0,), further=("indices",)) if self.indices else Saved((0,), extra=there))
 
     def passing(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, int]:
-        """A padded copy that is not kept, and the gradient of one."""
+        """A padded copy that is not kept, and the gradient of one; the places of what is largest, which only sequences leave out."""
         x = inputs[0]
+        gives = how.keeps or self.indices or (x.rank == 2 and not how.gpu)
+        places = 0 if gives else POSITION * how.batch * y.numel
         if (copied := self._copied(x)) is None:
-            return 0, 0
+            return places, 0
         copy = self._bytes(how, x, copied)
-        return 0 if how.keeps else copy, copy
+        return places if how.keeps else places + copy, copy
 
     @staticmethod
     def _bytes(how: Saving, x: Tensor, sizes: list[int]) -> int:

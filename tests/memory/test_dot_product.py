@@ -1,4 +1,4 @@
-"""What attention without projections and norms over channels need in passing is what PyTorch's allocator records."""
+"""What attention without projections, norms over channels and largest elements need in passing is what PyTorch's allocator records."""
 
 from __future__ import annotations
 
@@ -52,3 +52,23 @@ def test_norm_over_channels(given: str, layers: str) -> None:
         for precision in ("fp32", "autocast-bf16") if HAS_BF16 else ("fp32",):
             found, measured = apart(text, mode, 4, precision=precision)
             assert abs(found / measured - 1) < 0.002, (mode, precision, found, measured)
+
+
+POOLS = [
+    ("[8, 24, 24]", "maxpool 2 stride=1"),
+    ("[8, 24, 24]", "maxpool 3 padding=same_upper stride=2"),
+    ("[8, 24, 24]", "maxpool 2 indices=true"),
+    ("[8, 96]", "maxpool 2"),
+    ("[4, 10, 10, 10]", "maxpool 2"),
+    ("[8, 96]", "adaptivemaxpool 48"),
+    ("[8, 24, 24]", "adaptivemaxpool 12"),
+]
+
+
+@each(POOLS)
+def test_places_of_the_largest(given: str, layer: str) -> None:
+    """At inference they are computed too, and dropped."""
+    text = f"{{model: m, input: {given}, layers: [relu, {layer} name=p, relu]}}"
+    for precision in ("fp32", "bf16"):
+        found, measured = apart(text, "inference", 4, precision=precision)
+        assert abs(found / measured - 1) < 0.002, (precision, found, measured)
