@@ -113,6 +113,23 @@ class MatMul(Layer):
                     extra[f"operand {index}"] = how.batch * plain(elements) * how.width
         return Saved(tuple(kept), extra=extra)
 
+    def passing(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, int]:
+        """The blocks of 16-bit products of stacks; backward the gradient of the first factor comes first."""
+        a, b = inputs
+        if how.width != 2 or not (a.batched and b.batched):
+            return 0, 0
+        from archcalc.layers.kernels.narrow import room  # only memory asks
+
+        rows, depth, columns = (plain(size) for size in (*a.shape[-2:], b.shape[-1]))
+        turned = how.strides[0].steps[-1] != 1
+        backward = 0
+        if how.needs[0]:
+            later = how.batch * b.numel * how.width * how.needs[1]
+            backward = max(0, room(how, rows, columns, depth) - later)
+        if how.needs[1]:
+            backward = max(backward, room(how, depth, rows, columns, turned=not turned))
+        return room(how, rows, depth, columns, turned), backward
+
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""
         return expression("{0} @ {1}")

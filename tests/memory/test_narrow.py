@@ -13,6 +13,7 @@ from archcalc.layers.saved import Saving
 from archcalc.layers.strides import contiguous
 from archcalc.pytorch.memory import cpu_allocations
 from tests.memory.processors import needs_bf16
+from tests.memory.test_in_passing import apart
 
 pytestmark = needs_bf16
 
@@ -87,3 +88,12 @@ def test_room_of_a_convolution() -> None:
             assert said == taken, one
     finally:
         torch.set_num_threads(threads)
+
+
+def test_room_of_a_stack_of_products() -> None:
+    """A graph's matrix times its features: backward the matrix is read column by column."""
+    text = "{model: m, input: {g: [300, 300], x: [300, 40]}, layers: [linear 24 from=x, {matmul: [g, prev]}]}"
+    for mode in ("inference", "train"):
+        for precision in ("bf16", "autocast-bf16"):
+            found, measured = apart(text, mode, 2, precision=precision)
+            assert abs(found / measured - 1) < 0.002, (mode, precision, found, measured)
