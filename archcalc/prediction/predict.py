@@ -112,8 +112,11 @@ class Prediction:
         return sum(x.numel for x in self.graph.inputs.values() if x.integer)
 
 
-def predict(graph: Graph, running: Running) -> Prediction:
+def predict(graph: Graph, running: Running, structure: Structure | None = None) -> Prediction:
     """The time of a forward pass at inference, of a whole training step or, in generation, of the pass over the prompt.
+
+    Args:
+        structure: that of the network, possibly from a run with another batch.
 
     Raises:
         RequestError: no device, an unsupported type, an invalid calibration, or nothing to train.
@@ -129,7 +132,9 @@ def predict(graph: Graph, running: Running) -> Prediction:
     ahead, behind = started(found), defaultdict[int, int](int)
     backward: dict[int, Estimate] = {}
     loss = step = NOTHING
-    costs, structure = Costs(graph, dtype=estimator.stored), Structure(graph)
+    costs = Costs(graph, dtype=estimator.stored)
+    if structure is None or structure.graph.nodes is not graph.nodes:
+        structure = Structure(graph)
     if training:
         check_trains(graph, "--mode inference")
         check_checkpoint(graph, running.checkpoint)

@@ -72,7 +72,9 @@ class Subject:
 
     def seconds(self, mode: str) -> float:
         """The predicted time of a forward pass, a training step, or the prompt with all new tokens."""
-        return self.decoding.total.seconds if mode == GENERATE else predict(self.graph, self.how(mode)).total.seconds
+        if mode == GENERATE:
+            return self.decoding.total.seconds
+        return predict(self.graph, self.how(mode), self.shared.structure).total.seconds
 
     @property
     def token_seconds(self) -> float:
