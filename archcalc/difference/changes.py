@@ -294,7 +294,7 @@ def _one_size(argument: Argument, values: tuple[Any, Any]) -> bool:
 def _same_code(old: LayerRecord, new: LayerRecord) -> bool:
     """Whether the old keys would give the same PyTorch code in the new place."""
     assert new.node is not None
-    if new.node.children or [len(shape) for shape, _ in old.inputs] != [len(shape) for shape, _ in new.inputs]:
+    if new.node.children or [len(shape) for shape, *_ in old.inputs] != [len(shape) for shape, *_ in new.inputs]:
         return False  # the inside of a layer is compared separately
     other = copy(new.node)
     other.layer = _layer(old)

@@ -192,7 +192,7 @@ class _Flattening:
         record.levels, record.groups, record.count, record.runs = levels, around.groups, count, runs
         record.reads = tuple(read for tensor in read_by(node) for read in self.read(tensor))
         record.ties = tuple((param, self.places[id(owner)]) for param, owner in node.tied.items())
-        record.inputs = tuple([(tensor.shape, tensor.layout) for tensor in node.inputs])
+        record.inputs = tuple([(tensor.shape, tensor.layout, tensor.places) for tensor in node.inputs])
         record.output = node.output.shape
         if node.params or node.buffers:
             record.stored = ((levels, {**node.params, **node.buffers}),)

@@ -27,7 +27,7 @@ class LayerRecord:
         pattern: its path in a state dict, `#` for the number of a copy; levels: the copies, outermost first.
         stem: the same path, with `*` for the number that distinguishes equal names.
         groups: the blocks and lists around it, outermost first, each with the number of levels down to it.
-        inputs: the shapes and layouts of its inputs; output: the shape of its output.
+        inputs: the shapes and layouts of its inputs, and what their whole numbers index; output: the shape of its output.
         count: the number of copies; runs: how often they run for one sample, in total.
         frozen: whether it has parameters that are not trained.
         cached: whether the spec has generation keep its output.
@@ -53,7 +53,7 @@ class LayerRecord:
         self.stem = id
         self.levels: tuple[Level, ...] = ()
         self.groups: tuple[tuple[Node, int], ...] = ()
-        self.inputs: tuple[tuple[tuple[int, ...], Layout], ...] = ()
+        self.inputs: tuple[tuple[tuple[int, ...], Layout, tuple[int, ...] | None], ...] = ()
         self.output: tuple[int, ...] = ()
         self.stored: tuple[tuple[tuple[Level, ...], dict[str, tuple[int, ...]]], ...] = ()
         self.count = 1

@@ -39,7 +39,7 @@ def _record(layer: dict[str, Any]) -> LayerRecord:
     op, words = _text(layer["op"]), _text(layer["label"])
     record = LayerRecord(_text(layer["id"]), op, (op, words))
     record.words = words
-    record.inputs = tuple((_sizes(shape), None) for shape in layer["input"])
+    record.inputs = tuple((_sizes(shape), None, None) for shape in layer["input"])
     record.output = _sizes(layer["output"])
     record.count = record.runs = max(1, _whole(layer["count"]))
     record.params, record.macs = _whole(layer["params"]), _whole(layer["macs"])
@@ -85,7 +85,7 @@ def _layers(nodes: list[Node], copies: int) -> Iterator[tuple[Node, int]]:
 
 def _as_saved(node: Node, copies: int, costs: Costs) -> LayerRecord:
     record = LayerRecord(node.id, node.op, (node.op, node.label))
-    record.words, record.inputs = node.label, tuple((x.shape, None) for x in node.inputs)
+    record.words, record.inputs = node.label, tuple((x.shape, None, None) for x in node.inputs)
     record.output, record.count, record.runs = node.output.shape, copies, copies
     own = costs.own(node)
     record.params, record.macs, record.frozen = own.params, own.macs, bool(own.frozen)

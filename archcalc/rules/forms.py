@@ -321,17 +321,18 @@ def _replaced(node: Node, word: str, text: str | None) -> Edit | None:
     ):
         return None
     key, value = one.pairs[0]
-    line, column = _end(value)
     source = key.source
-    taken = [source.line(number) for number in range(key.line, line + 1)]
+    braces = source.line(one.line)[one.column - 1] == "{"
+    start, (line, column) = (one, (one.end_line, one.end_column)) if braces else (key, _end(value))
+    taken = [source.line(number) for number in range(start.line, line + 1)]
     taken[-1] = taken[-1][: column - 1]
     if any("#" in each for each in taken):
         return None
-    indent = source.line(key.line)[: key.column - 1]
+    indent = source.line(start.line)[: start.column - 1]
     if not found[0].flow and indent.strip() != "-":
         return None
     edited = text.replace("{indent}", indent.replace("-", " ")[:-2] if indent.endswith("- ") else "")
-    return Edit(Span(source, key.line, key.column, line, column), edited)
+    return Edit(Span(source, start.line, start.column, line, column), edited)
 
 
 def _end(value: object) -> tuple[int, int]:

@@ -24,8 +24,8 @@ def mend(
     There is none if weights are shared, as the other layer would have to change too, unless the edits take
     care of these `ties`.
     The same text may mean other networks in a spec with variants, or one linted with other settings, so the
-    fix is unsafe there. Deleting an unnamed layer with parameters is unsafe too: unnamed layers are numbered,
-    so the names of later layers of its kind would change.
+    fix is unsafe there. Deleting an unnamed layer is unsafe too if layers of its kind have parameters: they are numbered,
+    so the names of the others would change.
     """
     spot = spot_of(node)
     if not edit or spot not in affected or (not ties and spot in model.sharing):
@@ -35,7 +35,7 @@ def mend(
     deletes = any(_deletes(one, node) for one in edits)
     if node.place.source is not document.source or (deletes and spot in model.deciding):
         return None
-    numbered = deletes and not node.name and bool(node.params or node.buffers)
+    numbered = deletes and not node.name and node.op in model.numbered
     fix = Fix(message, edits, safe=safe and not (numbered or document.variants or model.graph.given))
     # tied layers must stay alike, and so must the lists of layers around them
     return if_valid(model, fix) if said(document.source)["tie"] else fix

@@ -123,6 +123,11 @@ class Model(Edges):
         return fields(self.graph)
 
     @cached_property
+    def numbered(self) -> set[str]:
+        """The ops of layers without a name that are in the state dict, where they are told apart by numbers."""
+        return {one.node.op for one in self.layers if not one.node.name and (one.node.params or one.node.buffers)}
+
+    @cached_property
     def misread(self) -> list[Misreading]:
         """Inputs of layers that were probably meant otherwise."""
         return misread(self.graph)
