@@ -45,11 +45,20 @@ class Sharing:
         elif not node.params and (_has_buffers_alone(node) or (node.children and _has_ties(node))):
             equal = _same(node, other) and _wiring(node) == _wiring(other)
             if not equal and self._calls_again(other):
+                self._pair_buffers(node, other)
                 return  # it has fewer modules, so that each layer is tied by itself
             self._target[id(node)] = other
             self._cover(node.children)
             if equal:
                 self._reused[id(node)] = other
+
+    def _pair_buffers(self, node: Node, other: Node) -> None:
+        """Record the layers of two groups that have nothing but buffers to share, which no parameter ties."""
+        for child, counterpart in zip(node.children, other.children):
+            if child.children:
+                self._pair_buffers(child, counterpart)
+            elif _has_buffers_alone(child):
+                self._pair(child, counterpart)
 
     def _calls_again(self, group: Node) -> bool:
         """Whether a module of a group is called by several of its layers, or any module by the copies of a layer."""

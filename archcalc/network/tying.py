@@ -105,11 +105,16 @@ def _share_layer(node: Node, target: Node) -> None:
         if own is not node and own is not _owner(target, name):
             raise UntiedError(f"its {name} is tied to another layer", "tie both to the same layer")
         if own.params[name] != given[name]:
-            ours, theirs = ("×".join(str(int(size)) for size in sizes) for sizes in (own.params[name], given[name]))
+            ours, theirs = map(_sizes, (own.params[name], given[name]))
             is_reversed = isinstance(node.layer, Linear) and own.params[name] == given[name][::-1]
             other = "false" if ways[0] else "true"
             help = [f"`transposed={other}` takes it the other way round"] if is_reversed else []
             raise UntiedError(f"its {name} is {ours}, the other's is {theirs}", *help)
+    if node.op == target.op and node.buffers and target.layer is not None:
+        stored = target.buffers or target.layer.buffers(*(target.inputs[:1] or [target.exit]))
+        for name, shape in node.buffers.items():
+            if name in stored and stored[name] != shape:
+                raise UntiedError(f"its {name} is {_sizes(shape)}, the other's is {_sizes(stored[name])}")
     if common and node.frozen != target.frozen:
         ours, theirs = ("frozen" if one.frozen else "trained" for one in (node, target))
         raise FrozenApartError(f"cannot tie the {ours} `{node.op}` to the {theirs} `{target.name or target.op}`")
@@ -118,6 +123,10 @@ def _share_layer(node: Node, target: Node) -> None:
         node.params.pop(name, None)
     if node.op == target.op:
         node.buffers = {}
+
+
+def _sizes(shape: Shape) -> str:
+    return "×".join(str(int(size)) for size in shape)
 
 
 def _own_shapes(node: Node) -> dict[str, Shape]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from archcalc.cost import Costs
 from archcalc.network.load import Graph
+from archcalc.network.sharing import Sharing
 from archcalc.pytorch.file import File
 from archcalc.pytorch.inspection import Meant, inspect
 from archcalc.pytorch.layout import wrap
@@ -40,7 +41,17 @@ def module_source(graph: Graph, probe: bool = False, alone: bool = False) -> str
     blocks += [made.laid_out(_WIDTH) for made in file.classes]
     source = "\n\n\n".join(map("\n".join, blocks)) + "\n"
     docs = {made.name: made.doc for made in file.classes}
-    inspect(source, Meant(imports, pieces, docs, [code for _, code in library.codes], _tied(library), file.reported))
+    inspect(
+        source,
+        Meant(
+            imports,
+            pieces,
+            docs,
+            [code for _, code in library.codes],
+            _tied(library, file.structure.sharing),
+            file.reported,
+        ),
+    )
     return source
 
 
@@ -58,9 +69,9 @@ def _imports(body: str, classes: Iterable[str]) -> list[str]:
     return [*imports, "", *own] if own else imports
 
 
-def _tied(library: Library) -> set[str]:
+def _tied(library: Library, sharing: Sharing) -> set[str]:
     """Names of parameters and buffers that some layer takes from another, and of the layers that own them."""
-    owners = {owner.id for node, _ in library.codes for owner in node.tied.values()}
+    owners = {owner.id for node, _ in library.codes for owner in (*node.tied.values(), *sharing.owners(node))}
     return owners | {
         name
         for node, _ in library.codes
