@@ -57,7 +57,7 @@ def test_a_file_name_runs_no_code(tmp_path: Path) -> None:
 def test_a_network_of_any_name_is_the_same_tree(name: str, path: str, value: str) -> None:
     plain = ast.parse(module_source(build_graph(spec("net"))))
     graph = build_graph(spec(name, path))
-    graph.given = {"width": value}
+    graph.settings.given = {"width": value}
     made = ast.parse(module_source(graph))
     *_, ours = made.body
     *_, theirs = plain.body
