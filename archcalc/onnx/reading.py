@@ -12,7 +12,6 @@ from math import prod
 
 from archcalc.diagnostics import RequestError, cannot
 from archcalc.onnx import operators
-from archcalc.onnx.dims import Size, agree, joined, with_dims
 from archcalc.onnx.joining import join
 from archcalc.onnx.model import Described, Model
 from archcalc.onnx.protobuf import BrokenError
@@ -20,6 +19,7 @@ from archcalc.onnx.running import Running
 from archcalc.quoting import visible
 from archcalc.source import MAX_BYTES
 from archcalc.tracing.calls import FLOAT, Run
+from archcalc.tracing.dims import Size, agree, joined, with_dims
 from archcalc.tracing.lineup import BATCHES, line_up
 from archcalc.tracing.telling import Telling, tell
 

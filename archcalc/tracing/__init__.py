@@ -8,7 +8,7 @@ spec
 * items.py, structure.py: nodes to the items of a spec, chains, residuals and branches; bodies.py, block.py,
   expressions.py, repeats.py: equal bodies to blocks with arguments, equal neighbours to repeats; naming.py, words.py,
   typeset.py: the text
-* telling.py: all of it in order; comparison.py: the spec's numbers beside those of the source
+* telling.py: all of it in order; dims.py: what depends on a size, from two texts; comparison.py: the spec's numbers beside those of the source
 
 Calls have the names and arguments of PyTorch's functions, such as `conv2d`. Nothing here imports PyTorch.
 """

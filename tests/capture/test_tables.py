@@ -182,7 +182,7 @@ def test_a_guess_is_a_size_that_runs(tmp_path):
     reading = read_named(f"{tmp_path}/net.py:Picture")
     assert reading.guessed
     assert "input: [1, 28, 28]" in reading.text
-    assert "input: [16]" in read_named(f"{tmp_path}/net.py:Tokens").text
+    assert "dims: {seq: 16}" in read_named(f"{tmp_path}/net.py:Tokens").text
     with pytest.raises(
         Exception, match=r"the input is a guess, --input 1x224x224: `archcalc import .*net.py:Never` takes"
     ):

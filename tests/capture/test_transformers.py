@@ -88,7 +88,7 @@ def config(**keys):
 def test_the_class_that_a_file_names(folder):
     config(architectures=["TinyForTranslation"], width=12)
     reading = read("transformers:config.json")
-    assert "input: {input_ids: [16], decoder_input_ids: [32]}" in reading.text
+    assert "dims: {input_ids_len: 16, decoder_input_ids_len: 32}" in reading.text
     assert reading.comparison.equal
     assert not reading.guessed
     config(architectures=["Picture"], image_size=32)
@@ -100,7 +100,7 @@ def test_the_class_that_a_file_names(folder):
 def test_a_decoder_has_tokens_of_its_own_where_it_could_do_without(folder):
     config(architectures=["TinyThatShifts"])
     reading = read("transformers:config.json")
-    assert "input: {input_ids: [16], decoder_input_ids: [32]}" in reading.text
+    assert "dims: {input_ids_len: 16, decoder_input_ids_len: 32}" in reading.text
     assert not reading.comparison.declared
 
 

@@ -14,6 +14,7 @@ from archcalc.pytorch.capture.bound import bounded
 from archcalc.pytorch.capture.building import asks_numbers, quiet, told
 from archcalc.pytorch.capture.examples import Example, examples
 from archcalc.pytorch.capture.finding import find
+from archcalc.pytorch.capture.lengths import open_lengths
 from archcalc.pytorch.capture.record import record
 from archcalc.tracing.calls import Run
 from archcalc.tracing.lineup import BATCHES, line_up
@@ -92,6 +93,14 @@ def _is_run(module: nn.Module, inputs: list[Example]) -> bool:
 
 def read_module(module: nn.Module, inputs: list[Example], name: str, train: bool, *comments: str) -> Reading:
     """The spec of a module that is on the meta device."""
+    reading = _at(module, inputs, name, train, comments)
+    if not reading.run.packed:
+        open_lengths(reading, inputs, lambda other: _at(module, other, name, train, comments))
+    return reading
+
+
+def _at(module: nn.Module, inputs: list[Example], name: str, train: bool, comments: Sequence[str]) -> Reading:
+    """Its spec with the sizes of its inputs as numbers."""
     first, second = runs(module, inputs, name, train)
     turned = _turned(first, second, inputs)
     try:

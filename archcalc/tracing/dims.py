@@ -31,7 +31,7 @@ class Size:
         for divisor in (1, *_DIVISORS):
             part = name if divisor == 1 else f"{name} // {divisor}"
             one, other = small // divisor, large // divisor
-            if one and few % one == 0 and many % other == 0 and few // one == many // other:
+            if one and other and few % one == 0 and many % other == 0 and few // one == many // other:
                 times = few // one
                 return part if times == 1 else f"{times} * ({part})" if divisor > 1 else f"{times} * {part}"
             if (few, many) == (one * one, other * other):
