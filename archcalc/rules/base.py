@@ -20,12 +20,12 @@ EVIDENCE = ("proof", "measured", "heuristic")
 
 
 class Finding(Diagnostic):
-    """A diagnostic of a rule.
+    """A diagnostic that a rule reports.
 
     Attributes:
-        name: the rule's.
+        name: the name of the rule.
         evidence: what the rule rests on, one of `EVIDENCE`.
-        layer: the id of the layer that it is about; empty if it is about a line of the spec alone.
+        layer: the id of the layer concerned; empty for a finding about a line of the spec alone.
         data: the numbers in its message, by name.
     """
 
@@ -45,7 +45,7 @@ class Finding(Diagnostic):
 
 
 class Rule:
-    """A rule. Its docstring says why, with an example that has a finding and one that has none.
+    """A rule. Its docstring says why it exists, with an example that has a finding and one that has none.
 
     The docstring's sections are marked by lines `Example:`, `Use instead:` and `Reference:`; the
     examples are whole specs, indented.
@@ -57,14 +57,14 @@ class Rule:
     evidence: ClassVar[str] = "proof"
     on: ClassVar[bool] = True
     fixable: ClassVar[str] = ""  # "safe", "unsafe" or ""
-    # It has findings only in networks with one of these layers, or with a layer of this fact; empty: in any network.
+    # There are findings only in networks with one of these layers, or with a layer that defines this fact; empty: in any.
     about: ClassVar[tuple[type[Layer], ...] | str] = ()
-    # And only if the spec has this key.
+    # And only in specs with this key; empty: in any.
     key: ClassVar[str] = ""
 
     @classmethod
     def is_about(cls, layer: type[Layer]) -> bool:
-        """Whether it may have findings in a network with such a layer."""
+        """Whether a network with such a layer can have findings."""
         if isinstance(cls.about, str):
             return getattr(layer, cls.about) is not getattr(LayerFacts, cls.about)
         return issubclass(layer, cls.about)
@@ -99,7 +99,7 @@ class Rule:
 
 
 def joined(notes: tuple[Note, ...], *others: Iterable[Note]) -> tuple[Note, ...]:
-    """`notes`, and those of `others` whose places no earlier note is about."""
+    """`notes`, then those of `others` at places that no earlier note has."""
     found, places = list(notes), {_where(note) for note in notes}
     for more in others:
         new = [note for note in more if _where(note) not in places]

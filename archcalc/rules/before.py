@@ -13,7 +13,7 @@ class Before:
     Attributes:
         name: what the user calls it.
         problem: why it cannot be read; empty if it can.
-        opened: the last file read in the whole run, as variants of one file follow each other.
+        opened: the last file read in this run, kept because the variants of a file are checked one after another.
     """
 
     def __init__(self, path: str, name: str, problem: str = "", opened: dict[str, Networks] | None = None) -> None:

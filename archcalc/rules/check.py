@@ -51,8 +51,8 @@ def check(
     """All findings in a spec or a variant of it.
 
     The findings of an invalid spec are its errors, which no selection hides. Several findings of one rule at
-    one place, as in a block, are joined. `base` is the earlier version of the spec. Without findings, `met` gets what the
-    spec expects of itself. Raises `RequestError` for a variant that the spec does not have.
+    one place, as in a block, are joined. `base` is the earlier version of the spec. If there are no findings,
+    the expectations that the spec meets are added to `met`. Raises `RequestError` for a variant that the spec does not have.
     """
     selection.check()
     try:
@@ -146,7 +146,7 @@ def _add_budget(graph: Graph, budget: Budget) -> list[Scalar]:
 def _outside(finding: Finding, added: list[Scalar], budget: Budget) -> Finding | None:
     """A finding about a budget from outside: it names the source, and has no fix in the spec.
 
-    A budget far above the need is no finding, because it is for many files.
+    A budget far above what one spec needs is not reported, because it is for many files.
     """
     if not any(finding.place is value for value in added):
         return finding

@@ -8,22 +8,22 @@ from archcalc.advice import suggest
 
 # code: name, what it means
 LANGUAGE = {
-    "SPC001": ("invalid-yaml", "The file is not YAML, or uses a part of YAML that specs leave out."),
+    "SPC001": ("invalid-yaml", "The file is not YAML, or uses a part of YAML that specs do not allow."),
     "SPC002": ("unknown-layer-type", "No layer and no block has this name."),
     "SPC003": ("unknown-key", "The layer or section has no such key."),
-    "SPC004": ("missing-key", "A required key or argument is absent."),
-    "SPC005": ("out-of-range-value", "A value is of the wrong kind, or outside what the argument takes."),
-    "SPC006": ("duplicate-key", "A mapping gives one key twice."),
+    "SPC004": ("missing-key", "A required key or argument is missing."),
+    "SPC005": ("out-of-range-value", "A value is of the wrong kind, or outside the range of its argument."),
+    "SPC006": ("duplicate-key", "A mapping has the same key twice."),
     "SPC007": ("legacy-spelling", "A key in PyTorch's spelling, which has another name here."),
-    "SPC008": ("undefined-reference", "A name is used that nothing defines."),
+    "SPC008": ("undefined-reference", "A name is used but defined nowhere."),
     "SPC009": ("unused-suppression", "A comment ignores a rule that finds nothing there."),
     "SPC010": ("malformed-section", "A part of the spec does not have the form that its key requires."),
     "SPC011": ("duplicate-name", "Two layers, blocks or outputs have the same name."),
     "SPC012": ("impossible-tie", "Two layers cannot share the parameters that `tie=` names."),
     "SPC013": ("invalid-include", "An included file cannot be read, or holds more than blocks."),
-    "SPC014": ("limit-exceeded", "The spec is larger or deeper than the language allows."),
+    "SPC014": ("limit-exceeded", "The spec is larger, or more deeply nested, than the language allows."),
     "SPC015": ("not-a-spec", "The file is not a spec but a checkpoint, source code or a file of another program."),
-    "SPC016": ("unmet-expectation", "A number of `expect:` differs from the result."),
+    "SPC016": ("unmet-expectation", "A number in `expect:` differs from the result."),
     "SPC017": (
         "unreadable-model",
         "An imported model has a type, key or value that is unknown or cannot be expressed.",
@@ -41,11 +41,11 @@ LANGUAGE = {
         "undecided-layout",
         "A layer needs to know which axis holds channels or features, and nothing decides it.",
     ),
-    "SHP112": ("wrong-letter", "A pattern calls another axis `c` than the one that holds channels or features."),
+    "SHP112": ("wrong-letter", "A pattern uses `c` for another axis than the one that holds channels or features."),
 }
 # These are only warnings: the spec is valid, and rules run.
 WARNINGS = ("SPC009", "SPC016")
-# How an error is fixed if its meaning is clear: safely with the only right word, unsafely with a likely one.
+# How an error is fixed if the intent is clear: safely if only one word can be right, unsafely if one is likely.
 FIXES = {
     "SPC002": "unsafe", "SPC003": "unsafe", "SPC007": "safe", "SPC008": "unsafe", "SPC009": "safe", "SHP102": "unsafe",
 }  # fmt: skip
@@ -57,7 +57,7 @@ def language_name(code: str) -> str:
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The code or name that `word` most likely meant, whatever its case."""
+    """The code or name that `word` most likely meant, ignoring case."""
     lowered = {name.lower(): name for name in known}
     near = suggest(word.lower(), list(lowered))
     return lowered[near] if near else None

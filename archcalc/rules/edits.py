@@ -1,6 +1,6 @@
 """Edits of a spec's text that leave the rest unchanged: another argument for a layer, or no layer.
 
-Each returns None unless the text has the plain form that is certain to be spliced correctly.
+Each returns None unless the text has a plain form that can be edited safely.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def without_layer(node: Node, unread: bool = False, final: bool = False) -> Edit
 
 
 def _says_input(written: Written) -> bool:
-    """Whether a layer of a list reads what it names, wherever it stands."""
+    """Whether a layer of a list names its inputs, and so may stand anywhere in it."""
     if isinstance(written, Mapping) and written.pairs:
         layer = REGISTRY.get(written.pairs[0][0].text)
         return layer is not None and layer.first is not None and isinstance(layer.arguments[layer.first], Operands)
@@ -83,7 +83,7 @@ def _says_input(written: Written) -> bool:
 
 
 def swapped(first: Node, second: Node) -> tuple[Edit, ...] | None:
-    """Two layers that follow each other in one list, in the other order. Neither may have a name or read from elsewhere."""
+    """Swap two adjacent layers of a list; None if one has a name, a repeat or a tie, or reads from elsewhere."""
     places = [entry(node.place) for node in (first, second)]
     if places[0] is None or places[1] is None:
         return None

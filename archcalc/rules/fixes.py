@@ -93,8 +93,8 @@ def fix(task: Task, selection: Selection, unsafe: bool, wanted: Callable[[Findin
             if not _kept(state, after, chosen):
                 finding = chosen[0]
                 refused[finding.code, finding.message] = (
-                    f"{finding.place}: the fix of {finding.code} was not applied: it does not give a valid spec "
-                    "without the finding"
+                    f"{finding.place}: the fix of {finding.code} was not applied: the spec would be invalid, or keep "
+                    "the finding"
                 )
                 continue
         state = after
@@ -114,7 +114,7 @@ class _State:
         self.findings = check(self.networks, selection, variant, task.budget, task.base, task.batch)
         errors = [one.code for one in self.findings if one.code in LANGUAGE and one.code not in WARNINGS]
         self.errors = len(errors)
-        # Shapes are looked at when the form is right: with fewer errors of form there may be more of shape.
+        # Shapes are checked only once the form is valid: fixing errors of form may reveal errors of shape.
         self.malformed = sum(code.startswith("SPC") for code in errors)
         self.variant = variant
         self.batch = task.batch
@@ -131,7 +131,7 @@ class _State:
 
 
 def _kept(before: _State, after: _State, chosen: Sequence[Finding]) -> bool:
-    """Whether fixes did what they promise."""
+    """Whether fixes did what they promised."""
     # a fixed shape error reveals the next one, so there may be as many as before
     shapes = any(finding.code in LANGUAGE for finding in chosen)
     worse = (after.malformed, after.errors) > (before.malformed, before.errors - (not shapes))
@@ -154,7 +154,7 @@ def _kept(before: _State, after: _State, chosen: Sequence[Finding]) -> bool:
 
 
 def _deleted(finding: Finding) -> bool:
-    """Whether its fix deletes its subject."""
+    """Whether the fix of a finding deletes the layer that it is about."""
     place = _range(finding.place)
     edits = finding.fix.edits if finding.fix else ()
     return any(
@@ -273,5 +273,5 @@ def write_fixed(fixed: Fixed) -> None:
         raise cannot("write", fixed.path, error) from None
     mark = b"\xef\xbb\xbf" if data.startswith(b"\xef\xbb\xbf") else b""
     if data != mark + fixed.before.encode("utf-8"):
-        raise RequestError(f"cannot fix {fixed.path!r}: it changed in the meantime")
+        raise RequestError(f"cannot fix {fixed.path!r}: it changed in the meantime: run the command again")
     rewrite(fixed.path, mark + fixed.text.encode("utf-8"))

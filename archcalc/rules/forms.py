@@ -1,6 +1,7 @@
-"""Layers that stand for another one, with the plainer form that gives the same values.
+"""Layers that have a plainer form with the same values.
 
-Each form takes a layer and returns what is said of it, what to write, and the edits; or None. What it says must follow from the graph.
+Each function under `@_at` takes a layer and returns the message, the advice and the edits, or None. What it claims must
+follow from the graph.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
 
 class Form(NamedTuple):
-    """A finding: what the layer does, what says so plainly, and how to write it, if the text allows that."""
+    """A finding: what the layer does, what to write instead, and the edits, if the text allows any."""
 
     message: str
     help: str
@@ -58,7 +59,7 @@ def _at(*layers: type[Layer]) -> Callable[[_Finder], _Finder]:
 
 
 def plainer(model: Model, node: Node) -> Form | None:
-    """The plainer form of a layer; None if it stands for no other."""
+    """The plainer form of a layer; None if it has none."""
     for find, layers in _FORMS:
         found = find(model, node) if isinstance(node.layer, layers) else None
         if found is not None:
@@ -68,7 +69,7 @@ def plainer(model: Model, node: Node) -> Form | None:
 
 @_at(Scale, Pow, Hardtanh)
 def _number(model: Model, node: Node) -> Form | None:
-    """A number that makes the layer another one; only where the spec has the number itself, as a name may change."""
+    """A number that turns the layer into another; only where the spec has a literal, because a name may change."""
     layer = node.layer
     keys: tuple[str, ...] = ()
     word = ""
@@ -87,7 +88,7 @@ def _number(model: Model, node: Node) -> Form | None:
 
 @_at(Scale)
 def _sum(model: Model, node: Node) -> Form | None:
-    """A mean times what it was divided by."""
+    """A mean times the count that it was divided by."""
     if not isinstance(node.layer, Scale):
         return None
     before = model.producer(node.inputs[0])
@@ -102,7 +103,7 @@ def _sum(model: Model, node: Node) -> Form | None:
     line = _line(before)
     text = None if line is None else re.sub(r"^mean\b", "sum", line.text)
     return Form(
-        f"`mean` times the {int(count):,} numbers it was divided by is their sum",
+        f"the `mean` of {int(count):,} numbers times {int(count):,} is their sum",
         "write `sum`",
         _joined(before, node, text),
     )
@@ -110,7 +111,7 @@ def _sum(model: Model, node: Node) -> Form | None:
 
 @_at(Slice)
 def _cut(model: Model, node: Node) -> Form | None:
-    """A border on one side and as much cut off at the other."""
+    """Padding on one side, and as much cut off on the other."""
     layer = node.layer
     before = model.producer(node.inputs[0]) if isinstance(layer, Slice) else None
     if not isinstance(layer, Slice) or before is None or not isinstance(before.layer, Pad):
@@ -129,7 +130,7 @@ def _cut(model: Model, node: Node) -> Form | None:
     if not ahead or line is None or written(before, "after") or not re.fullmatch(r"\w+", ahead):
         return None
     return Form(
-        f"`{before.layer.label}` and `slice` move what they read by {ahead}",
+        f"`{before.layer.label}` and `slice` together shift their input by {ahead}",
         f"write after=-{ahead} in place of the `slice`",
         _joined(before, node, f"{line.text} after=-{ahead}"),
     )
@@ -137,7 +138,7 @@ def _cut(model: Model, node: Node) -> Form | None:
 
 @_at(Sub)
 def _zeros(model: Model, node: Node) -> Form | None:
-    """A tensor less itself."""
+    """A tensor minus itself."""
     if not isinstance(node.layer, Sub) or len(_names(model, node)) != 1 or len(node.inputs) < 2:
         return None
     operands = _operands(node, "sub")
@@ -145,7 +146,7 @@ def _zeros(model: Model, node: Node) -> Form | None:
     if operands and _flow_list(node) is False:
         text = f"constant {'x'.join(f'(size({operands[0]}, {axis}))' for axis in range(node.exit.rank))}"
     return Form(
-        "a tensor less itself is zeros",
+        "a tensor minus itself is all zeros",
         f"write {f'`{text}`' if text else 'a `constant`'}",
         _replaced(node, "sub", text),
     )
@@ -163,7 +164,7 @@ def _square(model: Model, node: Node) -> Form | None:
 
 @_at(Concat)
 def _tile(model: Model, node: Node) -> Form | None:
-    """The same tensor side by side."""
+    """The same tensor concatenated with itself."""
     layer = node.layer
     if not isinstance(layer, Concat) or len(_names(model, node)) != 1 or len(node.inputs) < 2:
         return None
@@ -174,7 +175,7 @@ def _tile(model: Model, node: Node) -> Form | None:
         times = "x".join(str(len(node.inputs) if axis == axes[0] else 1) for axis in range(node.exit.rank))
         text = f"tile {times}" if operands[0] == "prev" else f"tile {times} from={operands[0]}"
     return Form(
-        f"the same tensor {len(node.inputs)} times side by side",
+        f"the same tensor is concatenated {len(node.inputs)} times",
         f"write `{text or 'tile'}`",
         _replaced(node, "concat", text),
     )
@@ -209,7 +210,7 @@ def _absolute(model: Model, node: Node) -> Form | None:
 
 @_at(Upsample)
 def _like(model: Model, node: Node) -> Form | None:
-    """A size that is that of a tensor beside it, or of the input."""
+    """A number for a size that the tensor merged with it has, or the input."""
     layer = node.layer
     if not isinstance(layer, Upsample) or layer.size is None or model.placed(node).calls:
         return None
@@ -223,7 +224,7 @@ def _like(model: Model, node: Node) -> Form | None:
     shown = "×".join(str(int(one)) for one in size)
     return Form(
         f"{shown} is the size of `{name}`",
-        f"write like={name}: then it follows the image",
+        f"write like={name}: then the size follows the image",
         (first, last) if first and last else None,
     )
 
@@ -266,12 +267,12 @@ def _causal(model: Model, node: Node) -> Form | None:
     first, last = with_argument(node, "causal", "true"), without_argument(node, "mask")
     return Form(
         "a mask of ones up to the diagonal lets each position see those before it",
-        "write causal=true, for which there are kernels, and generation",
+        "write causal=true, which has fused kernels and allows generation",
         (first, last) if first and last else None,
     )
 
 
-# The layers at which a form is looked for.
+# The layers that may have a plainer form.
 ABOUT = tuple({layer: None for _, layers in _FORMS for layer in layers})
 
 
@@ -296,7 +297,7 @@ def _flow_list(node: Node) -> bool | None:
 
 
 def _operands(node: Node, word: str) -> list[str] | None:
-    """The names that a merge in its short form reads, if it reads names alone."""
+    """The names that a merge in its short form reads; None if it reads anything but names."""
     found = entry(node.place)
     one = found[0].items[found[1]] if found else None
     value = (
@@ -309,7 +310,7 @@ def _operands(node: Node, word: str) -> list[str] | None:
 
 
 def _replaced(node: Node, word: str, text: str | None) -> Edit | None:
-    """`text` in place of a merge in its short form that has no other key; not if a comment would go with it."""
+    """`text` in place of a merge in its short form that has no other key; None if that would delete a comment."""
     found = entry(node.place)
     one = found[0].items[found[1]] if found else None
     if (
@@ -336,7 +337,7 @@ def _replaced(node: Node, word: str, text: str | None) -> Edit | None:
 
 
 def _end(value: object) -> tuple[int, int]:
-    """Where a value ends; lists over several lines have no mark of their own."""
+    """Where a value ends; a list over several lines ends with its last item."""
     if isinstance(value, Sequence) and not value.flow and value.items:
         return _end(value.items[-1])
     if isinstance(value, Mapping) and value.pairs and value.source.line(value.line)[value.column - 1] != "{":
@@ -346,7 +347,7 @@ def _end(value: object) -> tuple[int, int]:
 
 
 def _renamed(node: Node, word: str, keys: tuple[str, ...]) -> Edit | None:
-    """The line with another layer's name, without the keys; a number that has no key is the first of them."""
+    """The line with another layer's name, without `keys`; a number without a key is the first of them."""
     line = _line(node)
     if line is None:
         return None
@@ -356,7 +357,7 @@ def _renamed(node: Node, word: str, keys: tuple[str, ...]) -> Edit | None:
 
 
 def _joined(first: Node, second: Node, text: str | None) -> Edit | None:
-    """Two lines that follow each other in one list as one, under the second's name."""
+    """Replace two adjacent lines of a list by one, under the name of the second."""
     place, other_place = entry(first.place), entry(second.place)
     one, two = _line(first), _line(second)
     if text is None or place is None or other_place is None or one is None or two is None:

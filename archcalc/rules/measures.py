@@ -1,4 +1,4 @@
-"""What budgets and limits of growth are about: each measure of `BUDGETS` as a number of a model."""
+"""What budgets and growth limits can limit: each measure of `BUDGETS`, as a number of a model."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MEASURES: dict[str, Callable[[Model], int]] = {
     "memory": lambda model: sum(training_bytes(model)),
     "inference_memory": lambda model: sum(inference_bytes(model)),
 }
-# As a sentence names them.
+# Their names in a sentence.
 NAMES = {
     "params": "parameters",
     "trainable": "trainable parameters",

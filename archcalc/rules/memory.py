@@ -34,7 +34,7 @@ def found(model: Model, training: bool) -> Footprint:
 
 
 def largest(model: Model, found: Footprint) -> list[tuple[str, int]]:
-    """The layers that take most, and their bytes: parameters with what the optimizer keeps of them, and what backward needs."""
+    """The layers that take most, and their bytes: parameters, optimizer state, and what the backward pass needs."""
     run, width = found.run, found.running.width
     assert run is not None
     weights = max(1, run.parameters)

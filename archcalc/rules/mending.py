@@ -21,7 +21,7 @@ def mend(
 ) -> Fix | None:
     """A fix by one edit or several, if all layers at the place of `node` are affected (`Model.everywhere`).
 
-    There is none if weights are shared, as the other layer would have to change too, unless the edits take
+    There is none if weights are shared, because the other layer would have to change too, unless the edits take
     care of these `ties`.
     The same text may mean other networks in a spec with variants, or one linted with other settings, so the
     fix is unsafe there. Deleting an unnamed layer is unsafe too if layers of its kind have parameters: they are numbered,

@@ -59,7 +59,7 @@ def is_patches(model: Model, readers: list[Node]) -> bool:
 
 
 def _covered(masks: list[list[bytearray]]) -> int:
-    """How many positions lie in a product of masks, one of several."""
+    """How many positions lie in at least one of several products of masks, which have one mask for each axis."""
     if len(masks) == 1:
         return prod(axis.count(1) for axis in masks[0])
     if all(mask == masks[0] for mask in masks[1:]):  # e.g. of branches with equal windows

@@ -20,7 +20,7 @@ _WORTH = 40
 
 
 class Task:
-    """A spec to check, the budget that others set for it, the spec as it was, and the batch that costs are for, by default the spec's own."""
+    """A spec to check, the budget set for it elsewhere, its earlier version, and the batch, by default the spec's own."""
 
     def __init__(
         self, spec: str, budget: Budget | None = None, base: Before | None = None, batch: int | None = None
@@ -32,7 +32,7 @@ class Task:
 
 
 class Outcome:
-    """The result of a task: its findings, or why it could not run; without findings, what the spec expects of itself."""
+    """The result of a task: its findings, or why it could not run; without findings, the expectations that it meets."""
 
     def __init__(self, spec: str, findings: list[Finding], error: str | None = None, met: Sequence[Met] = ()) -> None:
         self.spec = spec

@@ -1,6 +1,6 @@
 """Comments that ignore a finding, and findings for those that ignore nothing.
 
-`# archcalc: ignore[PRM301] reason` holds for its own line; alone on a line, for the next line
+`# archcalc: ignore[PRM301] reason` applies to its own line; alone on a line, to the next line
 that is not a comment.
 """
 
@@ -80,12 +80,12 @@ def unsuppressed(
 
     Args:
         findings: what the rules found.
-        source: the spec they were run on; of included files unused comments are not told, as other
+        source: the spec they were run on; unused comments in included files are not reported, because other
             specs may need them.
         lines: the lines a finding is about.
-        ran: code to name of every rule that ran; a comment on another one is not judged.
+        ran: code to name of every rule that ran; a comment about another one is not judged.
         known: code to name of all rules.
-        report: whether unused comments are told.
+        report: whether unused comments are reported.
         safe: whether it is certain that no variant of the spec needs them.
     """
     own = comments(source)

@@ -80,7 +80,7 @@ class Window:
 
 
 def windows(node: Node) -> list[Window] | None:
-    """The windows of a convolution or pooling along each axis; None for other layers, and for padding without zeros."""
+    """The windows of a convolution or pooling along each axis; None for other layers, and for padding with other values than zero."""
     layer = node.layer
     if not isinstance(layer, (Conv, Pooling)):
         return None

@@ -67,7 +67,7 @@ def test_a_base_that_does_not_exist(lint, repository):
 
 def test_a_base_that_is_not_valid_is_told(lint, write, repository):
     done = lint("nets/a.yaml", "--base", write("broken.yaml", "model: ["), "--select", "BUD905")
-    assert "growth is not known: `broken.yaml` is not valid, at 1:9: not valid YAML" in done.out
+    assert "growth is unknown: `broken.yaml` is not valid, at 1:9: not valid YAML" in done.out
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes in files")

@@ -162,7 +162,7 @@ def test_an_input_that_nothing_reads() -> None:
 
 def test_a_constant_that_nothing_reads() -> None:
     found = one(spec("4", "constant 3x3 kind=triangle name=mask", "linear 2 from=input"), "GRF701")
-    assert found.message == "the constant `mask` is read by nothing"
+    assert found.message == "nothing reads the constant `mask`"
     assert (found.place.line, found.place.column) == (4, 5)
 
 

@@ -209,7 +209,7 @@ def test_standard_input_has_no_path_in_a_base(clone: Path, git: Git, fresh: Run)
     with (clone / "net.yaml").open(encoding="utf-8") as typed:
         done = fresh("lint", "-", "--base", "HEAD", stdin=typed)
     assert done.returncode == 1
-    assert "growth is not known: `HEAD` cannot be read: standard input has no path in it" in done.stdout
+    assert "growth is unknown: `HEAD` cannot be read: standard input has no path in it" in done.stdout
     (clone / "before.txt").write_text(LIMITED, "utf-8")
     with (clone / "net.yaml").open(encoding="utf-8") as typed:
         assert grown(fresh("lint", "-", "--base", "before.txt", stdin=typed))

@@ -14,7 +14,7 @@ from archcalc.rules.edits import swapped
 from archcalc.rules.mending import mend
 from archcalc.rules.model import Model, spot_of
 
-# Less is not worth reporting: values, and their share of the network's element-wise work.
+# Smaller savings are not reported: number of values, and share of the network's element-wise work.
 _FEW, _SHARE = 2**16, 0.1
 
 
@@ -24,8 +24,8 @@ class ActivationBeforeMaxPool(Rule):
 
     An activation that never decreases gives its largest output for the largest input. Max-pooling first
     therefore gives the same values, bit for bit, with stride² times less work and memory. Not reported
-    where it would save less than a tenth of the network's element-wise work, or in a block that is
-    followed by something else elsewhere.
+    where it would save less than a tenth of the network's element-wise work, or in a block that
+    something else follows in another call.
 
     Example:
         model: example
@@ -76,7 +76,7 @@ def _pooled(model: Model, node: Node) -> Node | None:
     after = model.only_consumer(node)
     if after is None or not _pools(after):
         return None
-    if after.exit.outputs:  # among equal maxima, other positions would be found
+    if after.exit.outputs:  # where maxima tie, other positions would be returned
         return None
     return after if after.exit.elements < node.exit.elements else None
 

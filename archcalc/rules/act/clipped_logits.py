@@ -72,7 +72,9 @@ class ClippedLogits(Rule):
                 )
                 numbers: dict[str, Any] = {"logits": count, "floor": floor}
             else:
-                what = f"`{node.op}` makes every negative one of the {int(node.exit.elements):,} logits 0 before `{reader}`"
+                what = (
+                    f"`{node.op}` sets every negative logit of the {int(node.exit.elements):,} to 0 before `{reader}`"
+                )
                 numbers = {"logits": int(node.exit.elements)}
             fix = mend(model, node, affected, "delete it", without_layer(node), safe=False)
             yield self.finding(model.placed(node), what, "delete it", notes, fix, **numbers)

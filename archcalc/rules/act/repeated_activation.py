@@ -19,7 +19,7 @@ from archcalc.rules.model import Model, idle
 
 @rule("ACT405", "repeated-activation")
 class RepeatedActivation(Rule):
-    """An activation of an activation does nothing, or squeezes the values together.
+    """An activation applied to another one does nothing, or squeezes the values together.
 
     The output of a relu is never negative, so a second relu changes nothing. A sigmoid or softmax of
     numbers between 0 and 1 uses only a small part of its range: such a sigmoid lies between 0.5 and
@@ -49,7 +49,7 @@ class RepeatedActivation(Rule):
     fixable = "safe"
 
     def check(self, model: Model) -> Iterator[Finding]:
-        """Every activation that reads the output of another and has nothing to do, or little."""
+        """Every activation that reads the output of another and changes nothing, or squeezes it."""
         idle = {id(placed.node): first for placed in model.layers if (first := _idle_after(model, placed.node))}
         squeezed = {id(placed.node): first for placed in model.layers if (first := _squeezed(model, placed.node))}
         nodes = [placed.node for placed in model.layers]
@@ -69,7 +69,7 @@ class RepeatedActivation(Rule):
                 yield self.finding(model.placed(node), message, "delete it", note, fix, values=count)
             else:
                 low, high = _range(node, first)
-                message = f"`{node.op}` of `{first.op}`: its values lie between {low:.3f} and {high:.3f}"
+                message = f"`{node.op}` after `{first.op}`: its values lie between {low:.3f} and {high:.3f}"
                 yield self.finding(model.placed(node), message, "delete one of the two", note, fix, low=low, high=high)
 
 

@@ -19,7 +19,7 @@ from archcalc.rules.model import Model
 
 @rule("ATT602", "missing-causal-mask")
 class MissingCausalMask(Rule):
-    """One attention layer has no causal mask, and others have one.
+    """An attention layer has no causal mask, although others have one.
 
     A model whose layers see only earlier tokens predicts the next token from the past. A single layer
     without the mask lets every position see the tokens after it, and passes that on to all later
@@ -76,7 +76,7 @@ class MissingCausalMask(Rule):
         for node in open_:
             yield self.finding(
                 model.placed(node),
-                f"this attention sees the tokens that come after; {len(masked)} of the {len(attention)} do not",
+                f"this attention also sees later tokens: {len(masked)} of the {len(attention)} attention layers mask them",
                 "write causal=true",
                 (Note("an attention with a mask", masked[0].place),),
                 mend(model, node, affected, "write causal=true", with_argument(node, "causal", "true"), safe=False),

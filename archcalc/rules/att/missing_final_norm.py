@@ -68,7 +68,7 @@ class MissingFinalNorm(Rule):
             if before is not None and isinstance(before.layer, Residual) and _pre_norm(before):
                 yield self.finding(
                     placed,
-                    "the sum of a pre-norm stack is read without a norm",
+                    "the output of a pre-norm stack is read without a final norm",
                     "add the norm that the stack uses",
                 )
 

@@ -63,7 +63,7 @@ class OrderBlindAttention(Rule):
         if attention and all(_blind(placed.node, class_token) for placed in after):
             yield self.finding(
                 attention[0],
-                f"no layer knows the order of the {int(start.shape[0])} {what}: shuffled ones give the same result",
+                f"no layer knows the order of the {int(start.shape[0])} {what}: shuffling them does not change the result",
                 "add `posembed` before the attention, or rope= to it",
                 positions=int(start.shape[0]),
             )

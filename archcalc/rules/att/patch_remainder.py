@@ -12,7 +12,7 @@ from archcalc.rules.windows import fixed, space
 
 @rule("ATT605", "patch-remainder")
 class PatchRemainder(Rule):
-    """The patches do not cover the image: its right and lower border is never read.
+    """The patches do not cover the image: its right and bottom edges are never read.
 
     A convolution as wide as its stride cuts the image into patches. If the patch size does not divide
     the image, the remainder belongs to no token.

@@ -53,7 +53,7 @@ class StoredAttentionMatrix(Rule):
     severity = "info"
 
     def check(self, model: Model) -> Iterator[Finding]:
-        """Every softmax over the columns of a matrix product, in fp32 and for the batch at hand."""
+        """Every softmax over the columns of a matrix product, in fp32 and for the current batch."""
         for placed in model.layers:
             node = placed.node
             before = model.producer(node.inputs[0]) if isinstance(node.layer, Softmax) else None

@@ -13,7 +13,7 @@ from archcalc.rules.model import Model
 class DepthOverBudget(Rule):
     """The longest path has more layers with weights than the spec's `budget:` allows.
 
-    These layers cannot run side by side, so their number bounds the time of one sample from below on
+    These layers cannot run side by side, so their number sets a lower bound on the time of one sample on
     any device, and gradients pass through all of them. The finding names the layers that occur there
     most often.
 
@@ -37,7 +37,7 @@ class DepthOverBudget(Rule):
     severity = "error"
 
     def check(self, model: Model) -> Iterator[Finding]:
-        """At the budget's value."""
+        """A finding at the budget's value."""
         for value, limit in model.budgets("depth"):
             if model.depth > limit:
                 often = {node.id: work for node, _, work in walk(model.graph.nodes) if node.layer and node.layer.depth}
@@ -46,7 +46,7 @@ class DepthOverBudget(Rule):
                     value,
                     f"{model.depth:,} layers with weights on the longest path, "
                     f"{model.depth - limit:,} above the budget of {value.text}",
-                    f"use fewer layers or copies on the longest path; most often there are {named}",
+                    f"use fewer layers or copies on the longest path, where the most frequent are {named}",
                     depth=model.depth,
                     limit=limit,
                 )

@@ -33,13 +33,13 @@ class DoesNotFitDevice(Rule):
         layers: [{repeat: 12, layers: [linear 32768 bias=false, relu]}]
 
     Reference:
-        The memory that the device's data sheet names.
+        The memory size in the device's data sheet.
     """
 
     severity = "error"
 
     def check(self, model: Model) -> Iterator[Finding]:
-        """At the name of a model that does not fit."""
+        """A finding at the name of a model that does not fit."""
         device = model.device
         if device is None:
             return

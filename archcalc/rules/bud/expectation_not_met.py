@@ -13,8 +13,8 @@ from archcalc.rules.model import Model
 class ExpectationNotMet(Rule):
     """A number in the spec's `expect:` differs from the computed one.
 
-    Expectations are a test kept next to the model: a layer that was changed by mistake shows in the
-    number of parameters. They describe the spec as it is written, so they are not compared under other
+    Expectations are a test kept next to the model: a layer changed by mistake shows up in the number of
+    parameters. They describe the spec as it is written, so they are not compared under other
     settings.
 
     Example:
@@ -37,6 +37,6 @@ class ExpectationNotMet(Rule):
     severity = "error"
 
     def check(self, model: Model) -> Iterator[Finding]:
-        """At each value that is not met."""
+        """A finding at each value that is not met."""
         for number, found in enumerate(unmet(model.costs), 1):
             yield self.finding(found.place, found.message, found.help, found.notes, number=number)

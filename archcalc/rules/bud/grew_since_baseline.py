@@ -13,12 +13,12 @@ from archcalc.rules.model import Model
 
 @rule("BUD905", "grew-since-baseline")
 class GrewSinceBaseline(Rule):
-    """The model needs more than before, by more than the spec's `growth:` allows.
+    """The model has grown by more than the spec's `growth:` allows.
 
-    A budget limits the whole, `growth:` limits one change, so that small additions are noticed even if
-    each is within the budget. The baseline is what `archcalc lint --base` names: a git revision, a file
+    A budget limits the total, `growth:` a single change, so that additions are noticed even while the
+    total is within the budget. The baseline is what `archcalc lint --base` names: a git revision, a file
     or a folder. A baseline that exists but cannot be read is a finding too, because unknown growth is
-    not within a limit. A new spec has no baseline. In the examples it is a `linear 100`, `relu` and
+    not within a limit. A new spec has no baseline. In the examples it is `linear 100`, `relu` and
     `linear 10`.
 
     Example:
@@ -41,13 +41,13 @@ class GrewSinceBaseline(Rule):
     key = "growth"
 
     def check(self, model: Model) -> Iterator[Finding]:
-        """At each limit, where there is a base."""
+        """A finding at each exceeded limit, if there is a base."""
         growth = model.graph.document.growth
         try:
             before = model.before if growth else None
         except UnknownBaseError as error:
-            help = "give a base that can be read, or take the limits out with the change that makes it valid"
-            yield self.finding(growth[0][1], f"growth is not known: {error}", help)
+            help = "give a base that can be read, or remove the limits in the change that makes it valid"
+            yield self.finding(growth[0][1], f"growth is unknown: {error}", help)
             return
         for key, value in growth if before else []:
             assert before is not None
@@ -60,7 +60,7 @@ class GrewSinceBaseline(Rule):
                 yield self.finding(
                     value,
                     f"{now:,} {NAMES[key.text]}, {grown}: the limit is {value.text}",
-                    "save elsewhere, or raise the limit with the change that needs it",
+                    "save elsewhere, or raise the limit in the change that needs it",
                     before=was,
                     after=now,
                 )

@@ -13,9 +13,9 @@ from archcalc.rules.model import Model
 class MemoryOverBudget(Rule):
     """Training or inference takes more memory than the spec's `budget:` allows.
 
-    `memory` limits a training step and `inference_memory` a forward pass. Both are run as options,
-    settings and the spec's `run:` say, and predicted as `archcalc memory` does; the default is AdamW in
-    fp32 on the CPU. The finding names the layers that take the most.
+    `memory` limits a training step and `inference_memory` a forward pass. Both are predicted
+    as by `archcalc memory`, for a run described by options, settings and the spec's `run:`; the default
+    is AdamW in fp32 on the CPU. The finding names the layers that take the most.
 
     Example:
         model: example
@@ -37,7 +37,7 @@ class MemoryOverBudget(Rule):
     severity = "error"
 
     def check(self, model: Model) -> Iterator[Finding]:
-        """At the budget's value."""
+        """A finding at the budget's value."""
         for measure, pass_ in (("memory", "training"), ("inference_memory", "inference")):
             for value, limit in model.budgets(measure):
                 one = found(model, pass_ == "training")
@@ -48,7 +48,7 @@ class MemoryOverBudget(Rule):
                     yield self.finding(
                         value,
                         f"{bytes:,} bytes for {pass_}, {bytes - limit:,} above the budget of {value.text}",
-                        f"{base:,} are there all the time, {bytes - base:,} more at the peak"
+                        f"{base:,} are in use throughout, {bytes - base:,} more at the peak"
                         + (f"; most are for {named}" if named else "")
                         + f"; {one.running}",
                         bytes=bytes,

@@ -12,7 +12,7 @@ from archcalc.rules.model import Model
 class OperationsOverBudget(Rule):
     """The model has more multiply-accumulates than the spec's `budget:` allows.
 
-    They are those of one sample, counted densely. The finding names the layers that need the most.
+    They are counted for one sample, and include masked attention scores. The finding names the layers that need the most.
 
     Example:
         model: example
@@ -34,7 +34,7 @@ class OperationsOverBudget(Rule):
     severity = "error"
 
     def check(self, model: Model) -> Iterator[Finding]:
-        """At the budget's value."""
+        """A finding at the budget's value."""
         for value, limit in model.budgets("macs"):
             costs = model.sample_costs
             actual = costs.totals.macs

@@ -36,7 +36,7 @@ class ParametersOverBudget(Rule):
     severity = "error"
 
     def check(self, model: Model) -> Iterator[Finding]:
-        """At the budget's value."""
+        """A finding at the budget's value."""
         for measure in ("params", "trainable"):
             yield from self._above(model, measure)
 

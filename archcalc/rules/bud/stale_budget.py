@@ -14,7 +14,7 @@ _UNITS = ((12, "T"), (9, "G"), (6, "M"), (3, "k"))
 
 @rule("BUD906", "stale-budget")
 class StaleBudget(Rule):
-    """A budget is more than twice what the model needs, and would not notice the model doubling.
+    """A budget is more than twice what the model needs, so it would not notice the model doubling.
 
     A limit is useful if it is close to the value. After a model has shrunk, lower its budget as well, or
     the savings can be lost again unnoticed.
@@ -40,7 +40,7 @@ class StaleBudget(Rule):
     fixable = "safe"
 
     def check(self, model: Model) -> Iterator[Finding]:
-        """At the budget's value; a spec with variants has one budget for all of them."""
+        """A finding at the budget's value; a spec with variants has one budget for all of them."""
         if model.graph.document.variants or model.graph.given or model.graph.batch != 1:
             return
         for measure, need in MEASURES.items():

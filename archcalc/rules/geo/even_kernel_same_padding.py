@@ -49,7 +49,7 @@ class EvenKernelSamePadding(Rule):
             yield self.finding(
                 model.placed(node),
                 f"`padding=same` adds {odd // 2} on the left and {odd - odd // 2} on the right",
-                "use an odd kernel, or `pad` with the sides that are meant",
+                "use an odd kernel, or `pad` with each side given",
                 (),
                 mend(model, node, affected, f"write kernel={larger}", edit, safe=False),
                 left=odd // 2,
@@ -58,7 +58,7 @@ class EvenKernelSamePadding(Rule):
 
 
 def _odd_reach(node: Node) -> int | None:
-    """How many elements of padding a convolution adds along the first axis where they are odd."""
+    """The elements of padding that a convolution adds along the first axis where their number is odd."""
     layer = node.layer
     if not isinstance(layer, Conv) or layer.padding != "same":
         return None

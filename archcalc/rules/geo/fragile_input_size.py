@@ -22,7 +22,7 @@ class FragileInputSize(Rule):
     """The network joins an image with one that was once smaller, and works only at some image sizes.
 
     Halving rounds down and doubling does not undo that: 25 pixels become 12, then 24, and the two do
-    not fit together. Anyone who trains on crops or runs on camera images meets the error then. The spec
+    not fit together. Anyone who trains on crops or runs on camera images then meets the error. The spec
     is not wrong; padding or cropping before the network solves it.
 
     Example:

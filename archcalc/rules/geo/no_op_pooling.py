@@ -53,12 +53,12 @@ class NoOpPooling(Rule):
         affected = model.everywhere(idle)
         for node in idle:
             fix = mend(model, node, affected, "delete the pooling", without_layer(node))
-            message = f"`{node.op}` returns the {space(node.exit)} values that it reads unchanged"
+            message = f"`{node.op}` returns its {space(node.exit)} input unchanged"
             yield self.finding(model.placed(node), message, "delete it", fix=fix, size=space(node.exit))
 
     def _idle(self, model: Model, node: Node) -> bool:
         layer = node.layer
-        if node.exit.outputs:  # its places are read
+        if node.exit.outputs:  # the positions of its maxima are read
             return False
         if isinstance(layer, Pooling):
             whole = not isinstance(layer, AvgPool) or layer.divisor_override in (None, 1)

@@ -11,10 +11,10 @@ from archcalc.rules.windows import fixed
 
 @rule("GEO204", "one-sided-padding")
 class OneSidedPadding(Rule):
-    """The padding is on both sides, but the stride reads only the left one.
+    """Padding is added on both sides, but the windows reach only the left one.
 
-    The last windows are rounded away, and the padding on the right and at the bottom is never reached:
-    all outputs are shifted half a pixel to the left. Classification does not suffer from it. Where
+    The output size is rounded down, so no window reaches the padding on the right and at the bottom: all
+    outputs are shifted half a pixel to the left. Classification does not suffer from it. Where
     positions matter, as in segmentation, the shifts of several layers add up.
 
     Example:

@@ -50,7 +50,7 @@ class StrideExceedsKernel(Rule):
                 model.placed(first),
                 f"{unread:,} of the {space(reading.tensor)} pixels ({100 * unread / reading.total:.1f} %) are never read: "
                 "they lie in gaps between the windows",
-                "use a kernel at least as large as the stride, or pool before",
+                "use a kernel at least as large as the stride, or pool first",
                 tuple(Note("the same tensor is read here", other.place) for other in reading.readers[1:]),
                 mend(model, first, affected, f"write {_words(wider)}", with_arguments(first, wider), safe=False),
                 unread=unread,

@@ -15,7 +15,7 @@ from archcalc.rules.model import Model, Placed
 class UnproductiveLayers(Rule):
     """Convolutions whose input already sees the whole image.
 
-    Such a layer cannot bring more of the image together. Studies found that layers past this point
+    Such a layer cannot combine any more of the image. Studies found that layers past this point
     often add little accuracy; on small images, deep networks have many of them. The finding is reported
     at the first.
 
@@ -61,7 +61,7 @@ class UnproductiveLayers(Rule):
         extent = "×".join(str(axis.size) for axis in field)
         return self.finding(
             placed,
-            f"what this convolution reads sees {extent} pixels already, all of the image",
+            f"the input of this convolution already sees {extent} pixels, the whole image",
             "use fewer layers, less stride, or larger images",
             field=[axis.size for axis in field],
         )

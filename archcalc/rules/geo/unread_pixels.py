@@ -12,10 +12,10 @@ from archcalc.rules.windows import fixed, space
 
 @rule("GEO201", "unread-pixels")
 class UnreadPixels(Rule):
-    """No window reaches the pixels at the right and lower border.
+    """No window reaches the pixels at the right and bottom edges.
 
-    If the stride does not divide what is left of the size, the last windows are rounded away, and the
-    elements under them get no gradient and have no influence on the output. Padding does not count, nor
+    If the stride does not divide size + 2·padding − kernel, the output size is rounded down, and the
+    elements that are left over get no gradient and have no influence on the output. Padding does not count, nor
     do elements that another layer reads.
 
     Example:
@@ -41,7 +41,7 @@ class UnreadPixels(Rule):
             yield self.finding(
                 model.placed(first),
                 f"{unread:,} of the {space(reading.tensor)} pixels ({100 * unread / reading.total:.1f} %) are never read: "
-                "the last windows do not reach the border",
+                "the last windows do not reach the edge",
                 "choose the padding, or the input size, so that the stride divides size + 2·padding − kernel",
                 unread=unread,
                 total=reading.total,

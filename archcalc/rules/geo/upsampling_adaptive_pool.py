@@ -45,7 +45,7 @@ class UpsamplingAdaptivePool(Rule):
                 yield self.finding(
                     placed,
                     f"the pooling makes {space(node.exit)} values from {space(node.inputs[0])}: it repeats them",
-                    "pool to a size of at most the input's",
+                    "pool to at most the size of the input",
                     inputs=int(product(x)),
                     outputs=int(product(y)),
                 )

@@ -45,7 +45,7 @@ class BlockHidesLayer(Rule):
                 calls = sum(node.op == name for node, _, _ in walk(model.graph.nodes))
                 yield self.finding(
                     block.name,
-                    f"`{name}` is a block here and no longer the layer: called {calls:,}×",
+                    f"`{name}` is a block here, not the layer: called {calls:,}×",
                     "give the block another name",
                     calls=calls,
                 )

@@ -12,8 +12,8 @@ from archcalc.rules.model import Model
 class DeclaredCosts(Rule):
     """A part of the network is `opaque`: its shape and costs are declared, and nothing checks them.
 
-    The totals are only as right as these numbers. The rule is off by default; turn it on if you want
-    every number to be computed, and it finds what is left.
+    The totals are only as right as these numbers. The rule is off by default; if you want every
+    number to be computed, turn it on to find those that are not.
 
     Example:
         model: example
@@ -44,6 +44,6 @@ class DeclaredCosts(Rule):
                 yield self.finding(
                     placed,
                     f"`{placed.node.label}` declares {own.params:,} parameters and {macs} MACs",
-                    "write it with layers, where they exist",
+                    "write it as layers, where the language has them",
                     parameters=own.params,
                 )

@@ -13,8 +13,8 @@ from archcalc.rules.model import Model
 class NothingToFreeze(Rule):
     """`frozen=` is set on a layer or group that has no parameters.
 
-    It does nothing there. It was often meant for the layer before or after, which is still trained; or
-    statistics were meant to stay fixed, which another layer does: `frozenbatchnorm`.
+    It does nothing there. Often the layer before or after was meant, which is still trained; or
+    statistics were meant to stay fixed, which needs another layer: `frozenbatchnorm`.
 
     Example:
         model: example
@@ -33,6 +33,6 @@ class NothingToFreeze(Rule):
     """
 
     def check(self, model: Model) -> Iterator[Finding]:
-        """At the value of each `frozen=` that concerns no parameter in any copy."""
+        """A finding at the value of each `frozen=` that concerns no parameter in any copy."""
         for number, found in enumerate(idle(model.graph), 1):
             yield self.finding(found.place, found.message, found.help, number=number)

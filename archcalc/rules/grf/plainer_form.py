@@ -12,10 +12,10 @@ from archcalc.rules.model import Model
 
 @rule("GRF709", "plainer-form")
 class PlainerForm(Rule):
-    """One layer stands for another, which says what is meant.
+    """Layers spell out what a single layer or argument expresses directly.
 
-    A mean that is multiplied by its count, a tensor less itself for zeros, or a size that another tensor has: readers have to
-    find out what is computed, and a number that is written down no longer fits when the image or the text has another size.
+    Examples are a mean multiplied by its count, a tensor minus itself for zeros, and the size of another tensor as a number.
+    Readers have to work out what is computed, and a number no longer fits when the image or the text has another size.
 
     Example:
         model: example
@@ -40,7 +40,7 @@ class PlainerForm(Rule):
     fixable = "safe"
 
     def check(self, model: Model) -> Iterator[Finding]:
-        """Every layer that has a plainer form, once for each place in the spec."""
+        """Every layer with a plainer form, once for each place in the spec."""
         forms = {id(one.node): form for one in model.layers if (form := plainer(model, one.node)) is not None}
         nodes = [placed.node for placed in model.layers if id(placed.node) in forms]
         affected = model.everywhere(nodes)

@@ -17,10 +17,10 @@ _FEW = 3
 
 @rule("GRF710", "unrolled-layers")
 class UnrolledLayers(Rule):
-    """The same line several times in a row, each reading the one before.
+    """The same line occurs several times in a row, each reading the one before.
 
-    `repeat` says how many there are, and the number can be an hparam. The layers get other names in the state dict, so weights
-    that were stored before have to be renamed.
+    `repeat` says how many there are, and the number can be an hparam. The layers then have other names in the state dict, so
+    weights saved earlier have to be renamed.
 
     Example:
         model: example

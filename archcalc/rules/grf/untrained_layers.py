@@ -17,8 +17,8 @@ class UntrainedLayers(Rule):
 
     The results of `argmax` and `index`, and the indices of `topk`, are whole numbers, which have no gradient; `detach`
     lets none through. Layers that are read in no other way keep their initial weights in training, and data-parallel
-    training waits for their gradients. A network all of whose outputs are whole numbers is taken for one that is only
-    run.
+    training waits for their gradients. A network whose outputs are all whole numbers is taken to be for inference
+    only.
 
     Example:
         model: example

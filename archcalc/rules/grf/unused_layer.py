@@ -65,7 +65,7 @@ class UnusedLayer(Rule):
                 lost = f"its {int(node.exit.elements):,} values are computed for nothing"
             yield self.finding(
                 model.placed(node),
-                f"the constant `{node.name or node.op}` is read by nothing"
+                f"nothing reads the constant `{node.name or node.op}`"
                 if _is_constant(node)
                 else f"{what} no output: {lost}",
                 "delete it, use its output, or add it to `output:`",

@@ -39,7 +39,7 @@ class UnusedName(Rule):
     fixable = "safe"
 
     def check(self, model: Model) -> Iterator[Finding]:
-        """At each name that no layer and no size depends on."""
+        """A finding at each name on which no layer and no size depends."""
         for number, found in enumerate(unused(model.graph), 1):
             yield self.finding(found.place, found.message, found.help, found.notes, self._fix(found), number=number)
 

@@ -42,7 +42,7 @@ class MemoryBoundLayers(Rule):
     on = False
 
     def check(self, model: Model) -> Iterator[Finding]:
-        """At the name of a model that waits for more than half of the time, in the type that `predict` uses."""
+        """A finding at the name of a model that waits for more than half of the time, in the type that `predict` uses."""
         if model.device is None:
             return
         from archcalc.memory.how import how  # most runs have no device
@@ -64,7 +64,7 @@ class MemoryBoundLayers(Rule):
             named = ", ".join(f"{op} {100 * part:.0f} %" for op, part in parts if part >= _SMALLEST)
             yield self.finding(
                 model.graph.document.model,
-                f"{100 * share:.0f} % of the time in which {model.device.name} is busy in {running.types.computes} is waiting for memory: {named}",
+                f"{model.device.name} spends {100 * share:.0f} % of its busy time in {running.types.computes} waiting for memory: {named}",
                 "use larger batches, fewer element-wise layers, or a compiler that fuses them",
                 share=share,
                 seconds=whole.seconds,

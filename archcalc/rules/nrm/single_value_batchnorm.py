@@ -46,7 +46,7 @@ class SingleValueBatchnorm(Rule):
             if values == 1:
                 yield self.finding(
                     placed,
-                    f"`batchnorm` of {x} has 1 value a channel for each sample: training with a batch of 1 is an error",
+                    f"`batchnorm` of {x} has 1 value a channel for each sample: training with a batch of 1 raises an error",
                     "train with larger batches and drop_last=True, or use groupnorm",
                     values=values,
                 )

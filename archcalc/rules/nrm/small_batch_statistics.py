@@ -39,7 +39,7 @@ class SmallBatchStatistics(Rule):
     on = False
 
     def check(self, model: Model) -> Iterator[Finding]:
-        """Every batchnorm with fewer than 16 values a channel in the batch at hand."""
+        """Every batchnorm with fewer than 16 values a channel in the current batch."""
         for placed in model.layers:
             if not isinstance(placed.node.layer, BatchNorm):
                 continue

@@ -17,8 +17,9 @@ class AttentionKeyBias(Rule):
     """The softmax cancels the bias of the keys in attention.
 
     The bias adds the same number to all scores of a query, and softmax does not change if all its
-    inputs grow by the same number: the bias has no effect and no gradient. With rotary positions, a
-    norm of the keys, a soft cap, or keys that are not projected (`bias_kv`, `zero_attn`) it has one.
+    inputs grow by the same number: the bias has no effect and no gradient. It does have one
+    with rotary positions, a norm of the keys, a soft cap, or keys that are not projected (`bias_kv`,
+    `zero_attn`).
 
     Example:
         model: example
@@ -45,7 +46,7 @@ class AttentionKeyBias(Rule):
     fixable = "unsafe"
 
     def check(self, model: Model) -> Iterator[Finding]:
-        """Every attention with a bias of its keys and nothing between them and the softmax."""
+        """Every attention with a bias on its keys and nothing between them and the softmax."""
         idle = [placed.node for placed in model.layers if _keys_biased(placed.node) and not model.shares(placed.node)]
         affected = model.everywhere(idle)
         for nodes in model.together(idle):

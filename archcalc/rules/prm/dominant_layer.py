@@ -52,7 +52,7 @@ class DominantLayer(Rule):
                     placed,
                     f"this layer holds {own:,} of the {total:,} parameters ({100 * own / total:.1f} %): "
                     f"it reads {space(image)} pixels of {image.shape[0]} channels",
-                    "`adaptiveavgpool 1` before `flatten` would leave one number of each channel",
+                    "`adaptiveavgpool 1` before `flatten` would leave one number per channel",
                     parameters=own,
                     total=total,
                 )

@@ -48,6 +48,6 @@ class DoubledRecurrentBias(Rule):
                 yield self.finding(
                     placed,
                     f"{sum(doubled):,} biases of `{node.op}` are only ever added to others",
-                    "write `bias=one`, unless weights are to be those of PyTorch's module",
+                    "write `bias=one`, unless the weights must be those of PyTorch's module",
                     parameters=sum(doubled),
                 )

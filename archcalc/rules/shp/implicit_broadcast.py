@@ -11,10 +11,10 @@ from archcalc.rules.model import Model
 
 @rule("SHP110", "implicit-broadcast")
 class ImplicitBroadcast(Rule):
-    """Operands stretch each other: the result is larger than both.
+    """Operands are broadcast along each other: the result is larger than both.
 
-    Axes of size 1 are repeated. If one operand has such an axis, it is a scale or a gate. If both have
-    one, every element of the first meets every element of the second, and usually an axis was
+    Axes of size 1 are repeated. If only one operand has such an axis, it is a scale or a gate. If both
+    have one, every element of the first meets every element of the second, and usually an axis was
     forgotten. Not reported where an axis of size 1 was made on purpose, for example by `rearrange`.
 
     Example:
@@ -40,7 +40,7 @@ class ImplicitBroadcast(Rule):
     about = (Arithmetic,)
 
     def check(self, model: Model) -> Iterator[Finding]:
-        """Every layer of several operands whose shape none of its operands has."""
+        """Every layer of several operands whose output has the shape of none of them."""
         for placed in model.layers:
             node = placed.node
             if not isinstance(node.layer, Arithmetic) or any(x.shape == node.exit.shape for x in node.inputs):
@@ -51,7 +51,7 @@ class ImplicitBroadcast(Rule):
             shapes = " and ".join(str(x) for x in node.inputs)
             yield self.finding(
                 placed,
-                f"`{node.op}` of {shapes} gives {node.exit}: each is repeated along the other",
-                "give both one shape, or make the axis of size 1 with `rearrange`",
+                f"`{node.op}` of {shapes} gives {node.exit}: each is broadcast along the other",
+                "give both the same shape; if this is meant, make the axis of size 1 with `rearrange`",
                 elements=int(node.exit.elements),
             )

@@ -35,7 +35,7 @@ class LinearOnImage(Rule):
     """
 
     def check(self, model: Model) -> Iterator[Finding]:
-        """Every linear layer that alone decides what the axes of an input of three axes are."""
+        """Every linear layer that alone decides the layout of an input of three axes."""
         for found in model.misread:
             if found.code == self.code:
                 placed = model.placed(found.node)
