@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from archcalc.patterns import imported
 
-# What Python says where it had no memory even for the exception that says so.
+# Python's messages when it lacks the memory even for a MemoryError.
 _LOST = ("without setting an exception", "without exception set")
 
 
@@ -22,7 +22,7 @@ def main() -> None:
     _forget_working_folder()
     gc.set_threshold(10_000_000, 50, 50)  # more objects than the largest network has
     try:
-        imported("click")  # with what it imports: its patterns for system names are never used
+        imported("click")  # with its own imports, whose patterns are mostly never used
         from archcalc.cli import main as run
 
         run()
@@ -40,7 +40,7 @@ def main() -> None:
         )
         os._exit(2)
     except SystemExit as end:
-        if "torch" in sys.modules or not isinstance(end.code, int) or _has_children():  # there is more to end
+        if "torch" in sys.modules or not isinstance(end.code, int) or _has_children():  # more has to be shut down
             raise
         with suppress(OSError):  # the disk is full
             sys.stderr.flush()

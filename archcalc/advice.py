@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from archcalc.diagnostics import Advice, Edit, Fix, Span
 
-# A word of so many letters may differ from what was meant in so many places.
+# How many typos a word of up to so many letters may have.
 _ALLOWED = ((4, 1), (8, 2), (60, 3))
 _SHORTEST_BEGINNING = 3
 
@@ -73,7 +73,7 @@ def suggest(word: str, known: Sequence[str]) -> str | None:
 
 
 def nearest(word: str, known: Sequence[str]) -> list[str]:
-    """The known words that were most likely meant: those that it begins, else the closest ones, allowing for a typo."""
+    """The known words that were most likely meant: those that begin with it, else the closest ones, allowing for a typo."""
     if len(word) > _ALLOWED[-1][0]:
         return []
     most = 20_000 // (len(word) + 1) ** 2  # comparing takes time: of very many names, those with similar ends

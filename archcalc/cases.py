@@ -20,7 +20,7 @@ _COMPUTE: dict[str, Callable[[Any, Any], Any]] = {
     "gcd": math.gcd,
     "max": max,
 }
-# A sum of something and a plain number: the place of the former, and the number.
+# A term plus a plain number: the index of the term, and the number.
 _Sum = tuple[int, int]
 _NOTHING, _NUMBER = 0, 1
 
@@ -31,7 +31,7 @@ class Cases(Generic[_T]):
     The first number is traced, and numbers with the same decisions get its value; the others are computed one by one.
 
     Args:
-        most: how many numbers are traced whose decisions differ.
+        most: how many numbers with different decisions are traced at most.
     """
 
     def __init__(self, compute: Callable[[int], _T], most: int = 1) -> None:
@@ -44,7 +44,7 @@ class Cases(Generic[_T]):
         return self.compute(number) if found is None else found[0]
 
     def shared(self, number: int) -> tuple[_T] | None:
-        """The value for `number`, if that is known from a number with the same decisions, or traced now."""
+        """The value for `number`, if it is known from a number with the same decisions, or can be traced now."""
         for conditions, value in self._known:
             if conditions.hold(number):
                 return (value,)
@@ -78,7 +78,7 @@ class _Conditions:
         for op, (one, more), (other, further) in self.terms:
             try:
                 values.append(_COMPUTE[op](values[one] + more, values[other] + further))
-            except ZeroDivisionError:  # which is not reached where the decisions before it are the same
+            except ZeroDivisionError:  # never reached if all earlier decisions are the same
                 return False
         return all(
             COMPARE[op](values[one], values[other] + more) == holds for op, one, other, more, holds in self.conditions

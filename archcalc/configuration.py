@@ -22,8 +22,8 @@ TABLES = ("per-file-ignores", "severity", "budgets", "growth")
 _MOST_BYTES = 2**20
 # Where the linter finds its tables among the defaults of its options.
 LINT_TABLES = "tables"
-# Top-level keys that concern only the linter, and `device`, which is what networks are planned for: the linter has its
-# own, [lint] device, and commands that measure this machine cannot run on another.
+# Top-level keys that only the linter uses; and `device`, which networks are planned for, but which the commands in
+# `_ELSEWHERE` ignore: the linter has its own, [lint] device, and the others measure this machine.
 _LINT_ONLY = ("select", "ignore", "fail-on", "fail_on")
 _PLANNED = ("device",)
 _ELSEWHERE = ("lint", "profile", "calibrate")
@@ -130,8 +130,8 @@ def _check_environment(command: str) -> None:
 def refused(where: str, option: str) -> RequestError:
     """The error for an option that neither settings nor the environment may give."""
     return RequestError(
-        f"{where} is not for settings: they say how to look, never what to write, overwrite, read or run; "
-        f"give {option} on the command line"
+        f"{where} is not accepted: only the command line decides what is written, overwritten, read or run; "
+        f"give {option} there"
     )
 
 

@@ -21,8 +21,8 @@ DTYPE_BYTES = {"fp64": 8, "fp32": 4, "bf16": 2, "fp16": 2, "int8": 1}
 class Cost:
     """A sum of costs, all for the whole batch; parameters and buffers count once.
 
-    Active parameters are those that one position uses: in a mixture of experts, only the chosen experts'. Frozen ones
-    are not trained.
+    Active parameters are those that one position uses: in a mixture of experts, only those of the chosen experts. Frozen
+    ones are not trained.
     """
 
     __slots__ = ("activation_bytes", "active_params", "buffers", "frozen", "macs", "other_flops", "params")

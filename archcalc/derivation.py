@@ -30,7 +30,7 @@ class Derivation:
     Attributes:
         sizes: (axis, size) of the output, each size a quantity if a formula gave it.
         params: named shapes; parameters: the total of those that belong to no other node.
-        portions: these, in the groups in which they are added up.
+        portions: the shapes of the latter, in the groups in which they are added up.
         macs, other_flops: operations; elements: of the output.
     """
 
@@ -81,7 +81,7 @@ def _portions(node: Node, layer: Layer, shapes: Mapping[str, Shape]) -> list[Por
 
 
 def _total(portions: list[Portion]) -> Quantity:
-    """Their number."""
+    """The number of parameters in the portions."""
     result: int = 0
     for portion in portions:
         value = portion.times * total(portion.shapes, portion.outputs_first)

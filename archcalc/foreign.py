@@ -39,7 +39,7 @@ _HOLDS_WEIGHTS = (
 _KEYED = (
     ({"nc", "backbone", "head"}, "an Ultralytics model file"),
     ({"backbone", "head"}, "an Ultralytics model file"),
-    ({"train", "val", "names"}, "a data set file of Ultralytics"),
+    ({"train", "val", "names"}, "an Ultralytics data set file"),
     ({"model_type"}, "a Hugging Face config.json"),
     ({"architectures"}, "a Hugging Face config.json"),
     ({"_class_name", "_diffusers_version"}, "a config of Hugging Face's Diffusers"),
@@ -47,18 +47,18 @@ _KEYED = (
     ({"keras_version"}, "a Keras model as JSON"),
     ({"weight_map"}, "an index of safetensors files"),
     ({"cells", "nbformat"}, "a Jupyter notebook"),
-    ({"jobs", "on"}, "a workflow of GitHub Actions"),
-    ({"jobs", "steps"}, "a pipeline of a CI system"),
-    ({"stages"}, "a pipeline of a CI system"),
-    ({"before_script"}, "a pipeline of a CI system"),
-    ({"pool", "steps"}, "a pipeline of a CI system"),
-    ({"jobs", "workflows"}, "a pipeline of a CI system"),
-    ({"services"}, "a file of Docker Compose"),
+    ({"jobs", "on"}, "a GitHub Actions workflow"),
+    ({"jobs", "steps"}, "a CI pipeline"),
+    ({"stages"}, "a CI pipeline"),
+    ({"before_script"}, "a CI pipeline"),
+    ({"pool", "steps"}, "a CI pipeline"),
+    ({"jobs", "workflows"}, "a CI pipeline"),
+    ({"services"}, "a Docker Compose file"),
     ({"apiVersion", "kind"}, "a Kubernetes manifest"),
-    ({"repos"}, "a configuration of pre-commit"),
+    ({"repos"}, "a pre-commit configuration"),
     ({"dependencies", "channels"}, "a conda environment"),
     ({"dependencies", "name"}, "a conda environment"),
-    ({"site_name"}, "a configuration of MkDocs"),
+    ({"site_name"}, "an MkDocs configuration"),
     ({"openapi"}, "an OpenAPI description"),
 )
 _SIZES_ONLY = ("a config of Hugging Face's Diffusers",)
@@ -91,7 +91,7 @@ def of_bytes(path: str, data: bytes) -> Foreign | None:
         return Foreign(kind, "weights do not say how layers are connected: `archcalc weights` counts them")
     if kind in _HOLDS_WEIGHTS:
         return Foreign(kind, "weights do not say how layers are connected: write the layers as a spec")
-    return Foreign(kind, "put its layers as a spec; `archcalc layers` lists what there is")
+    return Foreign(kind, "write its layers as a spec; `archcalc layers` lists what there is")
 
 
 def _binary_kind(path: str, data: bytes) -> str | None:
@@ -140,7 +140,7 @@ def of_keys(keys: Collection[str], known: Collection[str] = ()) -> Foreign | Non
     if kind == "an index of safetensors files":
         return Foreign(kind, "`archcalc weights` counts what its files hold")
     if "Keras" in kind:
-        return Foreign(kind, "put its layers as a spec; `archcalc layers` lists what there is")
+        return Foreign(kind, "write its layers as a spec; `archcalc layers` lists what there is")
     return Foreign(kind, "name a spec: a file with `model:`, `input:` and `layers:`")
 
 

@@ -35,7 +35,7 @@ _ENVIRONMENT = {
     "GIT_LITERAL_PATHSPECS": "1",
     "LC_ALL": "C",
 }
-# How long git may be silent, how much it may say at once, and how much memory it may fill: its files may be pipes,
+# How long git may be silent, how large an answer may be, and how much memory git may use: its files may be pipes,
 # devices, or trees that contain themselves a million times.
 SECONDS = 30
 _MOST_SAID, _MEMORY = 2**27, 2**30
@@ -49,7 +49,7 @@ _LINKS = {
 
 
 class SilentError(RequestError):
-    """git waits for something that does not come."""
+    """git is waiting for something that never comes."""
 
 
 def ask(*arguments: str) -> bytes:
@@ -62,7 +62,7 @@ def ask(*arguments: str) -> bytes:
             while part := _ready(process.stdout).read1():  # type: ignore[attr-defined]
                 said += part
                 if len(said) > _MOST_SAID:
-                    raise RequestError(f"git: it says more than {_MOST_SAID // 2**20} MiB")
+                    raise RequestError(f"git: its answer is larger than {_MOST_SAID // 2**20} MiB")
             reason = process.stderr.read().decode("utf-8", "replace").strip().splitlines()
         except BaseException:
             process.kill()
@@ -126,7 +126,7 @@ class Tree:
 
     def _read(self, path: str, most: int) -> tuple[str, bytes]:
         wanted = os.fsencode(f"{self.id}:{path}")
-        if "\n" in path:  # that would be two questions
+        if "\n" in path:  # git would read it as two questions
             kind, wanted = self._listed(path)
             if not wanted:
                 return kind, b""

@@ -42,7 +42,7 @@ def spec(name: str) -> Source:
     file = File(name, data)
     reader = reader_of(file)
     if reader is None:
-        raise RequestError(f"{name}: its {_CONFIG} is none that is read: it names no `model_type`")
+        raise RequestError(f"{name}: its {_CONFIG} is not that of a transformers model: it has no `model_type`")
     return Source(name, reader.spec(file), KIND)
 
 
@@ -58,7 +58,7 @@ def tensors(name: str) -> list[Tensor]:
             whole = all(isinstance(size, int) and 0 <= size <= MOST_ELEMENTS for size in sizes)
             begin, end = info.data_offsets
             if not whole or len(found) >= MOST_TENSORS or not 0 <= begin <= end <= MOST_ELEMENTS:
-                raise RequestError(f"{name}: the header says nothing that can be read of `{key[:80]}`")
+                raise RequestError(f"{name}: the header has no valid entry for `{key[:80]}`")
             found[key] = Tensor(key, str(info.dtype), sizes, end - begin)
     return list(found.values())
 
@@ -72,7 +72,7 @@ def _config(name: str) -> bytes:
     def fetched() -> str:
         size = _size(hub, repository, revision)
         if size is not None and size > MAX_BYTES:
-            raise RequestError(f"{name}: its {_CONFIG} has {size:,} bytes, more than any has")
+            raise RequestError(f"{name}: its {_CONFIG} has {size:,} bytes, more than any real one")
         # do not keep asking a Hub that did not answer: the cache may have it
         path = hub.hf_hub_download(
             repository, _CONFIG, revision=revision, library_name="archcalc", local_files_only=size is None
@@ -135,7 +135,7 @@ def _told(name: str, error: Exception) -> NoReturn:
     elif "RevisionNotFoundError" in kinds:
         why = f"{repository} has no revision {revision}"
     elif "RepositoryNotFoundError" in kinds:
-        why = f"there is no model {repository}, or it is private: look at the name, or {login}"
+        why = f"there is no model {repository}, or it is private: check the name, or {login}"
     elif "NotASafetensorsRepoError" in kinds:
         why = f"{repository} has no safetensors files"
     elif "LocalEntryNotFoundError" in kinds or "OfflineModeIsEnabled" in kinds:

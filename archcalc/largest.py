@@ -11,11 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import isqrt
 
-# Nobody means a larger size; what still fits here does not depend on it.
+# No larger size is ever meant; what still fits at this one does not depend on it.
 _MOST = 2**40 - 1
 # More than any size that is tried.
 _BEYOND = 2 * _MOST + 1
-# How many guesses may close in more slowly than bisection, the first few wherever they are.
+# How many guesses may close in more slowly than bisection, and how many of these may be anywhere.
 _PATIENCE, _FREE = 6, 2
 # Distances at which to look for another possible size: all up to a point, then common ones.
 _DISTANCES = (*range(1, 65), 96, 112, 128, 192, 224, 256, 384, 512)
@@ -118,7 +118,7 @@ class _Search:
             if guess is not None:
                 if slow == _PATIENCE and not is_open:
                     guess = isqrt(max(1, low) * high)
-                apart = min(4 ** max(0, slow - _FREE), middle)  # a guess that was wrong so often is wrong nearby too
+                apart = min(4 ** max(0, slow - _FREE), middle)  # after so many wrong guesses, nearby ones are wrong too
                 ahead = min(max(apart, (guess - low) // step), (high - low) // step - apart, (_MOST - low) // step)
             elif not is_open:
                 ahead = middle

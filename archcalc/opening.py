@@ -90,7 +90,7 @@ def imported(path: str) -> Source | None:
 def told_of(path: str) -> Any:
     """What a source says about a file besides its spec: a comparison and what it omits; None for other sources.
 
-    None as well for what can be read only once, as a pipe. Raises as `read`.
+    Also None for what can be read only once, such as a pipe. Raises as `read`.
     """
     if path == "-" or path in NAMED or (os.path.exists(path) and not os.path.isfile(path)):
         return None

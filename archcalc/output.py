@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from archcalc.diagnostics import RequestError, cannot
 
-# What a spec, or a file of blocks for others, has at its top level, and no form of a report: a device file counts its layers.
+# A top-level key of every spec and every file of blocks, but of no report; in a device file `layers:` is a number.
 _SPEC = rb"(?m)^(?:\xef\xbb\xbf)?[{ ]*[\"']?(?:layers|blocks)[\"']?[ \t]*:(?![ \t]*\d)"
 
 
@@ -36,7 +36,7 @@ def write_file(path: str, content: str | bytes, inputs: Iterable[str] = (), appe
             with open(path, "rb") as file:
                 data = file.read() + data
         if _is_stream(path):
-            with open(path, "wb") as file:  # of a folder the error says so
+            with open(path, "wb") as file:  # if it is a folder, the error says so
                 file.write(data)
         else:
             _replace(os.path.realpath(path), data)

@@ -1,4 +1,4 @@
-"""Numbers that remember how they came about.
+"""Numbers that remember how they were computed.
 
 A `Quantity` is an `int` that behaves as one everywhere and also keeps the expression behind it.
 Layer formulas are ordinary Python arithmetic: run on plain integers they give the number, run on

@@ -20,7 +20,7 @@ from archcalc.opening import LIBRARIES, NAMED
 from archcalc.rules.paths import is_spec, is_walked
 from archcalc.source import MAX_BYTES, Mapping, Scalar, Sequence, decode, parse
 
-# Of all files that are read, and of those that are copied: few objects can stand for many.
+# Limits on what is read and copied in all: in git, a few objects can stand for millions of files.
 _MOST_BYTES, _MOST_FILES = 2**30, 10_000
 
 # Prefixes of models; anything else before a colon may be a revision.
@@ -69,7 +69,7 @@ class Revision:
         """Where a file is copied to, with what it includes; None if there is no such file.
 
         Args:
-            folder: it was found in a folder, and is copied if it is a spec.
+            folder: whether it was found in a folder; then it is copied only if it is a spec.
 
         Raises `RequestError` when it cannot be read.
         """
@@ -136,7 +136,7 @@ def revision(name: str) -> Iterator[Revision]:
         folder = tempfile.TemporaryDirectory(prefix="archcalc-")
     except OSError as error:
         raise RequestError(
-            f"{name!r} is copied to a temporary folder while it is read, which cannot be made: {(error.strerror or str(error)).lower()}"
+            f"cannot create a temporary folder for a copy of {name!r}: {(error.strerror or str(error)).lower()}"
         ) from None
     with folder as place:
         made = Revision(name, os.path.realpath(place))

@@ -29,7 +29,7 @@ from archcalc.workers import each, processes
 
 # Starting a process takes as long as comparing this many pairs of files.
 _WORTH = 40
-# How a network is run decides only its peak memory, but for what decides costs as well.
+# How a network is run affects only its peak memory, except for these fields, which affect other costs too.
 _COSTS = ("batch", "freeze", "lora", "lora_on")
 
 
@@ -51,8 +51,8 @@ _COSTS = ("batch", "freeze", "lora", "lora_on")
 @options.look(
     "--memory",
     is_flag=True,
-    help="Include the peak memory of training, or of --mode inference, as any option that only memory depends on does; "
-    "json, csv and markdown always do.",
+    help="Include the peak memory of training, or of inference with --mode inference. Implied by any option that affects "
+    "only memory; json, csv and markdown always include it.",
 )
 @options.form("difference")
 @options.color
@@ -105,7 +105,7 @@ def command(
 
 
 def _peaks(said: Running, memory: bool) -> tuple[str, ...]:
-    """The peak that is asked for, by --memory or by what only it depends on. Raises `RequestError` for generation's."""
+    """The peak memory, if --memory or an option that affects only memory asks for it. Raises `RequestError` for generation."""
     if said.mode == GENERATE or any(OF.get(name) == GENERATE for name in said.said):
         raise RequestError("diff compares the memory of training and inference: use --mode train or --mode inference")
     asked = memory or said.said.keys() - {*_COSTS}

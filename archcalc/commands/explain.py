@@ -145,8 +145,8 @@ def _check(spec: str, layer: str | None, sizes: str | None, steps: bool = False)
     is_file = os.path.exists(path) or path_of(path) is not None
     is_line = (" " in spec or spec in REGISTRY) and not is_file
     if spec in STRUCTURES and spec not in REGISTRY and not is_file:
-        what = f"`{spec}` is nothing without its layers: `archcalc layer {spec}` describes it"
-        raise RequestError(f"{what}; to explain one, name a spec that has it and its id there")
+        what = f"`{spec}` needs layers inside it: `archcalc layer {spec}` describes it"
+        raise RequestError(f"{what}; to explain one, name a spec that contains it, and its id")
     if sizes is None and layer is None and is_line and not path.endswith((".yaml", ".yml")):
         like = getattr(REGISTRY.get(spec.split(" ")[0]), "example", None)
         example = like[1] if like else "3x32x32"

@@ -26,6 +26,6 @@ def command(word: str | None, format: str, color: str) -> int:
     if not report.families:
         near = suggest(word or "", [*Report().families, *REGISTRY])
         hint = f"did you mean `{near}`?" if near else "`archcalc layers` lists all"
-        raise RequestError(f"no layer has {word!r} in its name, and no family is called so: {hint}")
+        raise RequestError(f"no layer has {word!r} in its name, and no family has that name: {hint}")
     emit("layers", format, report, color)
     return 0

@@ -129,7 +129,7 @@ def command(asked: _Asked) -> int:
         if outcome.error is not None:
             complain(f"archcalc: {visible(outcome.error)}", asked.color)
     checked = [outcome.spec if outcome.spec != "-" else "<stdin>" for outcome in outcomes if outcome.error is None]
-    if outcomes and not checked:  # nothing was looked at, so that there is nothing to report
+    if outcomes and not checked:  # nothing was checked, so there is nothing to report
         return 2
     met = [one for outcome in outcomes for one in outcome.met]
     report = Report(by_severity(_told(outcomes, tables, set(named))), checked, asked.fail_on, met)

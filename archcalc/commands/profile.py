@@ -73,11 +73,11 @@ class _Asked(NamedTuple):
 @options.guarded
 @options.asked(_Asked)
 def command(asked: _Asked) -> int:
-    """Measure time and memory of a network on this machine; without SPEC, of the lecture's AlexNet."""
+    """Measure the time and memory of a network on this machine; without SPEC, of AlexNet."""
     said = asked.said
     path = asked.spec or path_of("alexnet")
     if path is None:
-        raise RequestError("name a spec: this installation of archcalc has none")
+        raise RequestError("name a spec: this installation of archcalc comes without specs")
     values = options.parse_settings(asked.set)
     graph = load_graph(path, values, said.batch or None, said=said)
     other = load_graph(asked.compare, values, said.batch or None) if asked.compare else None

@@ -57,7 +57,7 @@ class _Asked(NamedTuple):
 
 
 def _no_mode(context: click.Context, option: click.Parameter, value: str | None) -> None:
-    """What decides instead of a mode, said to whoever knows it of other commands."""
+    """Tell those who know --mode from other commands what to use here. Raises `UsageError`."""
     if value is not None:
         measure = {"generate": "generation_memory", "inference": "inference_memory"}.get(value, "memory")
         message = f"sweep has no --mode: its measures decide that; use --show, e.g. --show {measure}"
@@ -74,8 +74,8 @@ def _no_mode(context: click.Context, option: click.Parameter, value: str | None)
               help=f"Measures to compute: {','.join(USUAL)}; flops, other_flops, depth, memory, inference_memory, "
               "generation_memory; with a device time, step_time, generation_time, token_time.  "
               "[default: those that depend on what varies]")  # fmt: skip
-@options.look("--plot", metavar="X,Y", help="Plot two of the set or shown values and mark the Pareto front: less of "
-                                            "a cost, more of anything else; -NAME or +NAME overrides this.")  # fmt: skip
+@options.look("--plot", metavar="X,Y", help="Plot two of the set or shown values and mark the Pareto front: smaller "
+                                            "costs, larger other values; -NAME or +NAME overrides this.")  # fmt: skip
 @options.look("--front", is_flag=True, help="Show only the Pareto front of --plot.")
 @click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write the plot as SVG, PNG or PDF.")
 @swept(_RUN)

@@ -101,7 +101,7 @@ class Running:
     Attributes:
         chip: the device, once it is looked up; None without one.
         assumed: names of fields left at their defaults.
-        cleared: names of fields that are nothing, whatever other sources say.
+        cleared: names of fields that stay empty, whatever other sources say.
     """
 
     mode = Field(Words(*MODES), "{}", "What to run.", "all that apply; train where a single number is shown")
@@ -132,7 +132,7 @@ class Running:
         Whole("RANK", most=2**20), "lora {}", "Train only LoRA adapters of this rank.", "none"
     )  # fmt: skip
     lora_on = Field(
-        Names("PATTERN"), "lora on {}", "Where adapters are: q, k, v, o, a layer, or all.", "q, v; without attention all"
+        Names("PATTERN"), "lora on {}", "Where adapters are: q, k, v, o, a layer, or all.", "q, v; all if there is no attention"
     )  # fmt: skip
     offload = Field(
         Choices(OPTIMIZER, GRADIENTS, ACTIVATIONS), "{} offloaded", "What to keep in host memory: optimizer, "
@@ -149,8 +149,8 @@ class Running:
         Words(ALL, SELECTIVE), "{} recomputation", "What a checkpoint recomputes: all, or all except matrix products.", ALL
     )  # fmt: skip
     loss = Field(
-        Words(EAGER, FUSED, CHUNKED), "{} loss", "Cross entropy of all logits, or together with the last linear layer in chunks: in one "
-        "kernel, or each a checkpoint.", EAGER
+        Words(EAGER, FUSED, CHUNKED), "{} loss", "Cross-entropy of all logits at once, or with the last linear layer in chunks: fused into "
+        "one kernel, or each checkpointed.", EAGER
     )  # fmt: skip
     chunks = Field(Whole(), "{} chunks", "Chunks of a chunked loss.", "8")
     execution = Field(
@@ -186,7 +186,7 @@ class Running:
         return other
 
     def without(self, names: Iterable[str]) -> Running:
-        """The same run, in which these fields are nothing, whatever other sources say."""
+        """The same run, in which these fields stay empty, whatever other sources say."""
         cleared = frozenset(names)
         other = self.also(**dict.fromkeys(cleared))
         other.cleared = self.cleared | cleared
@@ -233,7 +233,7 @@ class Running:
         for part in (found.strip() for found in re.findall(_PART, text)):
             about = [(field, value) for field in FIELDS.values() if (value := field.heard(part)) is not None]
             if not about:
-                raise RequestError(f"{part!r} says nothing about how a network is run")
+                raise RequestError(f"{part!r} is not a run setting")
             field, value = about[0]
             if field.name in said and not field.kind.several:
                 raise RequestError(f"{part!r} is a second value of `{field.name}`")
@@ -309,7 +309,7 @@ def field_of(name: str) -> Field[Any]:
     if found is None:
         near = suggest(name, list(FIELDS))
         hint = f"did you mean `{near}`?" if near else f"expected one of {', '.join(FIELDS)}"
-        raise RequestError(f"`{name}` says nothing about how a network is run: {hint}")
+        raise RequestError(f"`{name}` is not a run setting: {hint}")
     return found
 
 

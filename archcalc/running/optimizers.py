@@ -7,8 +7,8 @@ from math import prod
 
 from archcalc.records import NamedTuple
 
-# bitsandbytes quantises states block by block, each with a scale of fp32, and leaves small tensors alone; a table of 256
-# numbers for each of the two states serves all of them.
+# bitsandbytes quantises states block by block, each with an fp32 scale, and leaves small tensors alone; all parameters share
+# a table of 256 numbers for each of the two states.
 # Source: bitsandbytes.optim.optimizer, `min_8bit_size` and `blocksize` of release 0.45; torchao's blocks are as large.
 _BLOCK, _SMALL, _TABLES = 256, 4096, 2 * 256 * 4
 
@@ -19,14 +19,14 @@ class Optimizer(NamedTuple):
     """What an optimizer needs for a trained parameter.
 
     Attributes:
-        kept: the bytes of each of its states, of a parameter's shape and the width of a number.
+        kept: the bytes of each of its states, from a parameter's shape and the bytes of a number.
         reads, writes: numbers that a step moves per element, including the parameter and its gradient.
         flops: operations of a step per element.
-        passing: temporary bytes of a step for a parameter, and how many of them live on into the next one.
+        passing: temporary bytes of a step for a parameter, and how many of them are still alive during the next one.
         counts: whether it keeps a step count per tensor, in fp32.
         shared: bytes needed once for all parameters.
         together: whether `update=foreach` needs the remaining temporaries for all parameters at once.
-        products: FLOPs of the matrix products of a step, for a parameter.
+        products: FLOPs of the matrix products in a step, for a parameter.
         torch: whether PyTorch has it.
     """
 

@@ -1,7 +1,7 @@
 """Storage types of frozen matrices: bytes of a row, including the constants of every block.
 
-Sources: Dettmers et al. 2023 (nf4: blocks of 64, whose scales are bytes in blocks of 256), bitsandbytes (int8: a scale of
-fp32 a row), AutoGPTQ and AutoAWQ (int4: groups of 128 with a scale of fp16 and a zero of 4 bits), ggml-common.h of
+Sources: Dettmers et al. 2023 (nf4: blocks of 64, whose scales are bytes in blocks of 256), bitsandbytes (int8: an fp32 scale
+per row), AutoGPTQ and AutoAWQ (int4: groups of 128 with an fp16 scale and a 4-bit zero point), ggml-common.h of
 llama.cpp (GGUF), the OCP microscaling formats (mxfp4).
 """
 
@@ -17,9 +17,10 @@ class Quantised(NamedTuple):
     """How a type stores numbers.
 
     Attributes:
-        numbers, bytes: of a block. per_row: bytes of each row beside. per_tensor: bytes of each tensor beside.
+        numbers, bytes: of a block. per_row, per_tensor: additional bytes of each row, of each tensor.
         by_row: whether blocks and groups restart with every row.
-        scales: numbers of a group, the last of which may be smaller; of so many groups so many bytes beside.
+        scales: (numbers, groups, bytes): groups of so many numbers, the last of which may be smaller, and the
+            additional bytes of so many groups.
         tables: whether embeddings and the output matrix are quantised too, as in GGUF.
         expands: whether products at inference read a dequantised copy; in training they always do.
     """

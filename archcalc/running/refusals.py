@@ -96,10 +96,7 @@ def _attention(run: Running) -> str:
 
 def no_prompt(tokens: int, length: int) -> str:
     """The message for more new tokens than positions."""
-    return (
-        f"{tokens} new tokens leave nothing of the {length} positions for a prompt: "
-        f"--length {tokens + 1} or more has room for both"
-    )
+    return f"{tokens} new tokens leave no room for a prompt in {length} positions: use --length {tokens + 1} or more"
 
 
 def _generating(run: Running) -> str:

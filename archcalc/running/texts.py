@@ -12,7 +12,7 @@ NONE, JOIN = "none", "+"
 
 @lru_cache(maxsize=1024)
 def of_texts(given: tuple[tuple[str, str], ...]) -> Running:
-    """The run with these values. A field that is `none` is nothing, whatever the spec says.
+    """The run with these values. A field that is `none` stays empty, whatever the spec says.
 
     Raises:
         RequestError: an unknown field, or an invalid value.

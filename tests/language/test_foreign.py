@@ -62,7 +62,7 @@ services:
 """
 TEXTS = {
     "yolov8.yaml": (ULTRALYTICS, "an Ultralytics model file"),
-    "coco.yaml": ("path: coco\ntrain: a\nval: b\nnames:\n  0: person\n", "a data set file of Ultralytics"),
+    "coco.yaml": ("path: coco\ntrain: a\nval: b\nnames:\n  0: person\n", "an Ultralytics data set file"),
     "config.json": (json.dumps({"architectures": ["LlamaForCausalLM"], "hidden_size": 4096, "model_type": "llama"}, indent=2), "a Hugging Face config.json"),
     "unet.json": (json.dumps({"_class_name": "UNet", "_diffusers_version": "0.6"}), "a config of Hugging Face's Diffusers"),
     "keras.json": (json.dumps({"module": "keras", "class_name": "Sequential", "config": {"layers": []}}), "a Keras model as JSON"),
@@ -70,11 +70,11 @@ TEXTS = {
     "net.ipynb": (json.dumps({"cells": [], "metadata": {}, "nbformat": 4}), "a Jupyter notebook"),
     "net.py": (PYTHON, "Python source"),
     "net": (PYTHON, "Python source"),
-    "ci.yaml": (WORKFLOW, "a workflow of GitHub Actions"),
-    ".gitlab-ci.yml": ("stages: [test]\ntest:\n  script: [pytest]\n", "a pipeline of a CI system"),
-    "compose.yaml": (COMPOSE, "a file of Docker Compose"),
+    "ci.yaml": (WORKFLOW, "a GitHub Actions workflow"),
+    ".gitlab-ci.yml": ("stages: [test]\ntest:\n  script: [pytest]\n", "a CI pipeline"),
+    "compose.yaml": (COMPOSE, "a Docker Compose file"),
     "pod.yaml": ("apiVersion: v1\nkind: Pod\nmetadata: {name: x}\nspec: {}\n", "a Kubernetes manifest"),
-    ".pre-commit-config.yaml": ("repos:\n  - repo: x\n    hooks: [{id: y}]\n", "a configuration of pre-commit"),
+    ".pre-commit-config.yaml": ("repos:\n  - repo: x\n    hooks: [{id: y}]\n", "a pre-commit configuration"),
     "environment.yml": ("name: a\nchannels: [x]\ndependencies: [python]\n", "a conda environment"),
 }  # fmt: skip
 

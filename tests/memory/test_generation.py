@@ -277,7 +277,7 @@ def test_more_new_tokens_than_positions_are_refused_with_what_works():
         name, *more = command
         asked = [name, "gpt2", "--mode", "generate", "--new-tokens", "2000", *more]
         said = inside(*asked).stderr
-        assert "2000 new tokens leave nothing of the 1024 positions" in said
+        assert "2000 new tokens leave no room for a prompt in 1024 positions" in said
         longer = re.search(r"--length \d+", said)[0].split()
         said = inside(*asked, *longer).stderr
         more_positions = re.search(r"--set context=\d+", said)[0].split()

@@ -59,7 +59,7 @@ def test_no_two_fields_read_the_same_part() -> None:
         ({"batch": "٣"}, "whole number"),
         ({"freeze": 3}, "freeze must be a name or a list of names, not 3"),
         ({"device": ""}, "device must be a name"),
-        ({"precison": "bf16"}, "`precison` says nothing about how a network is run: did you mean `precision`?"),
+        ({"precison": "bf16"}, "`precison` is not a run setting: did you mean `precision`?"),
     ],
 )
 def test_what_is_wrong_is_told(said: dict[str, object], message: str) -> None:

@@ -103,5 +103,5 @@ def test_trees_that_hold_themselves(stored: Path, monkeypatch: pytest.MonkeyPatc
     ):
         pass
     monkeypatch.setattr("archcalc.git._MOST_SAID", 2**20)
-    with pytest.raises(RequestError, match="git: it says more than 1 MiB"), checked_out(f"{endless}:"):
+    with pytest.raises(RequestError, match="git: its answer is larger than 1 MiB"), checked_out(f"{endless}:"):
         pass

@@ -15,7 +15,7 @@ from tests.conftest import ROOT
 
 from .conftest import Run
 
-REFUSED = "is not for settings: they say how to look, never what to write, overwrite, read or run; give "
+REFUSED = "is not accepted: only the command line decides what is written, overwritten, read or run; give "
 
 
 def everything(folder: Path) -> dict[str, str]:

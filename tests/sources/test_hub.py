@@ -141,7 +141,7 @@ def test_weights_are_counted_by_their_headers(server):
         ("org/none", "there is no model org/none, or it is private"),
         ("org/tiny@v9", "org/tiny has no revision v9"),
         ("org/empty", "org/empty has no config.json"),
-        ("org/odd", "its config.json is none that is read"),
+        ("org/odd", "its config.json is not that of a transformers model"),
         ("org/huge", "its config.json has 5,242,880 bytes"),
         ("org/a/b", "is not a model on the Hub"),
         ("org/--", "that is not the name of a repository"),

@@ -78,7 +78,7 @@ def _unread(file: File, name: Json) -> NoReturn:
         file.refuse(
             ["model_type"],
             f"the model type `{name}` is Python code next to the file (`auto_map`), which is never run",
-            "put its layers as a spec; `archcalc layers` lists what there is",
+            "write its layers as a spec; `archcalc layers` lists what there is",
         )
     near = suggest(name, known)
     file.refuse(

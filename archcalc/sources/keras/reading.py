@@ -33,7 +33,7 @@ def spec(file: File) -> str:
     if model.kind not in _MODELS:
         model.refuse(
             f"`{model.kind}` is a custom class, i.e. Python code, which is never run",
-            "save a functional or sequential model, or put its layers as a spec",
+            "save a functional or sequential model, or write its layers as a spec",
         )
     made = Spec(_word(model.name), f"{model.name}: imported from a Keras model; channels first here.")
     scope = _Scope(made, [])
@@ -224,7 +224,7 @@ class _Scope:
 
     def _unknown(self, layer: Layer) -> None:
         if layer.kind == "Lambda":
-            layer.refuse("`Lambda` is Python code in the file, which is never run", "put its layers as a spec")
+            layer.refuse("`Lambda` is Python code in the file, which is never run", "write its layers as a spec")
         layer.refuse(
             f"the layer `{layer.kind}` ({layer.name!r}) is not supported yet",
             "write it in the spec: `archcalc layers` lists what there is",
