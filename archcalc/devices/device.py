@@ -200,14 +200,14 @@ def _read(path: str) -> Device:
 def _text(fields: dict[str, Any], key: str) -> str:
     value = fields.get(key)
     if not isinstance(value, str):
-        raise ValueError(f"`{key}` is not a text")
+        raise ValueError(f"`{key}` is not a string")
     return value
 
 
 def _number(fields: dict[str, Any], key: str, least: float = 1) -> float:
     value = fields.get(key)
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not least <= value < 1e30:
-        raise ValueError(f"`{key}` must be a number from {least}")
+        raise ValueError(f"`{key}` must be a number of at least {least}")
     return value
 
 

@@ -137,6 +137,8 @@ def _size(value: Any, place: Scalar, findings: Findings, what: str) -> int:
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= LARGEST_SIZE:
         help = "a size is one number of elements along an axis; round(...) makes a fraction whole"
-        findings.error("SPC005", f"{what} must be a whole number from 1, not {describe(value)}", place, help)
+        is_large = isinstance(value, int) and value > LARGEST_SIZE
+        wanted = f"at most {LARGEST_SIZE:,}" if is_large else "a whole number of at least 1"
+        findings.error("SPC005", f"{what} must be {wanted}, not {describe(value)}", place, help)
         return 1
     return value

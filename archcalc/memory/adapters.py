@@ -20,9 +20,9 @@ def learns(node: Node) -> bool:
 def adapted(node: Node, how: Saving, saved: Saved, passing: tuple[int, int]) -> tuple[Saved, tuple[int, int]]:
     """What a layer with adapters keeps, and needs temporarily.
 
-    Each adapter keeps its input and the product with its first matrix. In the forward pass the second product, and that
-    times the factor, exist beside the output of the layer's own matrix. In the backward pass, the gradient times the
-    factor exists, then two gradients of the input until they are added.
+    Each adapter keeps its input and the product with its first matrix. In the forward pass the second product, and its
+    product with the factor, exist beside the output of the layer's own matrix. In the backward pass the gradient times
+    the factor exists, then two gradients of the input until they are added.
     """
     layer = node.layer
     assert layer is not None

@@ -3,7 +3,7 @@
 Parameters stay in fp32. Matrix-product layers compute in 16 bits and read cast copies of other types; autograd
 keeps the copies, and gradients are in 16 bits until they reach the tensors that were copied. In training, copies of
 trained parameters are cached until the forward pass ends; at inference every layer makes its own.
-A quantised matrix has no copy that is kept: both passes restore it, in the compute type, for its product alone.
+No copy of a quantised matrix is kept: each pass dequantises it, in the compute type, for its own product only.
 Source: torch/csrc/autocast and aten/src/ATen/autocast_mode.h of PyTorch 2.13, compared with its allocator on the CPU.
 """
 
@@ -113,7 +113,7 @@ class Autocast:
         return of_inputs, sum(one.size for one in self.structure.learned.by(node)) * width
 
     def joined(self, node: Node, inputs: list[Value], width: int) -> int:
-        """Bytes of the copies that the CPU makes of narrower operands of a sum or a product, while it computes that.
+        """Bytes of the temporary copies that the CPU makes of narrower operands while it computes a sum or a product.
 
         Source: compute_types in aten/src/ATen/TensorIterator.cpp.
         """

@@ -21,7 +21,7 @@ from archcalc.running.refusals import OF
 def how(graph: Graph, said: Running, mode: str, chip: Device | None = None) -> Running:
     """How the network is run in a mode, with all defaults; the batch is the graph's.
 
-    The loss of a spec that names none is among what is assumed, as `mse_loss`.
+    If the spec names no loss, `mse_loss` is among the assumptions.
 
     Raises:
         RequestError: an unknown device, or contradictory settings.

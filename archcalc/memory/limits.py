@@ -40,7 +40,7 @@ class Limit:
     unbounded: bool = False
 
 
-# So many impossible sizes of a dim are built; then it is found out for which others the same comparisons fail.
+# After building this many impossible sizes of a dim, find out at which others the same comparisons fail.
 _ALONE = 2
 # How many sets of comparisons are told apart.
 _CASES = 8
@@ -61,7 +61,7 @@ class Others:
         self._failed: Counter[str] = Counter()
 
     def fails(self, name: str, size: int) -> str:
-        """As `why_not`, but the reason may be another size's: those at which the same comparisons fail share one."""
+        """As `why_not`, but the reason may be that of another size: sizes at which the same comparisons fail share one."""
         if name == BATCH or (name, size) in self._reasons or self._failed[name] < _ALONE:
             return self.why_not(name, size)
         if name not in self._errors:

@@ -15,7 +15,7 @@ from archcalc.memory.simulation import simulate
 from archcalc.memory.structure import Structure
 from archcalc.network.load import Graph
 
-# Nobody asks for a larger size.
+# No larger size is ever asked for.
 _MOST = 2**41
 
 
@@ -26,7 +26,7 @@ class Need(ABC):
         self.bytes = bytes
 
     def _is_far(self, room: int, others: Mapping[int, Need]) -> bool:
-        """Whether the room is beyond, or within, all that is needed at these sizes by far: growth may change there."""
+        """Whether the room is far above, or far below, all that is needed at these sizes: growth may change there."""
         return all(3 * abs(one.bytes - room) > room for one in (self, *others.values()))
 
     @abstractmethod
@@ -44,7 +44,7 @@ class RunNeed(Need):
 
     Args:
         bytes: by default the run's peak.
-        most: how many bytes may be alive if no more than a given room is to be needed; by default the room itself.
+        most: how many bytes may be alive for the need to stay within a given room; by default the room itself.
     """
 
     def __init__(self, run: Run, bytes: int | None = None, most: Callable[[int], int] = int) -> None:
@@ -89,7 +89,7 @@ def _through(last: tuple[int, int], first: tuple[int, int], *second: tuple[int, 
 
 
 def _growth(last: tuple[int, int], first: tuple[int, int], *second: tuple[int, int]) -> tuple[float, float]:
-    """The slope at the last point, and half of how it changes. What seems to grow ever more slowly grows as a line."""
+    """The slope at the last point, and half its change. If growth seems to slow down, it is taken to be linear."""
     (size, x), (before, y) = last, first
     slope, bend = (x - y) / (size - before), 0.0
     for earlier, z in second:

@@ -7,9 +7,9 @@ from archcalc.network.graph import Node
 from archcalc.network.load import Graph
 from archcalc.quantity import plain
 
-# Of equal copies so many are simulated: the first two and the last.
+# How many of several equal copies are simulated: the first two and the last.
 _SIMULATED = 3
-# So deep may groups be nested whatever is in them; layers further in are gone through so often, all together.
+# Groups may always be nested this deep; at most this many passes, in all, go through layers further in.
 _DEPTH, MOST_PASSES, MOST_FORMULAS = 4, 5_000, 1_500
 
 
@@ -18,7 +18,7 @@ def check_nesting(graph: Graph, most: int) -> None:
     passes, depth = _passes(graph.nodes, 0, 1)
     if passes > most:
         raise RequestError(
-            f"{graph.path}: {graph.model} has copies in {depth} levels of `repeat`, of each of which {_SIMULATED} are "
+            f"{graph.path}: {graph.model} has copies in {depth} levels of `repeat`, and {_SIMULATED} of each are "
             f"simulated for its memory: {passes:,} passes through layers, and at most {most:,} are made: write a level "
             "that holds only another level as one, with the product of their numbers"
         )

@@ -107,7 +107,7 @@ class Given(NamedTuple):
     Attributes:
         first: of parameters that had none, which stay; more: of others, which are added.
         sums: of further contributions with any new sums.
-        waits: of the first ones those to which others will be added; whole: of parameters that now have all of them.
+        waits: of the first ones, those to which others will be added; whole: of parameters that now have all of theirs.
     """
 
     first: int

@@ -15,7 +15,7 @@ from archcalc.network.graph import Node, walk
 from archcalc.network.load import Graph
 from archcalc.quantity import leaves, product
 
-# Products of two tensors look both ways along positions, and nothing is known of their masks.
+# Products of two tensors look both ways along positions, and their masks are unknown.
 _PRODUCTS = (MatMul, Einsum)
 
 
@@ -32,7 +32,7 @@ def positions_dim(graph: Graph) -> str:
     for node in layers(graph.nodes):
         if _layer(node).declared:
             raise NotGenerativeError(
-                f"{graph.model} does not generate: what `{node.id}` keeps of earlier positions is not declared"
+                f"{graph.model} does not generate: `{node.id}` does not declare what it keeps of earlier positions"
             )
     given = {name: None for y in graph.outputs.values() for name in named(y.shape)}
     keeping = [node for node in layers(graph.nodes) if kept(node)]

@@ -38,7 +38,7 @@ class Run:
     """The memory of a run, in bytes.
 
     Attributes:
-        parameters, buffers: of the model; with `Running.mixed` parameters count in their own type, and the fp32
+        parameters, buffers: of the model; with mixed precision, parameters count in their own type, and the fp32
             copy belongs to `optimizer`.
         inputs: the batch and, in training, its targets.
         gradients: of all parameters; optimizer: its states.

@@ -30,7 +30,7 @@ class Scene:
         self.more_kept = 0
         self.copies = 1
         self.gradients = 0
-        self.fetched = 0  # bytes that a layer's backward pass has brought back
+        self.fetched = 0  # offloaded bytes that a layer's backward pass has brought back
         self.is_offloaded = running.trains and ACTIVATIONS in running.offload
         self.is_fused = running.execution == COMPILED
 

@@ -25,7 +25,7 @@ from archcalc.running import Running
 from archcalc.running.declaration import FLASH, GENERATE, GRAPH
 
 RULE = "vLLM 0.8 to 0.11"
-# No longer request is tried: if this one fits, the cache does not grow, e.g. because of a window.
+# The longest request that is tried: if it fits, the cache does not grow, e.g. because of a window.
 _LONGEST = 2**39
 # The shares of a device that are tried.
 _SHARES = (0.95, 0.98)

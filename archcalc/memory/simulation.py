@@ -135,7 +135,7 @@ class _Step(ScanForward):
         self._moment("step", None, self.structure.stepping(self.running) if apart else 0)
 
     def _after_another(self, results: list[Value]) -> None:
-        """The outputs of the batch before live until those of this one take their place."""
+        """The outputs of the previous batch live until those of this one take their place."""
         earlier = sum(storage.bytes for storage in {value.storage for value in results})
         for moment in self.run.moments:
             moment.live += earlier
@@ -144,7 +144,7 @@ class _Step(ScanForward):
     # -- loss and backward ------------------------------------------------------------------
 
     def _lose(self, y: Tensor, value: Value) -> list[Storage]:
-        """What the loss saves."""
+        """Compute the loss, and keep what it saves."""
         loss, size = _loss(self.graph), y.numel * y.samples(self.graph.batch) * FP32
         copied = value.width < FP32
         if self.head is not None:
@@ -377,7 +377,7 @@ class _Step(ScanForward):
             gradients[value] = self._written_out(first, value, node)
 
     def _written_out(self, storage: Storage, value: Value, node: Node | None) -> Storage:
-        """The gradient of `value` in memory of its own, in place of `storage`, which may be smaller and stretched to it."""
+        """The gradient of `value` in memory of its own, in place of `storage`, which may be smaller and only expanded to it."""
         whole = self.heap.hold(Storage(value.gradient))
         self._moment("backward", node, 0)
         self.heap.drop(storage)

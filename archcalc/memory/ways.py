@@ -67,7 +67,7 @@ def _fitting(graph: Graph, running: Running, structure: Structure, limit: int, o
     for option, sentence, other in others:
         try:
             one = settled(Running(**{**running.said, **other}), running.mode, running.chip)
-        except RequestError:  # the device does not compute so
+        except RequestError:  # the device does not support this
             continue
         other_graph = (one.freeze, one.lora, one.lora_on) != (running.freeze, running.lora, running.lora_on)
         try:

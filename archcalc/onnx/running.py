@@ -134,7 +134,7 @@ class Running:
         if found is None:
             tensor = self.model.tensors.get(name)
             if tensor is None:
-                raise RequestError(f"{told(self.node)} reads {name[:80]!r}, which nothing before it gives")
+                raise RequestError(f"{told(self.node)} reads {name[:80]!r}, which no earlier node gives")
             found = self._initial(tensor)
             self.values[name] = found
             self.shapes[name] = found.shape
@@ -326,7 +326,7 @@ class Running:
         was, before = (self.fixed or {}).get(name), (self.fixed or {}).get(x.label)
         if was is None or before is None or len(before) != len(x.shape) or x.shape == before:
             if prod(sizes) != count or min(sizes, default=1) < 0:
-                raise MisfitError(f"{list(x.shape)} has not as many elements as {list(wanted)}")
+                raise MisfitError(f"{list(x.shape)} does not have as many elements as {list(wanted)}")
             return tuple(sizes)
         axis = next(at for at, (new, old) in enumerate(zip(x.shape, before)) if new != old)
         lead = prod(before[:axis])

@@ -108,8 +108,10 @@ def kernel(work: Work, device: Device, dtype: str, memory_format: str = "", back
 def _shares(
     kind: str, dtype: str, memory_format: str, backward: bool
 ) -> tuple[str, tuple[str, ...], tuple[str, ...], str]:
-    """For a kind of operation: the form of its product, empty without one; the shares of its computing and moving; and
-    the networks that determine the error of its time.
+    """The shares that a kind of operation reaches.
+
+    They are the form of its product, empty without one; the shares of its computing and moving; and the networks that
+    determine the error of its time.
     """
     if pool_of(kind) != PRODUCTS:
         layer = REGISTRY.get(kind)

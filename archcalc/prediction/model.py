@@ -1,4 +1,4 @@
-"""How long an operation takes on a device: by its calibration, or at least, by its data sheet.
+"""How long an operation takes on a device: by its calibration, or at least at the rates of its data sheet.
 
     seconds = (Σ (coefficient · feature)^overlap)^(1/overlap), over FEATURES
 

@@ -353,7 +353,7 @@ def _selective_scan(call: Call) -> Iterator[Operation]:
 
 
 def _declared(call: Call) -> Iterator[Operation]:
-    """Declared costs in one kernel, whose products run as matrix products do: nobody knows its own."""
+    """Declared costs in one kernel, whose products are taken to run as matrix products do: its own are unknown."""
     y = call.node.exit
     moved = (call.bytes(*call.inputs), call.weights, call.bytes(y, *(y.outputs or {}).values()))
     yield call.operation("matmul" if call.node.macs else call.node.op, (0, 0, 0), call.flops, moved)
@@ -383,6 +383,6 @@ def form_of(layer: type[Layer]) -> Callable[[Call], Iterator[Operation]]:
     found = _declared if layer.declared else next((form for kind, form in _FORMS if issubclass(layer, kind)), None)
     if found is None and not layer.one_pass:
         raise NotImplementedError(
-            f"{layer.__name__} says nothing of its time: write `one_pass = True` in it, or its operations in {__name__}"
+            f"{layer.__name__} does not say how long it takes: write `one_pass = True` in it, or its operations in {__name__}"
         )
     return found or _elementwise

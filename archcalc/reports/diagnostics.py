@@ -83,7 +83,7 @@ def _advice(diagnostic: Diagnostic, notes: Sequence[Note], margin: str, fixes: b
         told.append(("note", f"and {len(notes) - len(shown)} more places"))
     path = diagnostic.place.source.path
     if diagnostic.place.source.kind:
-        told.append(("note", f"the line is one of the spec that `archcalc import {path}` writes"))
+        told.append(("note", f"this line is from the spec that `archcalc import {path}` writes"))
     fix = diagnostic.fix if fixes else None
     if diagnostic.help and not (fix and fix.message == diagnostic.help):
         told.append(("help", diagnostic.help))

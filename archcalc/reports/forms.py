@@ -4,8 +4,9 @@ A report is a folder here, and a form of it is a file `as_<form>.py` in that fol
 `--format csv` of `archcalc memory`. Its `render(report)` gives a text, a block that is laid out for the page it
 is printed on, or texts that are printed as they come.
 
-Its JSON is described by the `schema.json` beside it. The folder's `__init__.py` says in a line what the report is about, and in `COMMAND` what prints it. A report has
-all forms in `USUAL`; where one makes no sense, `WITHOUT` says why, and so does the program when it is asked for.
+Its JSON is described by the `schema.json` beside it. The folder's `__init__.py` says in a line what the report is about,
+and in `COMMAND` what prints it. A report has all forms in `USUAL`; where one makes no sense, `WITHOUT` says why, and so
+does the program when that form is requested.
 """
 
 from __future__ import annotations

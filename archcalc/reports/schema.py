@@ -87,7 +87,7 @@ def schema() -> dict[str, Any]:
         "tie": {
             "type": "string",
             "pattern": _INSIDE,
-            "description": "the layer whose weights it uses, maybe one inside a block",
+            "description": "the layer whose weights it uses, possibly one inside a block",
         },
         "frozen": {**FROZEN.schema(), "description": FROZEN.doc},
         "cache": {**CACHE.schema(), "description": CACHE.doc},

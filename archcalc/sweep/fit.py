@@ -279,6 +279,6 @@ def _start(graph: Graph, point: Point, name: str) -> int:
     value = values[name]
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise RequestError(
-            f"`{name}` is not a whole number from 1: give the values to try, e.g. --vary {name}=0.5..4:0.5"
+            f"`{name}` is not a whole number of at least 1: give the values to try, e.g. --vary {name}=0.5..4:0.5"
         )
     return int(value)

@@ -102,7 +102,7 @@ def test_copies_are_derived_once():
 def test_a_part_of_what_is_repeated_says_of_how_many():
     for part in ("h.0.attention", "h.0.residual1"):
         out = inside("explain", "specs/gpt2.yaml", part).stdout
-        assert re.search(r"copies +12 +the numbers are one copy's", out), part
+        assert re.search(r"copies +12 +numbers are for one copy", out), part
         assert re.search(r"all of them: [\d,]+ parameters · [\d,]+ MACs", out)
     layer = json.loads(inside("explain", "specs/gpt2.yaml", "h.0.attention", "--format", "json").stdout)["layers"][0]
     assert layer["copies"] == 12

@@ -110,7 +110,7 @@ def test_what_it_sees_is_unknown_and_nothing_is_generated() -> None:
         "{model: m, dims: {n: 5}, input: [n], layers: [embedding 9 dim=4, attention 2 causal=true, opaque a output=same]}"
     )
     assert fields(net.graph)[id(net.graph.nodes[-1].exit)] == "unknown"
-    with pytest.raises(NotGenerativeError, match="what `opaque` keeps of earlier positions is not declared"):
+    with pytest.raises(NotGenerativeError, match="`opaque` does not declare what it keeps of earlier positions"):
         net.generation()
 
 

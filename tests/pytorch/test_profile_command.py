@@ -139,7 +139,7 @@ def test_phases_that_do_not_add_up_are_told():
     assert words.phases_apart(measured) == []
     measured.total = Times([measured.total.median * 3])
     (note,) = words.phases_apart(measured)
-    assert "most runs were held up, each in another phase" in note
+    assert "most runs were held up, each in a different phase" in note
 
 
 def test_without_pytorch_it_says_what_to_install(monkeypatch, capsys):

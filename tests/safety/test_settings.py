@@ -56,7 +56,7 @@ def test_settings_write_run_and_read_nothing(clone: Path, run: Run, settings: st
     done = run("lint", ".")
     assert done.returncode == 2
     assert done.stderr.startswith(f"archcalc: {clone / name}: key")
-    assert done.stderr.endswith(f"{REFUSED}{option} on the command line\n")
+    assert done.stderr.endswith(f"{REFUSED}{option} there\n")
     assert everything(clone.parent) == before
 
 

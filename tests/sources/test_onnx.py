@@ -297,10 +297,10 @@ def test_unknown_operators_are_opaque(tmp_path):
     ("nodes", "message"),
     [
         ([("If", ["c"], ["y"])], "`If` .* is control flow, which is not supported"),
-        ([("Relu", ["z"], ["y"]), ("Relu", ["y"], ["z"])], "reads 'z', which nothing before it gives"),
+        ([("Relu", ["z"], ["y"]), ("Relu", ["y"], ["z"])], "reads 'z', which no earlier node gives"),
         ([("Conv", ["x", "w"], ["y"])], "cannot be read"),
         ([("Slice", ["x", "s"], ["y"])], "cannot be read: its inputs, attributes and outputs do not fit together$"),
-        ([("Reshape", ["x", "s"], ["y"])], "has not as many elements"),
+        ([("Reshape", ["x", "s"], ["y"])], "does not have as many elements"),
     ],
 )
 def test_refused(nodes, message, tmp_path):

@@ -61,8 +61,8 @@ def refused(path):
     [
         ({"model_type": "lama"}, 2, 16, "the model type `lama` is not supported yet"),
         ({"model_type": 3}, 2, 16, "`model_type` must name a model type"),
-        ({"hidden_size": "32"}, 4, 17, '`hidden_size`: must be a whole number from 1, not "32"'),
-        ({"hidden_size": True}, 4, 17, "`hidden_size`: must be a whole number from 1, not true"),
+        ({"hidden_size": "32"}, 4, 17, '`hidden_size`: must be a whole number of at least 1, not "32"'),
+        ({"hidden_size": True}, 4, 17, "`hidden_size`: must be a whole number of at least 1, not true"),
         ({"hidden_size": -1}, 4, 17, "not -1"),
         ({"hidden_size": 10**30}, 4, 17, "not 1000000000000000000000000000000"),
         ({"hidden_size": [32]}, 4, 17, "not [32]"),
@@ -197,7 +197,7 @@ def test_commands_take_the_file_itself(tmp_path):
 def test_a_finding_says_which_text_its_line_is_of(tmp_path):
     told = run("shapes", written(tmp_path, LLAMA), "--set", "width=30")
     assert status(told) == 1
-    assert "the line is one of the spec that `archcalc import" in told.stderr
+    assert "this line is from the spec that `archcalc import" in told.stderr
 
 
 def test_a_file_of_another_kind_is_not_mended(tmp_path):

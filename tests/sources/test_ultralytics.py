@@ -131,7 +131,7 @@ def test_yolov8n_is_read_at_a_glance(tmp_path):
     ("old", "new", "message"),
     [
         ("SPPF", "SPPELAN", "the module `SPPELAN` is not supported yet"),
-        ("nc: 80", "nc: x", "it must be a number from 0"),
+        ("nc: 80", "nc: x", "it must be a number of at least 0"),
         ("nc: 80", "activation: nn.ReLU()", "`activation` is unknown"),
         ("[64, 3, 2]", "[64, 3, two]", "it must be a whole number"),
         ("[64, 3, 2]", "[]", "`Conv` needs another argument"),

@@ -119,7 +119,7 @@ def _reshape(node: Node, data: Array, wanted: Array) -> Array:
         rest = prod(size for size in sizes if size != -1)
         sizes[sizes.index(-1)] = len(data.numbers) // rest if rest else 0
     if prod(sizes) != len(data.numbers):
-        raise MisfitError(f"{list(data.shape)} has not as many elements as {sizes}")
+        raise MisfitError(f"{list(data.shape)} does not have as many elements as {sizes}")
     return Array(sizes, data.numbers)
 
 

@@ -16,7 +16,7 @@ from archcalc.onnx.traced import Traced
 def pooled(run: Running, node: Node, x: Traced) -> Traced:
     """MaxPool and AveragePool."""
     if len([name for name in node.outputs if name]) > 1:
-        raise UnreadError("with places")
+        raise UnreadError("with the indices of the maxima")
     attributes = node.attributes
     space = x.shape[2:]
     window = Window(node, space, attributes["kernel_shape"])

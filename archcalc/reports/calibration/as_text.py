@@ -29,7 +29,7 @@ def render(report: Report) -> Block:
         f"times: {fit['clock']}",
         "errors of layers held out of the fit",
         "cached: weights stay in the cache",
-        "training: the pass forward",
+        "training: its forward pass",
     ]
     written = [f"written to {report.path}"]
     if report.path == local_path(device.name):

@@ -61,7 +61,7 @@ class FormulaExplanation:
                     formula += f" ={NO_BREAK}{int(number):,}"
                 yield title, formula, note
         if int(node.copies) > 1:
-            yield "copies", form.formula(node.copies), "the numbers are one copy's"
+            yield "copies", form.formula(node.copies), "numbers are for one copy"
         if form.conditions():
             yield "for", ", ".join(form.conditions()), ""
         if self.valued:

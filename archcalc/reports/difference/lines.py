@@ -75,7 +75,7 @@ def sentences(found: Difference) -> Iterator[str]:
         layers, their = ("layer", "its") if count == 1 else ("layers", "their")
         costs = effect(found.inherited)
         parts.append(
-            f"{count:,} {layers} as before at other costs{f' ({costs})' if costs else ''}, because {their} input changed"
+            f"{count:,} {layers} unchanged but for costs{f' ({costs})' if costs else ''}, because {their} input changed"
         )
     if found.unchanged:
         parts.append(f"{found.unchanged:,} unchanged")

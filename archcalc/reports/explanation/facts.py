@@ -102,8 +102,8 @@ def copies(node: Node, costs: Costs) -> int:
 
 
 def of_copies(node: Node, count: int, costs: Costs) -> Line:
-    """The note on a part with several copies: its numbers are those of one copy, and the total of all copies."""
+    """The note on a part with several copies: its numbers are for one copy, followed by the total of all copies."""
     cost = costs.total(node)
     amounts = [(cost.params, "parameters"), (cost.macs, "MACs")]
     told = " · ".join(f"{exact(amount)} {what}" for amount, what in amounts if amount)
-    return Line("copies", "", exact(count), "the numbers are one copy's", [f"all of them: {told}"] if told else [])
+    return Line("copies", "", exact(count), "numbers are for one copy", [f"all of them: {told}"] if told else [])

@@ -139,11 +139,11 @@ def _derive(result: Explanation, nodes: Sequence[Node], copies: int, costs: Cost
 
 
 def _declared(nodes: Sequence[Node]) -> Iterator[Line]:
-    """That some of the layers declare their costs, and whether not all."""
+    """A note that layers declare their costs, and whether all do."""
     layers = [one for node in nodes for one in _inside(node) if one.layer is not None and one.layer.declared]
     if layers:
         unknown = any(one.layer is not None and one.layer.is_unknown for one in layers)
-        more = "some MACs are unknown, so the sum is a least value" if unknown else "not computed"
+        more = "some MACs are unknown, so the sum is a lower bound" if unknown else "not computed"
         labels = dict.fromkeys(one.label for one in layers)
         yield Line("declared", ", ".join(labels), note=more)
 

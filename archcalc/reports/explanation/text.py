@@ -22,7 +22,7 @@ _WORK = re.compile(r"\d+ for each [^:]+: ")
 _WIDEST_FORMULA = 64
 # Blanks after a title.
 _GAP = 3
-# Shorter ones do not read as formulas.
+# Narrower columns are not readable as formulas.
 _LEAST = 12
 # Room for a unit after the value.
 _UNIT = 8
@@ -69,7 +69,7 @@ class Drawn:
 
 
 def _together(text: str, room: int) -> str:
-    """With no blank where a line must not end: in a list of operations, only between two of them."""
+    """Text with unbreakable blanks where no line may end: a list of operations breaks only between two of them."""
     if (work := _WORK.match(text)) is not None:
         each = re.split(r"(?<=\)), ", text[work.end() :])
         kept = [one.replace(" ", NO_BREAK) if columns_of(one) <= room else one for one in each]

@@ -21,7 +21,7 @@ def headline(fit: Fit) -> str:
         return f"no {fit.name} fits{least}"
     value = f"{fit.name}={fit.value_of(fit.best)}"
     if fit.beyond is None:
-        return f"{value} fits, and so does all that was tried"
+        return f"{value} fits, and so does everything that was tried"
     return f"{value} is the largest {'found ' if fit.falling else ''}that fits"
 
 
@@ -34,7 +34,7 @@ def reason(fit: Fit) -> str:
         place = f", at {fit.beyond.place}" if fit.beyond.place else ""
         help = f": {fit.beyond.help}" if fit.beyond.help else ""
         more = ", and more for more" if help and help.startswith(": `--set ") else ""
-        return f"no limit stops it, but the network: {value}: {fit.beyond.reason}{place}{help}{more}"
+        return f"the network stops it, not a limit: {value}: {fit.beyond.reason}{place}{help}{more}"
     parts = [
         f"{shown(fit.beyond.values[name], MEASURES[name].unit)} {_title(name)}, "
         f"{shown(fit.beyond.values[name] - fit.limits[name], MEASURES[name].unit)} over the limit"

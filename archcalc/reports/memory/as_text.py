@@ -161,7 +161,7 @@ def _holders(mode: Mode, count: int) -> Iterator[Block]:
         return
     whole = sum(found.held.values()) if found.running.mode != INFERENCE else 0
     title = {
-        TRAIN: "layers that keep most for backward",
+        TRAIN: "layers that keep the most for backward",
         GENERATE: "layers with the largest caches",
     }
     rows: list[_LINES] = []
@@ -173,7 +173,7 @@ def _holders(mode: Mode, count: int) -> Iterator[Block]:
     if others and whole:
         rest = sum(one.bytes for one in others)
         rows.append(((f"and {len(others)} smaller", "", "", numbers.size(rest), numbers.share(rest, whole)), None))
-    yield Parts([title.get(found.running.mode, "layers with the most alive while they run")], BOLD)
+    yield Parts([title.get(found.running.mode, "layers with the most memory in use while they run")], BOLD)
     yield Columns(_LAYERS, rows, label=_LABEL)
     yield ""
 

@@ -113,7 +113,7 @@ def _footer(comparison: Comparison) -> Iterator[Block]:
     unknown = max(comparison.totals.unknown.values(), default=0)
     if unknown:
         layers = "1 layer" if unknown == 1 else f"{unknown:,} layers"
-        yield Wrapped(f"{UNKNOWN}: what {comparison.peer.name} counts of {layers}")
+        yield Wrapped(f"{UNKNOWN}: what {comparison.peer.name} counts for {layers}")
     yield Wrapped(printed(comparison))
     yield Wrapped(_called(comparison.peer), DIM)
 

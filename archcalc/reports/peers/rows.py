@@ -57,7 +57,7 @@ def printed(comparison: Comparison) -> str:
     """The tool's numbers for the whole network, in its own terms."""
     peer, macs, params = comparison.peer, comparison.macs, comparison.params
     if macs is None:
-        return f"{peer.name} {peer.version}: what it says of this network is not known"
+        return f"{peer.name} {peer.version}: its totals for this network are unknown"
     words = f"{peer.name} {peer.version} says {macs * peer.factor:,} {peer.unit}"
     if peer.remark:
         words += f", {peer.remark}"

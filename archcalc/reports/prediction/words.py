@@ -125,7 +125,7 @@ def known(basis: str, one: Prediction) -> str:
         if len(errors) > 1:
             means = [f"{mean} ({phase})" for mean, (phase, _) in zip(means, errors)]
         what = errors[0][1].get("of", "layers held out of the fit")
-        return f"{what} were {' and '.join(means)} off in the mean"
+        return f"{what} were {' and '.join(means)} off on average"
     if basis == NEIGHBOURS:
         return "not measured: guessed from similar work; the range comes from the data sheet"
     return _reached(basis, one)
@@ -140,14 +140,14 @@ def _reached(basis: str, one: Prediction) -> str:
         card = fitted["devices"][one.device.name]
         return (
             f"from published times of {card['networks']} networks on this card; "
-            f"those left out of the fit were {100 * card['error']:.0f} % off in the mean"
+            f"those left out of the fit were {100 * card['error']:.0f} % off on average"
         )
     others = relatives(one.device, fitted["devices"])
     cards = " and ".join(others) if len(others) < len(fitted["devices"]) else "other cards"
     like = "its operations do in published profiles" if profiled(one.device) else f"{cards} reach of theirs"
     return (
-        f"no times of networks on this card are published; it is taken to reach as much of its peak rates as {like}; "
-        f"with a card left out, networks were {100 * fitted['error']['other']:.0f} % off in the mean"
+        f"no times of networks on this card are published; it is assumed to reach as much of its peak rates as {like}; "
+        f"with a card left out of the fit, networks were {100 * fitted['error']['other']:.0f} % off on average"
     )
 
 
@@ -165,7 +165,7 @@ def whole(run: Whole) -> list[str]:
     facts.append(f"{_three(time.seconds / 3600)} device-hours")
     if run.power:
         best, low, high = (_three(run.kilowatt_hours(seconds)) for seconds in (time.seconds, time.low, time.high))
-        facts.append(f"at most {best} kWh ({low} to {high} kWh), all the time at {run.power:g} W")
+        facts.append(f"at most {best} kWh ({low} to {high} kWh), at {run.power:g} W throughout")
     return facts
 
 

@@ -60,7 +60,7 @@ def busy(profile: Profile) -> list[str]:
         return []
     return [
         f"the machine was busy: the thread waited {100 * profile.waited:.0f} % of the time; "
-        "layers are in CPU time, without that"
+        "the times of layers are CPU time, which excludes that"
     ]
 
 
@@ -80,7 +80,7 @@ def phases_apart(profile: Profile) -> list[str]:
     if not whole or abs(phases / whole - 1) <= _LIMIT:
         return []
     return [
-        f"the medians of the phases sum to {numbers.seconds(phases)}: most runs were held up, each in another phase, "
+        f"the medians of the phases sum to {numbers.seconds(phases)}: most runs were held up, each in a different phase, "
         "so the machine was not quiet"
     ]
 
@@ -91,7 +91,7 @@ def relation(profile: Profile) -> str:
     timed = [phases[name].median for name in ("forward", "backward")] if profile.phases else []
     whole, layers = sum(timed) or profile.worked.median or profile.total.median, profile.layer_seconds
     if not layers:
-        return "no layer was timed: it was interrupted"
+        return "no layer was timed: the run was interrupted"
     apart = layers / whole - 1
     what = "the untouched forward and backward passes" if timed else "the untouched total"
     sentence = (

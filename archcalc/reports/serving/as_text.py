@@ -65,7 +65,7 @@ def _verdict(answer: Answer) -> str:
         more = numbers.size(-one.cache) or "0 B"
         return f"does not fit: {more} more than the share; {_ways(answer)}"
     count, longest = one.requests(one.length), one.longest
-    alone = f"; one alone of up to {longest:,}" if longest else ""
+    alone = f"; a single one of up to {longest:,}" if longest else ""
     asked = "" if not answer.is_asked else ": the load fits" if answer.holds else ": the load does not fit at once"
     ways = "" if count else f"; {_ways(answer)}"
     return f"{count:,} requests of {one.length:,} positions fit at once{alone}{asked}{ways}"
@@ -83,14 +83,14 @@ def _load(answer: Answer) -> list[list[str]]:
     if timed is None:
         return []
     alone = [
-        f"a prompt of {one.prompt:,} alone takes {between(each)} to its first token"
+        f"a single prompt of {one.prompt:,} takes {between(each)} to its first token"
         for one, each in zip(answer.load, timed.first)
     ]
     return [
         [f"at {described(answer.load)}"],
         list(dict.fromkeys(alone)),
         [
-            f"a token of each, all at once, takes {between(timed.token)}",
-            f"{rate(timed.tokens_per_second)} tokens/s together",
+            f"one token for each, all at once, takes {between(timed.token)}",
+            f"{rate(timed.tokens_per_second)} tokens/s in total",
         ],
     ]

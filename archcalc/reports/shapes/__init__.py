@@ -1,3 +1,3 @@
-"""Show the output shape and the costs of every layer."""
+"""The output shape and the costs of every layer."""
 
 COMMAND = "archcalc shapes"

@@ -15,7 +15,7 @@ _COLUMNS = (
     Column("source", right=False, rank=2),
     Column("variants", right=False, rank=3),
 )
-# Sources are cut at a word if the page is too narrow; the file has all of them.
+# On a narrow page, sources are cut at a word; the file has the whole text.
 _WIDEST = 38
 
 

@@ -15,7 +15,9 @@ def render(report: Report) -> str:
     total, buffers = report.total, report.buffers
     counts = f"{exact(report.params)} parameters, {size(total.bytes) or '0 B'} in the file."
     if buffers.tensors:
-        counts += f" {exact(buffers.elements)} numbers more in buffers, by their names ({exact(buffers.tensors)})."
+        counts += (
+            f" {exact(buffers.elements)} more numbers in buffers, judging by their names ({exact(buffers.tensors)})."
+        )
     tables = (_table("type", report.by_type), _table("module", report.by_module))
     return "\n".join((f"### {escape(report.path)}\n\n{counts}\n", *tables))
 

@@ -20,7 +20,9 @@ def render(report: Report) -> Block:
         f"{size(4 * total.elements) or '0 B'} as fp32, {size(2 * total.elements) or '0 B'} as bf16",
     ]
     if buffers.tensors:
-        facts.append(f"{exact(buffers.elements)} numbers more in buffers, by their names ({exact(buffers.tensors)})")
+        facts.append(
+            f"{exact(buffers.elements)} more numbers in buffers, judging by their names ({exact(buffers.tensors)})"
+        )
     return Group(
         Heading(report.path),
         "",

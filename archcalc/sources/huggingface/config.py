@@ -74,7 +74,7 @@ class Config:
         """An integer of at least `least`. Raises `SpecError` for anything else."""
         value = self.maybe(key, least)
         if value is None:
-            self.wrong(key, f"must be a whole number from {least}")
+            self.wrong(key, f"must be a whole number of at least {least}")
         return value
 
     def maybe(self, key: str, least: int = 1) -> int | None:
@@ -85,7 +85,7 @@ class Config:
         if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= _MOST:
-            self.wrong(key, f"must be a whole number from {least}, not {_told(value)}")
+            self.wrong(key, f"must be {_range(value, least)}, not {_told(value)}")
         return value
 
     def layers(self, key: str) -> int:
@@ -155,7 +155,7 @@ class Config:
         return [str(entry) for entry in value[:count]]
 
     def wholes(self, key: str, least: int = 1) -> list[int]:
-        """A list of integers; of sizes, which are from 1 on, there is at least one."""
+        """A list of integers of at least `least`; a list of sizes (`least` 1) must not be empty."""
         value = self._or_default(key)
         if isinstance(value, int) and not isinstance(value, bool):
             value = [value]
@@ -165,7 +165,7 @@ class Config:
         for index, entry in enumerate(value):
             if isinstance(entry, bool) or not isinstance(entry, int) or not least <= entry <= _MOST:
                 path: list[str | int] = [*self.path, self._spelled.get(key, key), index]
-                self.file.refuse(path, f"`{key}`: each must be a whole number from {least}, not {_told(entry)}")
+                self.file.refuse(path, f"`{key}`: each must be {_range(entry, least)}, not {_told(entry)}")
             found.append(entry)
         return found
 
@@ -254,6 +254,11 @@ class Config:
             method = self.mapping("quantization_config").get("quant_method")
             named = f" ({method})" if isinstance(method, str) else ""
             self.note(f"quantization_config{named}: weights are stored in fewer bytes")
+
+
+def _range(value: Json, least: int) -> str:
+    """What a value that is not one of the accepted whole numbers must be."""
+    return f"at most {_MOST:,}" if isinstance(value, int) and value > _MOST else f"a whole number of at least {least}"
 
 
 def _told(value: Json) -> str:

@@ -172,7 +172,7 @@ def _width(config: Config, text: str) -> int:
     usual = model_of(text)
     value = config.mapping("text_config").get("hidden_size", usual.defaults.get("hidden_size") if usual else None)
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        config.wrong("text_config", "`hidden_size` must be a whole number from 1")
+        config.wrong("text_config", "`hidden_size` must be a whole number of at least 1")
     return value
 
 

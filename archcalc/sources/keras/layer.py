@@ -59,7 +59,7 @@ class Layer:
         if value is None and default is not None:
             return default
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= _MOST:
-            self.wrong(key, f"must be a whole number from {least}")
+            self.wrong(key, f"must be a whole number from {least} to {_MOST:,}")
         return value
 
     def number(self, key: str, default: float) -> float:
@@ -97,7 +97,7 @@ class Layer:
         values = value if isinstance(value, list) else [value] * rank
         fits = [one for one in values if isinstance(one, int) and not isinstance(one, bool) and least <= one <= _MOST]
         if len(fits) != rank or len(values) != rank:
-            self.wrong(key, f"must be a whole number from {least}, or one for each of {rank} axes")
+            self.wrong(key, f"must be a whole number from {least} to {_MOST:,}, or one for each of {rank} axes")
         return fits
 
     def only(self, key: str, *allowed: Json) -> None:

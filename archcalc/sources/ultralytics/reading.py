@@ -120,7 +120,7 @@ def _whole(node: Node | None, default: int) -> int:
         return default
     number = _number(node, 0.0)
     if not number.is_integer() or not 1 <= number <= 2**40:
-        raise refuse(node, "it must be a whole number from 1")
+        raise refuse(node, f"it must be a whole number from 1 to {2**40:,}")
     return int(number)
 
 
@@ -129,7 +129,7 @@ def _number(node: Node | None, default: float) -> float:
         return default
     text = node.text if isinstance(node, Scalar) else ""
     if not re.fullmatch(r"\d{1,15}(\.\d{0,15})?|\.\d{1,15}", text):
-        raise refuse(node, "it must be a number from 0")
+        raise refuse(node, "it must be a number of at least 0")
     return float(text)
 
 

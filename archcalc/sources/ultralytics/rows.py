@@ -47,7 +47,7 @@ class Row:
             return default
         number = _signed(self.args[position])
         if not least <= number <= _MOST:
-            raise refuse(self.args[position], f"it must be a whole number from {least}")
+            raise refuse(self.args[position], f"it must be a whole number from {least} to {_MOST:,}")
         return number
 
     def flag(self, position: int, default: bool) -> bool:
