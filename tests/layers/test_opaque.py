@@ -129,7 +129,7 @@ def test_what_is_built_says_what_is_missing_or_imports_it() -> None:
     namespace: dict[str, object] = {}
     exec(source, namespace)
     module = namespace["T"]()  # type: ignore[operator]
-    with pytest.raises(NotImplementedError, match="roi align: the spec gives its shape alone"):
+    with pytest.raises(NotImplementedError, match="roi align: the spec gives only its shape"):
         module(torch.zeros(1, 3, 16, 16), torch.zeros(1, 20, 4))
     with pytest.raises(BuildError, match="5:6: `opaque` cannot be built: 'roi align'"):
         instantiate(net)
