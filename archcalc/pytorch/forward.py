@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from archcalc.layers.code import Code
 from archcalc.layers.merge import Add
-from archcalc.layers.tensor import Alias, Tensor
+from archcalc.layers.tensor import Tensor
 from archcalc.network.graph import Node
 from archcalc.network.names import ALL
+from archcalc.pytorch.items import Item, beside, is_batched, results, steps
 from archcalc.pytorch.names import BuildError, Variables, identifier
-from archcalc.pytorch.structure import Item, Structure, family, is_batched, results, steps
+from archcalc.pytorch.structure import Structure
 from archcalc.quoting import python_string
 
 # Up to this many parts of a split are unpacked into variables of their own.
@@ -148,13 +149,18 @@ class Forward:
         if code is not None and node.output.outputs:
             self.bind_state(node, names[0], names[1], code)
 
-    def assign(self, index: int, node: Node, call: str, code: Code | None, indent: str = "", name: str = "") -> None:
-        """Assign what `call` returns; `code` says which further outputs come with it."""
+    def assign(
+        self, index: int, node: Node, call: str, code: Code | None, indent: str = "", name: str = "", carried: Mapping[str, str] = {}
+    ) -> None:  # fmt: skip
+        """Assign what `call` returns; `code` says which further outputs come with it.
+
+        Copies assign to `name`, and those outputs that the next copy reads to the variables `carried`.
+        """
         outputs = node.output.outputs or {}
         if node.output.parts:
             self._assign_parts(index, node, call, indent, name)
         elif code is not None and outputs:
-            self._assign_state(index, node, call, code, indent, name)
+            self._assign_state(index, node, call, code, indent, name, carried)
         else:
             name = name or self._choose(index, node)
             self.lines.append(f"{indent}{name} = {call if indent else self._joined(index, node, call)}")
@@ -193,11 +199,13 @@ class Forward:
             if name != "_":
                 self.variables.bind(name, part)
 
-    def _assign_state(self, index: int, node: Node, call: str, code: Code, indent: str, name: str) -> None:
+    def _assign_state(
+        self, index: int, node: Node, call: str, code: Code, indent: str, name: str, carried: Mapping[str, str]
+    ) -> None:
         outputs = node.output.outputs or {}
         items: list[Item] = [outputs, *outputs.values()]
-        read = any(self.variables.is_read_after(item, index) for item in items)
-        avoid = self.fixed if name else set()
+        read = bool(carried) or any(self.variables.is_read_after(item, index) for item in items)
+        avoid = {*self.fixed, *carried.values()} if name else set()
         if read and not (name or self.probe or self.variables.is_read_after(node.output, index)):
             name = "_"
         name = name or self._choose(index, node)
@@ -206,7 +214,9 @@ class Forward:
         wanted = [f"{identifier(node.name)}_{what}" if node.name else what]
         if single and id(outputs[what]) in self.prefer:
             wanted = [self.prefer[id(outputs[what])]]
-        state = self.variables.choose(index, wanted, {name, *avoid}) if read else "_"
+        state = state_among(carried, code)
+        if not state:
+            state = self.variables.choose(index, wanted, {name, *avoid}) if read else "_"
         self.lines.append(f"{indent}{name}, {state} = {call}")
         if name != "_":
             self.variables.bind(name, node.output)
@@ -214,6 +224,7 @@ class Forward:
             self.variables.bind(state, outputs)
             for key, extra in outputs.items():
                 self.variables.derive(extra, state, code.outputs[key].format(state=state, out=name))
+        self.lines += [f"{indent}{line}" for line in handed_on(code, name, state, carried)]
 
     def _choose(self, index: int, node: Node) -> str:
         return self.variables.choose(index, self._wanted(index, node))
@@ -257,26 +268,23 @@ class Forward:
         return name
 
     def copies(
-        self, index: int, node: Node, header: str, name: str, running: Tensor | None, call: Callable[[], tuple[str, Code | None]]
+        self, index: int, node: Node, header: str, name: str, running: Tensor | None, call: Callable[[], tuple[str, Code | None]],
+        carried: Mapping[str, str] = {},
     ) -> None:  # fmt: skip
-        """Write one statement, under `header` if there is one, in which `name` stands for `running`."""
+        """Write one statement, under `header` if there is one, in which `name` stands for `running`.
+
+        The variables `carried` stand for what comes with it.
+        """
         before = dict(self.variables.where)
         if running is not None:
+            extra = beside(running)
             self.variables.where[id(running)] = name
+            self.variables.where.update({id(extra[key]): variable for key, variable in carried.items()})
         text, code = call()
         self.variables.where = before
         if header:
             self.lines.append(header)
-        self.assign(index, node, text, code, "    " if header else "", name)
-
-    def refuse_carried(self, node: Node, items: Collection[Item]) -> None:
-        """Raise `BuildError` for copies that read a further output of the copy before them."""
-        first = node.children[0] if node.unfolded else node
-        for entry in first.inputs:
-            if isinstance(entry, Alias) and any(id(item) in family(entry) - {id(entry)} for item in items):
-                raise BuildError(
-                    f"{node.id}: copies that read a further output of the copy before them cannot be written yet"
-                )
+        self.assign(index, node, text, code, "    " if header else "", name, carried)
 
     def finish(self) -> None:
         """Write the `return`, joined with the last statement if that computes just what is returned."""
@@ -288,6 +296,18 @@ class Forward:
             self.lines[-1] = f"return {last.partition(' = ')[2]}[0]"
         else:
             self.lines.append(f"return {returned}")
+
+
+def state_among(carried: Mapping[str, str], code: Code) -> str:
+    """The variable among `carried` that holds what a layer returns besides its output; "" if none does."""
+    alone = [key for key, text in code.outputs.items() if text == "{state}"]
+    return carried.get("") or next((carried[key] for key in alone if key in carried), "")
+
+
+def handed_on(code: Code, name: str, state: str, carried: Mapping[str, str]) -> list[str]:
+    """Statements after a copy that returned `name` and `state`: variables `carried` get what the next copy reads."""
+    texts = {key: code.outputs[key].format(state=state, out=name) for key in carried if key}
+    return [f"{carried[key]} = {text}" for key, text in texts.items() if carried[key] != text]
 
 
 def _spaced(call: str, numbers: dict[str, str]) -> str:

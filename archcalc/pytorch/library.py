@@ -14,8 +14,9 @@ from archcalc.layers.code import Code, Option
 from archcalc.network.codes import code_of
 from archcalc.network.graph import Node
 from archcalc.network.load import Graph
+from archcalc.pytorch.items import is_batched
 from archcalc.pytorch.printing import Definition, text
-from archcalc.pytorch.structure import Structure, is_batched
+from archcalc.pytorch.structure import Structure
 from archcalc.pytorch.trimming import Use, trim_function, trimmed
 
 _PIECES = [os.path.join(os.path.dirname(__file__), "pieces", name) for name in ("modules.py", "attention.py")]

@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
 from archcalc.layers.code import Code
 from archcalc.network.graph import Node
 from archcalc.network.names import ALL
+from archcalc.pytorch.forward import Forward, handed_on, state_among
+from archcalc.pytorch.items import Item, first_of, results
 from archcalc.pytorch.names import identifier
-from archcalc.pytorch.structure import Item, results
-
-if TYPE_CHECKING:
-    from archcalc.pytorch.forward import Forward
 
 
 class Loop:
-    """The statements around and in a loop over the copies of `node`, through which the variable `name` passes."""
+    """The statements around and in a loop over the copies of `node`, through which the variable `name` passes.
 
-    def __init__(self, forward: Forward, index: int, node: Node, name: str, starts: Sequence[Item] = ()) -> None:
+    Args:
+        starts: what its states start from.
+        beside: what each copy reads of the further outputs that come with the one before, by name.
+    """
+
+    def __init__(
+        self, forward: Forward, index: int, node: Node, name: str, starts: Sequence[Item] = (), beside: Mapping[str, Item] = {}
+    ) -> None:  # fmt: skip
         self.forward, self.index, self.node, self.name = forward, index, node, name
+        self.carried = carry(forward, index, node, name, beside)
         read = (re.findall(r"[A-Za-z_]\w*", forward.expression(item)) for item in starts)
-        self.taken = {name, *forward.fixed, *(word for words in read for word in words)}
+        self.taken = {name, *forward.fixed, *self.carried.values(), *(word for words in read for word in words)}
         self.states: list[str] = []
         self._start(starts)
         self.lists: dict[str, str] = {path: self._choose(_plural(node, path)) for path in node.gathered}
@@ -35,7 +40,7 @@ class Loop:
 
     def _start(self, items: Sequence[Item]) -> None:
         """Give every state its start value."""
-        first = self.node.children[0] if self.node.unfolded else self.node
+        first = first_of(self.node)
         given = [self.forward.expression(item) for item in items]
         self.states = [self._choose(name) for name in first.states]
         moved = [
@@ -71,7 +76,9 @@ class Loop:
         node = self.node
         last = node.children[-1] if node.unfolded else node
         given = dict(zip(last.states, self.states))
-        state = [self._choose("state")] if code is not None and node.output.outputs else []
+        state = []
+        if code is not None and node.output.outputs:
+            state = [state_among(self.carried, code) or self._choose("state")]
         names = [self.name, *state]
         appended: list[str] = []
         for name in results(last):
@@ -81,11 +88,13 @@ class Loop:
                 appended.append(f"{self.lists[name]}.append({wanted})")
             elif name.endswith(ALL) and name.removesuffix(ALL) in self.lists:
                 appended.append(f"{self.lists[name.removesuffix(ALL)]} += {wanted}")
+        if state and code is not None:
+            appended += handed_on(code, self.name, state[0], self.carried)
         for path, variable in self.lists.items():
             if not path or last.further.get(path) is last.exit:
                 appended.append(f"{variable}.append({self.name})")
         targets = ", ".join(names)
-        arguments = [*self.states, *others]
+        arguments = [*self.carried.values(), *self.states, *others]
         lines = self.forward.lines
         if not chained:
             lines.append(f"{targets} = {owner}{'' if times else '[0]'}({', '.join(arguments)})")
@@ -109,11 +118,31 @@ class Loop:
         """Record what each variable holds after the loop."""
         bound = self.forward.variables
         bound.bind(self.name, self.node.output)
+        if self.node.output.parts:
+            for number, part in enumerate((self.node.output.outputs or {}).values()):
+                bound.derive(part, self.name, f"{self.name}[{number}]")
         for name, item in self.node.further.items():
             if item is not self.node.output and name in variables:
                 bound.bind(variables[name], item)
         for path, variable in self.lists.items():
             self.forward.bind_list(variable, self.node.gathered[path])
+
+
+def carry(forward: Forward, index: int, node: Node, name: str, beside: Mapping[str, Item]) -> dict[str, str]:
+    """Give a variable to each further output that copies read of the one before; the parts of `name` need none."""
+    found, moved = dict[str, str](), dict[str, str]()
+    if node.output.parts:
+        return {key: f"{name}[{list(node.output.outputs or ()).index(key)}]" for key in beside}
+    for key, item in beside.items():
+        text = forward.expression(item)
+        wanted = [text] if text.isidentifier() else []
+        avoid = {name, *forward.fixed, *found.values()}
+        found[key] = forward.variables.choose(index, [*wanted, identifier(key or "state")], avoid)
+        if found[key] != text:
+            moved[found[key]] = text
+    if moved:
+        forward.lines.append(f"{', '.join(moved)} = {', '.join(moved.values())}")
+    return found
 
 
 def _plural(node: Node, path: str) -> str:

@@ -7,7 +7,7 @@ import keyword
 import re
 from collections.abc import Collection
 
-from archcalc.pytorch.structure import Item
+from archcalc.pytorch.items import Item
 
 
 class BuildError(Exception):

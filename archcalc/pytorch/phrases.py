@@ -10,8 +10,8 @@ from archcalc.layers.layout import CHANNELS_FIRST, EACH
 from archcalc.layers.tensor import Alias, Tensor
 from archcalc.network.codes import plain
 from archcalc.network.graph import Node
+from archcalc.pytorch.items import Item, entry_of, is_batched, layer_inputs
 from archcalc.pytorch.names import identifier
-from archcalc.pytorch.structure import entry_of, layer_inputs
 
 SIMPLE = "{self}({0})"
 
@@ -111,3 +111,24 @@ def sentence(node: Node, wrapper: Node) -> str:
 def is_sequential(code: Code, again: bool) -> bool:
     """Whether copies of a layer can go into nn.Sequential; `again`: one of them is called elsewhere too."""
     return bool(code.module) and code.call == SIMPLE and not code.outputs and not again
+
+
+def argument_of(node: Node, item: Item) -> str | None:
+    """The argument of a block's call that is an item."""
+    return next((name for name, value in node.arguments.items() if value is item), None)
+
+
+def routed(items: list[Item]) -> str:
+    """The call of a mixture with what its experts read from outside, ending with what is the same for every sample."""
+    words = [f"{{{index}}}" for index in range(len(items))]
+    count = sum(map(is_batched, items))
+    shared = ", ".join(words[count:])
+    if shared:
+        words[count:] = [f"shared=({shared}{',' * (len(items) == count + 1)})"]
+    return f"{{self}}({', '.join(words)})"
+
+
+def tie(name: str, owner: str) -> str:
+    """The statement that ties a parameter or buffer of a module, which stands for {}; in a list it has a number."""
+    path = "".join(f"[{one}]" if one.isdigit() else f".{one}" for one in name.split("."))
+    return f"{{}}{path} = {owner}{path}"

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from archcalc.layers.steps import Collected, Unbound
 from archcalc.network.graph import Node
 from archcalc.pytorch.forward import Forward
+from archcalc.pytorch.items import Item, is_batched
 from archcalc.pytorch.names import identifier
-from archcalc.pytorch.structure import Item, is_batched
 
 # After every step.
 _ALWAYS = 10**9

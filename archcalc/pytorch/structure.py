@@ -7,8 +7,7 @@ the states of recurrent layers, represented by the dictionary of the layer's fur
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from typing import Any, Union
+from typing import Any
 
 from archcalc.layers.algebra import MoE
 from archcalc.layers.tensor import Alias, Tensor
@@ -16,49 +15,26 @@ from archcalc.network.codes import code_of
 from archcalc.network.freezing import Trained
 from archcalc.network.graph import Node
 from archcalc.network.load import Graph
-from archcalc.network.names import ALL
 from archcalc.network.sharing import Sharing
-
-# A tensor, the state of a recurrent layer, or a list of what all copies give.
-Item = Union[Tensor, "dict[str, Tensor]", "list[Any]"]
-
-
-def steps(nodes: list[Node]) -> Iterator[Node]:
-    """The nodes of a class in order of execution; inline lists belong to the enclosing class."""
-    for node in nodes:
-        if node.inline and not node.listed:
-            yield from steps(node.children)
-            if node.layer is not None:
-                yield node
-        else:
-            yield node
-
-
-def entry_of(node: Node) -> Tensor | None:
-    """What a group starts from."""
-    return node.inputs[0] if node.inputs else None
-
-
-def starts(node: Node) -> list[Tensor]:
-    """What a group, or the first of several copies, starts from: the tensor before it, and its states."""
-    first = node.children[0] if node.unfolded else node
-    entry = entry_of(first)
-    return [*([] if entry is None else [entry]), *first.states.values()]
-
-
-def results(node: Node) -> dict[str, Item]:
-    """What comes out of a group besides its output: further outputs, and lists of what all copies inside it give."""
-    declared = {name: item for name, item in node.further.items() if item is not node.exit or not node.block}
-    return {**declared, **{f"{path}{ALL}": tensors for path, tensors in node.gathered.items()}}
+from archcalc.pytorch.items import (
+    Item,
+    beside,
+    entry_of,
+    family,
+    first_of,
+    is_batched,
+    is_layers,
+    layer_inputs,
+    outputs_of,
+    produced,
+    producer,
+    results,
+    steps,
+)
 
 
 def _labelled(item: Item, labels: dict[int, Any]) -> Any:
     return tuple(labels[id(one)] for one in item) if isinstance(item, list) else labels[id(item)]
-
-
-def is_layers(node: Node) -> bool:
-    """Whether it consists of unequal copies of one layer, which need no class."""
-    return node.unfolded and node.children[0].layer is not None
 
 
 class Structure:
@@ -75,6 +51,7 @@ class Structure:
         self.exports: set[int] = set()
         self._wrappers: dict[int, Node] = {}
         self._free: dict[int, list[Item]] = {}
+        self._carried: dict[int, list[str]] = {}
         self._modules: dict[int, list[Node]] = {}
         self._signatures: dict[int, int] = {}
         self._known: dict[Any, int] = {}
@@ -93,7 +70,13 @@ class Structure:
             bundles = [id(copy.exit.outputs) for copy in copies]
             if any(everywhere[key] > self._reads[id(copy)][key] for copy, key in zip(copies, bundles)):
                 everywhere.update(bundles)
-        for group in [node for nodes in self.instances.values() for node in nodes]:
+        groups = [node for nodes in self.instances.values() for node in nodes]
+        for group in groups:
+            if (
+                group.copies > 1 and self.carried(group) and not group.exit.parts
+            ):  # the next copy reads what comes with this one
+                everywhere.update([id(group.exit.outputs)])
+        for group in groups:
             bundle = id(group.exit.outputs)
             # What only passes through a group is known outside of it.
             if everywhere[bundle] > self._reads[id(group)][bundle] and producer(group) is not None:
@@ -183,20 +166,54 @@ class Structure:
             return list({id(item): item for item in map(self.plain, read)}.values())
         if node.layer is not None and not isinstance(node.layer, MoE):
             return [self.plain(item) for item in layer_inputs(node)]
-        return [self._outer(node, item) for item in (*starts(node), *self.free(node))]
+        return [self._outer(node, item) for item in (*self.starts(node), *self.free(node))]
+
+    def starts(self, node: Node) -> list[Item]:
+        """What a group, or the first of several copies, starts from.
+
+        The tensor before it, what it reads of the further outputs that come with that tensor, and its states.
+        """
+        first = first_of(node)
+        entry, extra = entry_of(first), beside(entry_of(first))
+        given: list[Item] = [] if entry is None else [entry]
+        return [*given, *(extra[name] for name in self.carried(node)), *first.states.values()]
+
+    def carried(self, node: Node) -> list[str]:
+        """What a group, or any of several copies, reads of the further outputs that come with what it starts from.
+
+        Returns:
+            Their names in order, with "" for all of them as the state of a recurrent layer.
+        """
+        self.free(node)
+        return self._carried[id(self.wrapper(node))]
 
     def free(self, node: Node) -> list[Item]:
-        """What a group reads from outside besides the tensor it starts from, each once, in order."""
+        """What a group reads from outside besides what it starts from, each once, in order."""
         node = self.wrapper(node)
         if id(node) not in self._free:
             found: dict[int, Item] = {}
+            carried: dict[str, None] = {}
             for scope in self._scopes(node):
-                found.update({id(item): item for item in self._read_by(scope) if id(item) not in found})
-            self._free[id(node)] = list(found.values())
+                names = self._extra(scope)
+                for item in self._read_by(scope):
+                    if id(item) in names:
+                        carried[names[id(item)]] = None
+                    else:
+                        found.setdefault(id(item), item)
+            self._free[id(node)], self._carried[id(node)] = list(found.values()), list(carried)
         return self._free[id(node)]
 
+    def _extra(self, group: Node) -> dict[int, str]:
+        """The names of what comes with the tensor that a group starts from, by id; not of what it has as an argument."""
+        if group.is_expert or group.listed:
+            return {}
+        loop = self.wrapper(group) is not group or group.copies > 1
+        given = () if loop else set(map(id, group.arguments.values()))
+        return {id(item): name for name, item in beside(entry_of(group)).items() if id(item) not in given}
+
     def _read_by(self, group: Node) -> list[Item]:
-        own: set[int] = set(map(id, starts(group)))
+        entry = entry_of(group)
+        own = {*map(id, group.states.values()), *([] if entry is None else [id(entry)])}
         found: dict[int, Item] = {}
         for step in steps(group.children):
             for item in self.inputs(step):
@@ -241,17 +258,20 @@ class Structure:
             entry = entry_of(group)
             labels: dict[int, Any] = {id(item): number for number, item in enumerate(self.free(group), 1)}
             labels[id(entry)] = 0
+            extra = beside(entry)
+            labels.update({id(extra[name]): ("beside", name) for name in self.carried(group)})
             labels.update({id(state): ("state", number) for number, state in enumerate(group.states.values())})
             labels.update({id(node): ("module", number) for number, node in enumerate(self.modules(group))})
             from_parts = None if entry is None else bool(entry.parts)  # the parts of a split are not one tensor
             parts: list[Any] = [group.op if group.block else "", from_parts, len(self.free(group)), tuple(group.states)]
+            parts.append(tuple(self.carried(group)))
             read = {id(item) for step in steps(group.children) for item in self.inputs(step)} | {id(group.exit)}
-            given = [*starts(group), *self.free(group)]
+            given = [*self.starts(group), *self.free(group)]
             parts.append(tuple(is_batched(item) and id(item) in read for item in given))
             for number, step in enumerate(steps(group.children)):
                 parts.append((self._step_signature(step, labels), self.frozen_inside(group, step)))
                 labels[id(step)] = ("step", number)
-                for name, item in _outputs(step):
+                for name, item in outputs_of(step):
                     labels[id(item)] = (number, name)
             parts.append(labels[id(group.exit)])
             parts.append(tuple((name, _labelled(item, labels)) for name, item in results(group).items()))
@@ -284,6 +304,7 @@ class Structure:
             or is_layers(step)
             or not several
             or self.free(step)
+            or self.carried(step)
             or self.needed(step)
         ):
             return None
@@ -336,55 +357,3 @@ class Structure:
         """Whether the class of a group, or of the one whose module it calls, returns a state besides its output."""
         scopes = [self.sharing.module_of(scope) for scope in self._scopes(self.sharing.module_of(node))]
         return any(self.signature(scope) in self.exports for scope in scopes)
-
-
-def is_batched(item: Item) -> bool:
-    """Whether an item has a batch axis."""
-    if isinstance(item, list):
-        return any(one.batched for one in item)
-    return item.batched if isinstance(item, Tensor) else any(part.batched for part in item.values())
-
-
-def layer_inputs(node: Node) -> list[Item]:
-    """What a layer reads, with a recurrent layer's state in place of its further outputs."""
-    given = node.layer.__dict__.get("state") if node.layer is not None else None
-    if isinstance(node.layer, MoE):
-        return list(node.inputs[:1])  # experts' outputs are not read by the enclosing layer
-    if isinstance(given, Tensor) and given.state is not None and given.outputs:
-        return [node.inputs[0], given.outputs]
-    return list(node.inputs)
-
-
-def family(tensor: Tensor) -> set[int]:
-    """The ids of a tensor, of the further outputs that come with it, and of its state."""
-    outputs = tensor.outputs
-    return {id(tensor), *((id(outputs), *map(id, outputs.values())) if outputs else ())}
-
-
-def _outputs(step: Node) -> Iterator[tuple[Any, Item]]:
-    """Everything that a step gives, with a name for each."""
-    for tensor in (step.exit, step.output):
-        yield "", tensor
-        if tensor.outputs:
-            yield "state", tensor.outputs
-            yield from tensor.outputs.items()
-    for number, (_, every) in enumerate(step.listed):
-        yield ("every", number), every
-    for name, item in results(step).items():
-        yield ("further", name), item
-        if isinstance(item, list):
-            yield from (((name, number), one) for number, one in enumerate(item))
-
-
-def produced(step: Node) -> set[int]:
-    """The ids of everything that a step gives."""
-    return {id(item) for _, item in _outputs(step)}
-
-
-def producer(group: Node) -> Node | None:
-    """The recurrent layer inside a group whose state the group returns."""
-    for step in steps(group.children):
-        if step.exit.outputs is not None and step.exit.outputs is group.exit.outputs:
-            last = step.children[-1] if step.unfolded else step
-            return last if last.layer is not None else producer(last)
-    return None

@@ -6,7 +6,7 @@ Equal structures share a class; differences between them become constructor argu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -20,19 +20,34 @@ from archcalc.pytorch.classes import ClassText
 from archcalc.pytorch.file import File, Written
 from archcalc.pytorch.fitting import Parameters, literal
 from archcalc.pytorch.forward import Forward
-from archcalc.pytorch.loops import Loop
+from archcalc.pytorch.frozen import frozen
+from archcalc.pytorch.items import (
+    Item,
+    beside,
+    entry_of,
+    family,
+    first_of,
+    is_layers,
+    layer_inputs,
+    producer,
+    results,
+    steps,
+)
+from archcalc.pytorch.loops import Loop, carry
 from archcalc.pytorch.maker import Maker
 from archcalc.pytorch.names import identifier, unique
 from archcalc.pytorch.phrases import (
+    argument_of,
     default_numbers,
     is_sequential,
     known_numbers,
     returned,
+    routed,
     running_tensor,
     sentence,
+    tie,
 )
 from archcalc.pytorch.scans import ScanLoop
-from archcalc.pytorch.structure import Item, entry_of, is_batched, is_layers, layer_inputs, producer, results, steps
 
 
 def write_classes(file: File) -> None:
@@ -70,17 +85,23 @@ class ClassWriter:
         first = self.group = instances[0]
         entry, free = entry_of(first), self.structure.free(first)
         names: list[str] = []
-        for item in free:
-            given = next((name for name, value in first.arguments.items() if value is item), None)
-            names.append(unique(identifier(given or self._common_name(instances, len(names))), ["x", *names]))
+        extra = beside(entry)
+        carried = {name: extra[name] for name in self.structure.carried(first)}
+        for key, item in carried.items():
+            wanted = argument_of(first, item) or (f"part{key}" if key.isdigit() else key or "state")
+            names.append(unique(identifier(wanted), ["x", *names]))
+        for index, item in enumerate(free):
+            wanted = argument_of(first, item) or self._common_name(instances, index)
+            names.append(unique(identifier(wanted), ["x", *names]))
         modules: list[str] = []
         for node in self.structure.modules(first):
             modules.append(unique(identifier(node.segment), modules))
         self.maker.modules = {id(node): name for node, name in zip(self.structure.modules(first), modules)}
         self.parameters = self.maker.parameters = Parameters(known_numbers(instances), modules)
         inputs: dict[str, Item] = {} if entry is None else {"x": entry}
+        inputs.update(zip(names, carried.values()))
         inputs.update((unique(identifier(name), ["x", *names]), state) for name, state in first.states.items())
-        inputs.update(zip(names, free))
+        inputs.update(zip(names[len(carried) :], free))
         outputs: list[Item] = [first.exit]
         if self.structure.signature(first) in self.structure.exports:
             outputs.append(first.exit.outputs or {})
@@ -140,7 +161,7 @@ class ClassWriter:
     def _layer(self, index: int, nodes: list[Node]) -> None:
         node, code = nodes[0], code_of(nodes[0])
         if isinstance(node.layer, MoE):
-            code.call = _routed(self.structure.inputs(node))
+            code.call = routed(self.structure.inputs(node))
         sequential = self._is_sequential(node)
         owner = self._module(nodes, self.maker.layer, sequential) if code.module else ""
         numbers = self._numbers(nodes)
@@ -153,28 +174,37 @@ class ClassWriter:
                 header = f"for _ in range({self._number([one.copies for one in nodes], f'{node.segment}_copies')}):"
             else:
                 owner = "layer"
-            name = self._start(index, node, node)
-            self._copies(index, node, header, name, running_tensor(node), code, owner, numbers)
+            name, carried = self._start(index, node, node)
+            self._copies(index, node, header, name, running_tensor(node), code, owner, numbers, carried)
         self.forward.report(node.segment, node.output)
 
-    def _start(self, index: int, node: Node, first: Node) -> str:
-        """The variable that passes through the copies of a layer, the first of which is `first`."""
-        self.forward.refuse_carried(node, layer_inputs(first))
+    def _start(self, index: int, node: Node, first: Node) -> tuple[str, dict[str, str]]:
+        """The variable that passes through the copies of a layer, the first of which is `first`.
+
+        And variables for the further outputs that each copy reads of the one before, by name.
+        """
         running = running_tensor(first)
         entry = None if running is None else self.structure.plain(running)
-        own = {id(child.output) for child in node.children}
-        copies = node.children or [node]
-        read = [item for copy in copies for item in layer_inputs(copy) if item is not running and id(item) not in own]
-        return self.forward.start_loop(index, node, entry, [self.structure.plain(item) for item in read])
+        given = {id(item) for item in layer_inputs(first)}
+        extra = {key: self.structure.plain(item) for key, item in beside(running).items() if id(item) in given}
+        own = {
+            key for tensor in (running, *(child.output for child in node.children)) if tensor for key in family(tensor)
+        }
+        read = [item for copy in node.children or [node] for item in layer_inputs(copy) if id(item) not in own]
+        others = [self.structure.plain(item) for item in read]
+        name = self.forward.start_loop(index, node, entry, others, list(extra.values()))
+        return name, carry(self.forward, index, node, name, extra)
 
     def _copies(
-        self, index: int, node: Node, header: str, name: str, running: Tensor | None, code: Code, owner: str, numbers: dict[str, str]
+        self, index: int, node: Node, header: str, name: str, running: Tensor | None, code: Code, owner: str, numbers: dict[str, str],
+        carried: dict[str, str],
     ) -> None:  # fmt: skip
         """Apply a layer in a loop, or once."""
-        read = [item if item is running else self.structure.plain(item) for item in layer_inputs(node)]
+        own = set() if running is None else family(running)
+        read = [item if id(item) in own else self.structure.plain(item) for item in layer_inputs(node)]
         self.forward.copies(
             index, node, header, name, running,
-            lambda: (self.forward.call(node, code, owner, read, numbers), returned(code)),
+            lambda: (self.forward.call(node, code, owner, read, numbers), returned(code)), carried,
         )  # fmt: skip
 
     def _unequal_layers(self, index: int, nodes: list[Node]) -> None:
@@ -187,12 +217,12 @@ class ClassWriter:
             items = self.structure.inputs(node)
             self.forward.assign(index, node, self.forward.call(node.children[0], codes[0], owner, items, {}), None)
             return
-        name = self._start(index, node, children[0])
+        name, carried = self._start(index, node, children[0])
         loop = Loop(self.forward, index, node, name)
         if "" in node.gathered and not self.file.probe and self._are_alike(codes, children):
             header = f"for layer in {owner}:" if owner else f"for _ in range({len(children)}):"
             one, numbers = ("layer" if owner else ""), self._numbers([one.children[0] for one in nodes])
-            self._copies(index, children[0], header, name, running_tensor(children[0]), codes[0], one, numbers)
+            self._copies(index, children[0], header, name, running_tensor(children[0]), codes[0], one, numbers, carried)
             loop.collect("    ")
             loop.finish({})
             return
@@ -208,7 +238,7 @@ class ClassWriter:
                 count = self._number([copy.copies for copy in row], f"{node.segment}_copies")
                 header = f"for _ in range({count}):"
             numbers = self._numbers(row, f"{node.segment}{number}_")
-            self._copies(index, child, header, name, running, code, one, numbers)
+            self._copies(index, child, header, name, running, code, one, numbers, carried)
             self.forward.report(f"{node.segment}.{number}", child.output)
             loop.collect()
             running, first = child.output, first + child.copies
@@ -242,7 +272,7 @@ class ClassWriter:
         """Make a module for the node, and replace what is tied in it or in each of its copies."""
         name = f"self.{node.segment}"
         self.maker.modules[id(node)] = name
-        self.init += [f"{name} = {made}", *self._frozen(name, node, copies)]
+        self.init += [f"{name} = {made}", *frozen(self.structure.trained, self.group, name, node, copies)]
         target = self.sharing.target(node)
         if target is not None and (node.unfolded or node.copies == target.copies):
             self.file.helpers.add("tie_weights")
@@ -259,26 +289,6 @@ class ClassWriter:
             first += one.copies
         return name
 
-    def _frozen(self, name: str, node: Node, copies: list[Node]) -> Iterator[str]:
-        """Statements that freeze a module, or those parts of it that no smaller module can freeze."""
-        trained = self.structure.trained
-        if self.group is not None and trained.is_frozen(self.group):
-            return  # as a whole, where it is made
-        if trained.is_frozen(node):
-            yield f"{name}.requires_grad_(False)"
-            return
-        first = 0
-        for one in copies:
-            end = first + one.copies
-            if one is not node and trained.is_frozen(one):
-                place = first if one.copies == 1 else f"{first or ''}:{'' if one is copies[-1] else end}"
-                yield f"{name}[{place}].requires_grad_(False)"
-            first = end
-        if isinstance(node.layer, MoE) and node.frozen and node.params:
-            yield f"{name}.router.requires_grad_(False)"
-        if isinstance(node.layer, MoE) and trained.is_frozen(node.children[0]):
-            yield f"{name}.experts.requires_grad_(False)"
-
     def _ties(self, node: Node) -> list[str]:
         """Statements that tie the weights of a module, which stands for {}."""
         target = self.sharing.target(node)
@@ -287,11 +297,11 @@ class ClassWriter:
             return [f"tie_weights({{}}, {self.maker.module(target)})"]
         if self.sharing.is_reused(node):
             return []
-        found = [_tie(name, self.maker.module(owner)) for name, owner in self.sharing.parameters(node)]
+        found = [tie(name, self.maker.module(owner)) for name, owner in self.sharing.parameters(node)]
         owners = [owner for _, owner in self.sharing.parameters(node) if owner.op == node.op]
         if owners and node.layer is not None and not node.buffers:
             buffers = node.layer.buffers(node.inputs[0])
-            found += [_tie(name, self.maker.module(owners[0])) for name in buffers]
+            found += [tie(name, self.maker.module(owners[0])) for name in buffers]
         return found
 
     def _shared(self, node: Node) -> str:
@@ -339,15 +349,12 @@ class ClassWriter:
             else:
                 self.forward.assign(index, node, f"{owner}({arguments})", code)
             return
-        self.forward.refuse_carried(node, self.structure.free(node))
-        first = node.children[0] if node.unfolded else node
-        entry = items[0] if entry_of(first) is not None else None
-        others = self.structure.free(node)
-        others = items[len(items) - len(others) :]
-        starts = items[len(items) - len(others) - len(first.states) : len(items) - len(others)]
+        first, carried = first_of(node), self.structure.carried(node)
+        entry = items.pop(0) if entry_of(first) is not None else None
+        starts, others = items[: len(carried) + len(first.states)], items[len(carried) + len(first.states) :]
         name = self.forward.start_loop(index, node, entry, others, starts)
-        if results(node) or first.states:
-            loop = Loop(self.forward, index, node, name, starts)
+        if results(node) or first.states or carried:
+            loop = Loop(self.forward, index, node, name, starts[len(carried) :], dict(zip(carried, starts)))
             times = self._number([one.copies for one in nodes], f"{node.segment}_copies") if reused else ""
             loop.run(owner, [self.forward.expression(item) for item in others], code, entry is not None, times)
             return
@@ -380,21 +387,5 @@ class ClassWriter:
             return False
         first = node.children[0] if node.unfolded else node
         plain_copies = not self.structure.free(node) and not self.structure.gives_state(node)
-        plain_copies = plain_copies and not results(node) and not first.states
+        plain_copies = plain_copies and not results(node) and not first.states and not self.structure.carried(node)
         return self.sharing.is_called_again(node) or not plain_copies or entry_of(first) is None
-
-
-def _routed(items: list[Item]) -> str:
-    """The call of a mixture with what its experts read from outside, ending with what is the same for every sample."""
-    words = [f"{{{index}}}" for index in range(len(items))]
-    count = sum(map(is_batched, items))
-    shared = ", ".join(words[count:])
-    if shared:
-        words[count:] = [f"shared=({shared}{',' * (len(items) == count + 1)})"]
-    return f"{{self}}({', '.join(words)})"
-
-
-def _tie(name: str, owner: str) -> str:
-    """The statement that ties a parameter or buffer of a module, which stands for {}; in a list it has a number."""
-    path = "".join(f"[{one}]" if one.isdigit() else f".{one}" for one in name.split("."))
-    return f"{{}}{path} = {owner}{path}"

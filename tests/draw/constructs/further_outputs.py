@@ -63,6 +63,45 @@ def parts(network: Network, at: Choices) -> bool:
     return network.add(split, Item(at.pick("op", ["add", "concat", "mul"]), {"operands": chosen}))
 
 
+@construct(weight=0.5)
+def handed_on(network: Network, at: Choices) -> bool:
+    """Copies that read a further output of the copy before them: its state, one output of it, or parts of a split."""
+    x = network.tensor
+    if x is None or x.integer:
+        return False
+    count = at.whole("count", 2, 3)
+    if at.chance("parts", 0.4):
+        axis = at.whole("axis", 0, x.rank - 1)
+        most = min(9, int(x.shape[axis]))
+        number = at.pick("number", [d for d in range(1, most + 1) if most % d == 0])
+        read: list[object] = [f"prev.{at.whole(f'part {one}', 0, number - 1)}" for one in range(number)]
+        split = Item("split", {"parts": number, "axis": axis})
+        body = [Item("concat", {"operands": read, "axis": axis}, mapping=True), Item("tanh"), split]
+        name = network.new_name()
+        last = Item("relu", {}, {"from": f"{name}.{at.whole('last', 0, number - 1)}"})
+        return network.add(split, Item("repeat", {"count": count, "layers": body}, {"name": name}), last)
+    if x.rank != 2 or x.layout == CHANNELS_FIRST or not is_short(x):
+        return False
+    op = at.pick("op", ["rnn", "lstm", "gru"])
+    keys = {"hidden": at.pick("hidden", [3, 4]), **at.given(0.4, layers=2, bidirectional=True)}
+    read_as = "prev" if op == "lstm" or at.chance("whole", 0.5) else "prev.h"
+    reader = Item(op, {**keys, "state": read_as})
+    form = at.pick("form", ["layer", "list", "block", "output"])
+    if form == "layer":
+        reader.common["repeat"] = count
+        copies = reader
+    elif form == "block":
+        copies = Item(network.new_block([], [reader, Item("dropout"), Item(op, dict(keys))]), {}, {"repeat": count})
+    else:
+        first = reader if form == "list" else Item("linear", {"features": 4}, {"from": "prev.h"})
+        copies = Item("repeat", {"count": count, "layers": [first, Item(op, dict(keys))]})
+    copies.common["name"] = network.new_name()
+    items = [Item(op, dict(keys)), copies]
+    if at.chance("further", 0.5):
+        items.append(Item("linear", {"features": 4}, {"from": f"{copies.common['name']}.h"}))
+    return network.add(*items)
+
+
 @construct(weight=0.15)
 def declared(network: Network, at: Choices) -> bool:
     """A part that is declared, of several tensors, and what reads its further output."""
