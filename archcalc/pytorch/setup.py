@@ -12,7 +12,9 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from archcalc.devices import Device
 from archcalc.diagnostics import RequestError
+from archcalc.layers.normalization import GroupNorm
 from archcalc.memory.how import how
+from archcalc.network.gradients import backward
 from archcalc.network.load import Graph
 from archcalc.pytorch.needs import mappable_bytes
 from archcalc.pytorch.timing import Budget
@@ -61,6 +63,8 @@ class Setup:
             said = said.also(threads=torch.get_num_threads())
         found = how(graph, said, self.mode, _chip(device) if device.type == "cuda" else None)
         measurable(found)
+        if found.memory_format == CHANNELS_LAST and self.train:
+            _check_norms(graph)
         return found
 
     @property
@@ -111,6 +115,20 @@ def _chip(device: torch.device) -> Device:
         "cuda", found.name, "gpu", found.total_memory, _CONTEXT_BYTES, 1.0, dict.fromkeys(types, 1.0),
         found.multi_processor_count, "PyTorch",
     )  # fmt: skip
+
+
+def _check_norms(graph: Graph) -> None:
+    """Raise `RequestError` for a group norm on which PyTorch 2.13 ends the process by a segmentation fault.
+
+    Its backward pass for channels last writes the input's gradient even where none is needed.
+    """
+    for one in backward(graph):
+        layer, inputs = one.node.layer, one.node.inputs
+        if isinstance(layer, GroupNorm) and one.node.learns_itself and not one.needs[0] and inputs[0].rank == 3:
+            raise RequestError(
+                f"{one.node.id}: PyTorch crashes in the backward pass of a `groupnorm` with channels last whose input "
+                "needs no gradient: leave out --memory-format"
+            )
 
 
 def find_device(name: str) -> torch.device:

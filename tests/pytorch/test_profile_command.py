@@ -57,6 +57,15 @@ def test_an_interrupt_ends_the_rounds():
     assert len(others) == 3
 
 
+def test_a_group_norm_on_which_pytorch_crashes():
+    """Its backward pass for channels last ends the process where the input needs no gradient."""
+    text = "{model: m, input: [4, 8, 8], layers: [groupnorm 2]}"
+    with pytest.raises(RequestError, match=r"^groupnorm: PyTorch crashes in the backward pass"):
+        Setup(Running(mode="train", memory_format="channels-last")).how(build_graph(Source("m.yaml", text)))
+    after = build_graph(Source("m.yaml", text.replace("[groupnorm", "[conv 4 kernel=1, groupnorm")))
+    assert Setup(Running(mode="train", memory_format="channels-last")).how(after).memory_format == "channels-last"
+
+
 @pytest.mark.parametrize("turn", [1, 2, 5])
 def test_an_interrupt_prints_what_is_there(turn, monkeypatch, capsys):
     calls = []
