@@ -12,7 +12,7 @@ from archcalc.language.items import COMMON, Item, parse_items
 from archcalc.language.signature import check_name
 from archcalc.language.values import NONE, SizeExpression, Value, parse_value
 from archcalc.layers import REGISTRY
-from archcalc.layers.arguments import Argument, check_names
+from archcalc.layers.arguments import Argument, Text, Word, check_names
 from archcalc.layers.base import Layer
 from archcalc.layers.operands import Body, Operands, Reference
 from archcalc.network.carrying import carried, follow, over
@@ -39,11 +39,11 @@ class Binder:
             message = f"`{layer.op} {word}` is the name of a layer in two words"
             self.findings.error("SPC002", message, item.op, self._in_one_word(item))
             return
-        if item.more:
-            self._unnamed(layer.op, item, f"write key=value; `archcalc layer {layer.op}` lists the keys")
+        if item.more or (word in layer.arguments and self._is_bare(layer, word, names)):
+            self._unnamed(layer.op, item, names)
             return
         if item.first is not None:
-            first = self._first(layer, item, item.first)
+            first = self._first(layer, item, item.first, names)
             if first is not None:
                 given.append((item.first, first, item.first))
         if item.body is not None:
@@ -61,9 +61,10 @@ class Binder:
                 self._unknown_key(layer, item, key, value)
                 continue
             if argument is not layer.free_keys and argument in [other for _, other, _ in given]:
-                self.findings.error(
-                    "SPC006", f"`{key.text}` is given twice", key, self._twice(item, argument, key, value, names)
-                )
+                from archcalc.spelling.lines import one_of_two
+
+                help = one_of_two(item, argument, key, value, names.values)
+                self.findings.error("SPC006", f"`{key.text}` is given twice", key, help)
                 continue
             given.append((key, argument, value))
         step.constants = dict(layer.defaults)
@@ -87,39 +88,38 @@ class Binder:
                     "; ".join(f"`{name}`: {argument.doc} ({argument.kind})" for name, argument in missing),
                 )
 
-    def _twice(self, item: Item, argument: Argument, key: Scalar, value: Node, names: Names) -> str | Advice:
-        """Which of two values to keep: the later one, unless it cannot be read."""
-        from archcalc.spelling.lines import advice_on_layer
+    @staticmethod
+    def _is_bare(layer: type[Layer], word: str, names: Names) -> bool:
+        """Whether the only unnamed value of a line is a key without a value, as in `gru bidirectional`."""
+        first = layer.arguments.get(layer.first or "")
+        return word not in names.values and not isinstance(first, (Body, Operands, Reference, Text, Word))
 
-        if item.first is None:
-            return "delete one of them"
-        if isinstance(value, Scalar) and not isinstance(argument, Reference):
-            try:
-                argument.parse(value, names.values)
-            except SpecError:
-                return deleted(Span(key.source, key.line, key.column, value.end_line, value.end_column))
-        return advice_on_layer(item, "delete one of them")
-
-    def _unnamed(self, op: str, item: Item, otherwise: str) -> None:
-        """Report values without keys where at most one is allowed."""
+    def _unnamed(self, op: str, item: Item, names: Names) -> None:
+        """Report values without keys where at most one is allowed, or a key without its value."""
         from archcalc.spelling.lines import advice_on_layer  # imported only for an invalid line
 
-        first, word = item.first, item.more[0]
-        message = f"`{op}` takes one unnamed value, `{first.text if first else ''}`; `{word.text}` needs its key"
-        self.findings.error("SPC010", message, word, advice_on_layer(item, otherwise))
+        first, otherwise = item.first, f"write key=value; `archcalc layer {op}` lists the keys"
+        assert first is not None
+        word = item.more[0] if item.more else first
+        message = f"`{op}` takes one unnamed value, `{first.text}`; `{word.text}` needs its key"
+        if not item.more:
+            message = f"`{word.text}` is a key of `{op}`, and has no value"
+        self.findings.error("SPC010", message, word, advice_on_layer(item, names.values, otherwise))
 
     def _in_one_word(self, item: Item) -> str | Advice | None:
         from archcalc.spelling.lines import in_one_word
 
         return in_one_word(item.op)
 
-    def _first(self, layer: type[Layer], item: Item, value: Scalar) -> Argument | None:
+    def _first(self, layer: type[Layer], item: Item, value: Scalar, names: Names) -> Argument | None:
         first = layer.arguments[layer.first] if layer.first else None
         if first is None:
             keys = ", ".join(layer.arguments)
             from archcalc.spelling.lines import advice_on_layer
 
-            help = advice_on_layer(item, f"leave it out; its keys are {keys}" if keys else "it has no keys")
+            help = advice_on_layer(
+                item, names.values, f"leave it out; its keys are {keys}" if keys else "it has no keys"
+            )
             self.findings.error("SPC010", f"`{layer.op}` takes no unnamed value", value, help)
         elif isinstance(first, (Body, Operands)):
             inside = f"prev, {value.text}" if isinstance(first, Operands) and value.text.isidentifier() else "..."

@@ -13,9 +13,19 @@ from archcalc.source import Node, Scalar
 from archcalc.spelling.names import meaning
 from archcalc.spelling.signatures import INFERRED, NEUTRAL
 
-_SHORT = {"k": "kernel", "s": "stride", "p": "padding", "d": "dilation", "g": "groups", "ks": "kernel", "h": "heads"}
+# Keys in the short notation of papers, as in `k=3 s=2`.
+SHORT = {
+    "k": "kernel",
+    "s": "stride",
+    "p": "padding",
+    "pad": "padding",
+    "d": "dilation",
+    "g": "groups",
+    "ks": "kernel",
+    "h": "heads",
+}
 # Axes, which PyTorch counts including the batch.
-_COUNTED = ("dim", "dims", "start_dim", "end_dim")
+COUNTED = ("dim", "dims", "start_dim", "end_dim")
 _BATCHED = ("batch_first", "batch_size", "time_major")
 _STATES = {
     "return_state": "from=NAME.h takes the final state",
@@ -26,8 +36,8 @@ _STATES = {
 def advice_on(layer: type[Layer], item: Item, key: Scalar, value: Node) -> str | Advice | None:
     """What to do about a key that a layer does not have."""
     name = key.text
-    if name in _SHORT and _SHORT[name] in layer.arguments:
-        return Advice(f"did you mean `{_SHORT[name]}`?", written(key, _SHORT[name]))
+    if name in SHORT and SHORT[name] in layer.arguments:
+        return Advice(f"did you mean `{SHORT[name]}`?", written(key, SHORT[name]))
     if name == "activation":
         return _activation(item.op, key, value)
     if name == "return_sequences":
@@ -56,7 +66,7 @@ def advice_on(layer: type[Layer], item: Item, key: Scalar, value: Node) -> str |
 
 def renamed(argument: str, key: Scalar, value: Node) -> Advice:
     """A key by its name here; an axis is renumbered, because PyTorch counts the batch."""
-    if key.text not in _COUNTED or not isinstance(value, Scalar) or not re.fullmatch(r"\d+(x\d+)*", value.text):
+    if key.text not in COUNTED or not isinstance(value, Scalar) or not re.fullmatch(r"\d+(x\d+)*", value.text):
         return instead(key, argument, safe=True)
     axes = [int(axis) for axis in value.text.split("x")]
     if 0 in axes:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-from archcalc.advice import either, written
-from archcalc.diagnostics import Advice, Edit, Fix, Span
+from archcalc.advice import deleted, either, written
+from archcalc.diagnostics import Advice, Edit, Fix, Span, SpecError
 from archcalc.language.edits import entry
 from archcalc.language.items import COMMON, Item
 from archcalc.layers import REGISTRY
-from archcalc.layers.arguments import Size, Text
-from archcalc.layers.operands import Body, Operands
+from archcalc.layers.arguments import Argument, Size, Text
+from archcalc.layers.operands import Body, Operands, Reference
 from archcalc.source import Node, Scalar, parse
 from archcalc.source import Sequence as NodeList
+from archcalc.spelling.bare import readable, said_by
 from archcalc.spelling.convert import from_python
 from archcalc.spelling.names import meaning
 from archcalc.spelling.values import UnwritableError, expression, word
@@ -24,27 +25,55 @@ _MOST_WORDS = 4
 _SIZE = r"-?\d+(x-?\d+)+\Z"
 
 
-def advice_on_layer(item: Item, otherwise: str) -> str | Advice:
-    """How to write the line of a layer whose values stand without their keys, or twice."""
+def advice_on_layer(item: Item, known: Collection[str], otherwise: str) -> str | Advice:
+    """How to write the line of a layer whose values stand without their keys, or twice.
+
+    Args:
+        known: names of hparams, dims and arguments of the block, which a value may use.
+        otherwise: what to say if nothing of it can be read.
+    """
     if (whole := in_one_word(item.op)) is not None:
         return whole
-    values = [*([item.first] if item.first else []), *item.more]
-    inner = _in_brackets(item, values) or _in_quotes(item)
+    inner = _in_brackets(item, [*([item.first] if item.first else []), *item.more]) or _in_quotes(item)
     if inner:
         return inner
-    keys = [(key.text, value.text) for key, value in item.keys if isinstance(value, Scalar)]
-    if len(keys) < len(item.keys):
-        return otherwise
-    said = [*(_in_python(value.text) for value in values), *(f"{key}={_in_python(text)}" for key, text in keys)]
-    readings = from_python(f"{item.op.text}({', '.join(said)})").readings
+    keys = [(key, key.text, value.text) for key, value in item.keys if isinstance(value, Scalar)]
     layer = REGISTRY.get(item.op.text)
-    joined = [value.text for value in values]
-    if not readings and layer and isinstance(layer.arguments.get(layer.first or ""), Size) and not keys:
-        readings = [f"{layer.op} {'x'.join(joined)}"] if all(re.fullmatch(r"-?\d+", one) for one in joined) else []
+    if layer is None or len(keys) < len(item.keys):
+        return otherwise
+    said = said_by(layer, item, known)
+    values = [*said.plain, *said.unclear]
+    values.sort(key=_place)
+    keys = sorted([*said.keys, *keys], key=lambda one: _place(one[0]))
+    told = [value.text for value in values]
+    if said.keys and len(told) <= 1 and len({name for _, name, _ in keys}) == len(keys):
+        readings = [" ".join((item.op.text, *told, *(f"{name}={value}" for _, name, value in keys)))]
+    else:
+        arguments = [*map(_in_python, told), *(f"{name}={_in_python(value)}" for _, name, value in keys)]
+        readings = from_python(f"{item.op.text}({', '.join(arguments)})").readings
+    if not readings and isinstance(layer.arguments.get(layer.first or ""), Size) and not keys:
+        readings = [f"{layer.op} {'x'.join(told)}"] if all(re.fullmatch(r"-?\d+", one) for one in told) else []
+    readings = [one for one in readings if readable(layer, item.op, one, known)]
     common = "".join(f" {key}={item.common[key].text}" for key in COMMON if key in item.common)
     lines = [f"{reading}{common}" for reading in readings if not common or reading[0] not in "[{"]
     line = line_of(item.op)
     return either(lines, [written(line, text) if isinstance(line, Scalar) else None for text in lines], otherwise)
+
+
+def one_of_two(item: Item, argument: Argument, key: Scalar, value: Node, known: Collection[str]) -> str | Advice:
+    """Which of two values of an argument to keep: the later one, unless it cannot be read."""
+    if item.first is None:
+        return "delete one of them"
+    if isinstance(value, Scalar) and not isinstance(argument, Reference):
+        try:
+            argument.parse(value, known)
+        except SpecError:
+            return deleted(Span(key.source, key.line, key.column, value.end_line, value.end_column))
+    return advice_on_layer(item, known, "delete one of them")
+
+
+def _place(word: Scalar) -> tuple[int, int]:
+    return word.line, word.column
 
 
 def line_of(op: Scalar) -> Node | None:
