@@ -46,6 +46,15 @@ class Source:
             self._lines = split_lines(self.text)
         return self._lines
 
+    def at(self, line: int, column: int) -> Span:
+        """The place of one character."""
+        return Span(self, line, column, line, column + 1)
+
+    def after(self, before: str) -> Span:
+        """The place right after the text `before`, with which the file begins."""
+        lines = split_lines(before)
+        return self.at(len(lines), len(lines[-1]) + 1)
+
 
 class Span:
     """A stretch of a source; lines and columns count from 1, the end is exclusive."""

@@ -53,6 +53,8 @@ def located(path: str) -> str:
 
     found = shipped.path_of(path)
     name = os.path.basename(path).removesuffix(shipped.ENDING)
+    if found is None and (near := _twin(path)):
+        raise RequestError(f"cannot read {path!r}: no such file: did you mean `{near}`?")
     if found is None and name != path and shipped.path_of(name) is not None:
         raise RequestError(f"cannot read {path!r}: no such file; the spec that ships with archcalc is `{name}`")
     if found is None and (near := shipped.nearest(path)):
@@ -66,6 +68,12 @@ def located(path: str) -> str:
             f"cannot read {path!r}: no such file, and archcalc ships no spec of that name: `archcalc specs` lists them"
         )
     return found or path
+
+
+def _twin(path: str) -> str | None:
+    """The file of this name with the ending of a spec, for `net.yml` and `models/net`."""
+    stem = os.path.splitext(path)[0]
+    return next((stem + end for end in (".yaml", ".yml") if os.path.isfile(stem + end)), None)
 
 
 def _beside(path: str) -> str | None:

@@ -15,16 +15,12 @@ from typing import TYPE_CHECKING, Any, Union
 
 from archcalc.diagnostics import (
     LINE_BREAK,
-    Advice,
-    Edit,
     Findings,
-    Fix,
     RequestError,
     Source,
     Span,
     SpecError,
     fail,
-    split_lines,
 )
 from archcalc.libyaml import yaml
 
@@ -99,7 +95,7 @@ def decode(path: str, data: bytes) -> Source:
         text = data.removeprefix(codecs.BOM_UTF8).decode()
     except UnicodeDecodeError as error:
         source = Source(path, data.decode("utf-8-sig", "replace"))
-        place = _after(source, data[: error.start].decode("utf-8-sig", "replace"))
+        place = source.after(data[: error.start].decode("utf-8-sig", "replace"))
         raise fail(
             "SPC001", f"not text: byte 0x{data[error.start]:02x} is not UTF-8", place, "save the file as UTF-8"
         ) from None
@@ -117,7 +113,7 @@ def parse(source: Source) -> Node:
     printable = source.text.translate(_BREAKS).isprintable()
     bad = None if printable else re.search(_NOT_IN_YAML, source.text)
     if bad:
-        place = _after(source, source.text[: bad.start()])
+        place = source.after(source.text[: bad.start()])
         raise fail("SPC001", f"not valid YAML: control character U+{ord(bad.group()):04X}", place, "delete it")
     findings = Findings()
     try:
@@ -126,122 +122,19 @@ def parse(source: Source) -> Node:
         findings.take(error)
         raise SpecError(list(findings)) from None
     except yaml.MarkedYAMLError as error:
-        raise _invalid(source, error, findings) from None
+        from archcalc.misread import not_yaml
+
+        raise not_yaml(source, error, findings) from None
     except (yaml.YAMLError, ValueError, OverflowError) as error:  # PyYAML's own scanner: an escape beyond Unicode
         raise fail(
-            "SPC001", f"not valid YAML: {error}", _at(source, 1, 1), "quote a text in ' ', where a `\\` is itself"
+            "SPC001", f"not valid YAML: {error}", source.at(1, 1), "quote a text in ' ', where a `\\` is itself"
         ) from None
     findings.raise_if_any()
     if root is None:
         raise fail(
-            "SPC001", "the file is empty", _at(source, 1, 1), "a spec needs `model:`, `input:` and `layers:`"
+            "SPC001", "the file is empty", source.at(1, 1), "a spec needs `model:`, `input:` and `layers:`"
         ) from None
     return root
-
-
-def _at(source: Source, line: int, column: int) -> Span:
-    return Span(source, line, column, line, column + 1)
-
-
-def _after(source: Source, before: str) -> Span:
-    """The place right after the text `before`."""
-    lines = split_lines(before)
-    return _at(source, len(lines), len(lines[-1]) + 1)
-
-
-def _invalid(source: Source, error: yaml.MarkedYAMLError, findings: Findings) -> SpecError:
-    problem = error.problem or error.context or "unreadable"
-    mark = error.problem_mark or error.context_mark
-    if "could not find expected ':'" in problem and error.context_mark:
-        mark = error.context_mark  # the word without a colon; the scanner stops lines later
-    place = _at(source, mark.line + 1, mark.column + 1) if mark else _at(source, 1, 1)
-    end = _after(source, source.text)
-    if place.line > end.line:  # at the end of a last line without a line break
-        place = end
-    line = source.line(place.line)
-    help: str | Advice | None = None
-    below = _key_below_a_line(source, place.line) if "mapping values are not allowed" in problem else None
-    if below:
-        return SpecError([*(one for one in findings if one.place.line != place.line - 1), *below.diagnostics])
-    if "\t" in line[: len(line) - len(line.lstrip())]:
-        help = "indent with spaces: YAML allows no tab there"
-    elif "expected ',' or" in problem and error.context_mark:
-        opened = f"{error.context_mark.line + 1}:{error.context_mark.column + 1}"
-        help = f"the bracket opened at {opened} is not closed" + (
-            "; `#` starts a comment that hides the rest of its line"
-            if " #" in source.line(error.context_mark.line + 1)
-            else ""
-        )
-    elif "unexpected end of stream" in problem and error.context_mark:
-        opened = f"{error.context_mark.line + 1}:{error.context_mark.column + 1}"
-        help = f"the quote opened at {opened} is not closed"
-    elif "mapping values are not allowed" in problem:
-        help = "a `: ` inside a line must be quoted, or the line is indented too far"
-    elif "could not find expected ':'" in problem:
-        help = "a line is `key: value`, or `- ` and an entry of a list"
-    else:
-        help = (
-            _keys_behind_a_list(source, place.line)
-            or _out_of_line(source, place.line)
-            or "check the quotes, brackets and indentation before this place"
-        )
-    findings.error("SPC001", f"not valid YAML: {problem}", place, help)
-    return SpecError(list(findings))
-
-
-def _on_the_line(source: Source, number: int, line: str, whole: bool) -> Advice:
-    """Line `number` as the end of the one above, which then is `line`; an edit where it is a `whole` key."""
-    above = source.line(number - 1)
-    end = len(above.rstrip()) + 1
-    added = line[len(above.strip()[2:]) :]
-    place = Span(source, number - 1, end, number, len(source.line(number)) + 1)
-    return Advice(f"write `{line}`", Fix(f"write `{line}`", (Edit(place, added),)) if whole else None)
-
-
-def _out_of_line(source: Source, number: int) -> str | None:
-    """What to do if a `- ` on line `number` starts in no column of the entries above it."""
-    columns = [
-        len(line) - len(line.lstrip()) + 1
-        for line in (source.line(above) for above in range(number, max(0, number - 50), -1))
-        if line.lstrip().startswith("- ")
-    ]
-    if not source.line(number).lstrip().startswith("- ") or len(columns) < 2 or columns[0] in columns[1:]:
-        return None
-    open_ = [column for index, column in enumerate(columns) if index and column < min([99, *columns[1:index]])][:3]
-    return f"start this `- ` in column {' or '.join(map(str, open_))}, as an entry above does"
-
-
-def _keys_behind_a_list(source: Source, number: int) -> Advice | str | None:
-    """`- [conv 8 kernel=3] repeat=2` and `- residual: [relu] name=x` as mappings; None for any other line."""
-    line = source.line(number)
-    found = re.fullmatch(r"(\s*- )(\w+: )?(\[.*\])((?:\s+\w+=[^\s=,\[\]{}]+)+)\s*", line)
-    if found is None:
-        return None
-    keys = [": ".join(word.split("=")) for word in found[4].split()]
-    if found[2]:
-        text = f"{{{found[2]}{found[3]}, {', '.join(keys)}}}"
-    elif any(key.startswith("repeat:") for key in keys):
-        text = f"{{{', '.join(keys)}, layers: {found[3]}}}"
-    else:
-        return "these keys stand on a layer of the list"
-    end = len(line.rstrip()) + 1
-    fix = Fix(f"write `{text}`", (Edit(Span(source, number, len(found[1]) + 1, number, end), text),))
-    return Advice(f"write `{text}`", fix)
-
-
-def _key_below_a_line(source: Source, number: int) -> SpecError | None:
-    """What is wrong with `name: x` on line `number` when `- conv 8` stands on the line above."""
-    line, above = source.line(number), source.line(number - 1).strip()
-    key, _, value = (part.strip() for part in line.partition(":"))
-    if not key.isidentifier() or not above.startswith("- ") or ":" in above or above[2:].lstrip()[:1] in "[{'\"":
-        return None
-    start = line.index(key) + 1
-    return fail(
-        "SPC010",
-        f"`{above[2:]}` is a whole layer: it takes no keys below it",
-        Span(source, number, start, number, start + len(key)),
-        _on_the_line(source, number, f"{above[2:]} {key}={value or 'VALUE'}", bool(value) and " " not in value),
-    )
 
 
 class _Tree:
@@ -282,7 +175,7 @@ class _Tree:
                 node = Scalar("", self.source, start.line + 1, start.column + 1, end.line + 1, end.column + 1)
                 self._no_anchor(node)
             elif kind is yaml.DocumentStartEvent and root is not None:
-                place = _at(self.source, event.start_mark.line + 1, event.start_mark.column + 1)
+                place = self.source.at(event.start_mark.line + 1, event.start_mark.column + 1)
                 raise fail("SPC001", "a spec is one document: a second one starts here", place, "delete the `---`")
             else:
                 continue
@@ -375,14 +268,10 @@ class _Tree:
             self.findings.error("SPC001", "a value holds no line breaks or control characters", node, "delete the `\\`")
         if node.line != node.end_line:
             node.end_line, node.end_column = node.line, len(self.source.line(node.line)) + 1
-            self.findings.error(
-                "SPC001",
-                "a value must be on one line; this one continues over a line break",
-                node,
-                "what follows is an entry of its own: its `- ` starts in the column of the one above, without more spaces"
-                if self.source.line(node.line + 1).lstrip().startswith("- ")
-                else "close it on its line, or put the missing `- ` or `key:` before what follows",
-            )
+            from archcalc.misread import continued
+
+            message = "a value must be on one line; this one continues over a line break"
+            self.findings.error("SPC001", message, node, continued(self.source, node.line))
         return node
 
     def _reject_extras(self, event: Any, node: Span) -> None:

@@ -265,7 +265,10 @@ class _Reader:
 
     def _layers(self, node: Node) -> list[Item]:
         if not isinstance(node, Sequence):
-            self.findings.error("SPC010", "`layers:` must be a list", node, "start each layer with `- `")
+            from archcalc.misread import entry_without_dash
+
+            help = entry_without_dash(node.source, node.line) or "start each layer with `- `"
+            self.findings.error("SPC010", "`layers:` must be a list", node, help)
             return []
         items = parse_items(node, self.findings)
         if not items and not len(self.findings):

@@ -11,7 +11,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Union
 
-from archcalc.diagnostics import fail
+from archcalc.advice import instead
+from archcalc.diagnostics import Advice, fail
 from archcalc.language.sizes import CALLS, TensorSize, match_size
 from archcalc.source import Scalar
 
@@ -179,8 +180,13 @@ class _Parser:
                 raise self._wrong()  # 3x5, 2k
         yield "end", "", len(text), len(text)
 
-    def _wrong(self, help: str | None = None) -> Exception:
+    def _wrong(self, help: str | Advice | None = None) -> Exception:
         text = self.scalar.text
+        if help is None and not text.isascii():
+            from archcalc.language.hints import typed
+
+            plain = typed(text)
+            help = instead(self.scalar, plain) if plain else None
         if help is None:
             unclosed = text.count("(") - text.count(")")
             if text.endswith(","):

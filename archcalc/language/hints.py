@@ -10,6 +10,14 @@ from archcalc.source import Mapping, Node, Scalar, Sequence
 
 _PYTHON = r"[A-Za-z_][\w.]*\(|[A-Za-z_][\w.]*\s*=\s*[A-Za-z_][\w.]*\(|return\b|[a-z]\w*\s+[-+*/@]\s+\w|x\d?\s*\[|self\."
 _KEY = r"([A-Za-z_]\w*)="
+# What keyboards, word processors and papers put in place of a character.
+_TYPED = {
+    "×": "x",
+    "÷": "/",
+    **dict.fromkeys("·∙⋅", "*"),
+    **dict.fromkeys("−–—", "-"),
+    **dict.fromkeys("“”‘’«»\xa0\u2007\u202f", ""),
+}
 # Top-level keys as other programs name them, or as people do.
 ELSEWHERE = {
     **dict.fromkeys(("inputs", "input_shape", "input_size", "input_dim", "in_shape", "shape"), "input"),
@@ -176,3 +184,9 @@ def one_word(key: str) -> str:
     if key == "from":
         return "one layer is read; `concat: [a, b]` joins several"
     return f"e.g. `{key}: {({'repeat': '3', 'frozen': 'true'}).get(key, 'encoder')}`"
+
+
+def typed(text: str) -> str | None:
+    """A value as a keyboard has it: `3x3` for `3×3` and for full-width digits, `10` for `“10”`; None if nothing changes."""
+    plain = "".join(str(int(one)) if one.isdecimal() else _TYPED.get(one, one) for one in text)
+    return plain if plain != text and plain and plain.isascii() else None

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from archcalc.advice import meant, suggest
-from archcalc.diagnostics import Findings, RequestError, Source, SpecError, fail
+from archcalc.advice import instead, meant, suggest
+from archcalc.diagnostics import Advice, Findings, RequestError, Source, SpecError, fail
 from archcalc.language.document import Document
 from archcalc.language.expressions import Expression, describe
 from archcalc.language.values import NONE, SizeExpression, Value, evaluate, parse_value
@@ -136,7 +136,9 @@ def _size(value: Any, place: Scalar, findings: Findings, what: str) -> int:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= LARGEST_SIZE:
-        help = "a size is one number of elements along an axis; round(...) makes a fraction whole"
+        help: str | Advice = "a size is one number of elements along an axis; round(...) makes a fraction whole"
+        if isinstance(value, tuple) and what == "a size":  # of an input, in a list
+            help = instead(place, ", ".join(map(str, value)))
         is_large = isinstance(value, int) and value > LARGEST_SIZE
         wanted = f"at most {LARGEST_SIZE:,}" if is_large else "a whole number of at least 1"
         findings.error("SPC005", f"{what} must be {wanted}, not {describe(value)}", place, help)

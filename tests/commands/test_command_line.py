@@ -164,6 +164,10 @@ def test_a_wrong_value_in_the_settings_names_the_file(spec, settings, told):
         (["shapes", "specs"], "cannot read 'specs', a folder: name the specs in it, e.g. specs/*.yaml"),
         (["diff", "none.json", LENET], "cannot read 'none.json': no such file or directory"),
         (
+            ["shapes", "specs/alexnet.yml"],
+            "cannot read 'specs/alexnet.yml': no such file: did you mean `specs/alexnet.yaml`?",
+        ),
+        (
             ["shapes", "specs/alexnt.yaml"],
             "cannot read 'specs/alexnt.yaml': no such file: did you mean `specs/alexnet.yaml`?",
         ),
