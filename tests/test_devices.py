@@ -58,6 +58,8 @@ def test_the_format_is_documented() -> None:
         ("RTX A6000", "a6000"), ("GeForce RTX 5090", "rtx5090"), ("RTX 3060 Ti", "rtx3060ti"), ("Apple M4 Max", "m4max"),
         ("Jetson Orin Nano Super", "orin-nano"), ("A10G", "a10g"), ("NVIDIA B200", "b200"), ("RTX PRO 6000", "rtxpro6000"),
         ("4060 Ti 16GB", "rtx4060ti-16gb"), ("RTX 4090 24GB", "rtx4090"), ("RTX 4090 24 GB", "rtx4090"), ("1x A100", "a100"), ("RTX 4061", None),
+        ("a100-40", "a100-40gb"), ("A100 40 GB", "a100-40gb"), ("a100_80", "a100"), ("A100 48GB", None), ("RTX 3080 12GB", None),
+        ("V100-16", "v100-16gb"), ("M3 Max 64GB", None), ("RTX 6000 Ada 48GB", "rtx6000ada"),
     ],
 )  # fmt: skip
 def test_names_as_people_write_them(written: str, name: str | None) -> None:

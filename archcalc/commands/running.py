@@ -71,6 +71,16 @@ def of_old(given: dict[str, Any], said: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+# Types and modes by their names in PyTorch.
+_IN_PYTORCH = {
+    **dict.fromkeys(("float16", "half"), "fp16"),
+    **dict.fromkeys(("float32", "float"), "fp32"),
+    **dict.fromkeys(("float64", "double"), "fp64"),
+    **dict.fromkeys(("bfloat16", "bfloat"), "bf16"),
+    **dict.fromkeys(("eval", "infer", "forward"), "inference"),
+}
+
+
 class _Word(click.Choice):  # type: ignore[type-arg,unused-ignore]
     """A choice, with deprecated values that the help does not show."""
 
@@ -83,7 +93,9 @@ class _Word(click.Choice):  # type: ignore[type-arg,unused-ignore]
         if value in self.choices or value in self.old:
             return str(value)
         begun = [one for one in self.choices if one.startswith(f"{value}-")]  # `autocast` has no type of its own
-        near = " or ".join(begun) or suggest(str(value), list(self.choices))
+        word = str(value).lower().removeprefix("torch.")
+        near = " or ".join(begun) or next((one for one in (word, _IN_PYTORCH.get(word)) if one in self.choices), None)
+        near = near or suggest(str(value), list(self.choices))
         hint = f"did you mean {near}?" if near else f"expected one of {', '.join(self.choices)}"
         raise click.BadParameter(f"unknown value {value!r}: {hint}", ctx, param)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -126,8 +126,12 @@ def find(name: str) -> Device:
                 f"{name!r} is {several[1]} devices, archcalc computes one: use `{one}` for what each of them takes where "
                 "each holds the whole network (data parallel); sharded networks are not computed"
             )
-        near = suggest(name.lower(), known)
-        hint = f"did you mean `{near}`?" if near else f"expected one of {', '.join(known)}, or a file, e.g. ./mine.json"
+        near = suggest(name.lower(), known) or _meant(" ".join(_words(name)[:-1]), known)  # of another memory
+        hint = (
+            f"did you mean `{near}`, {find(near).title}?"
+            if near
+            else f"expected one of {', '.join(known)}, or a file, e.g. ./mine.json"
+        )
         raise RequestError(f"no device is named {name!r}: {hint}")
     here = os.path.join(_FOLDER, f"{name}.json")
     return _read(here if os.path.exists(here) else local_path(name))
@@ -137,18 +141,27 @@ def _meant(name: str, known: list[str]) -> str | None:
     return as_written(name, known) or as_written(f"rtx {name}", known)  # 4090: no other card has such a number
 
 
-def as_written(name: str, known: Iterable[str]) -> str | None:
+def as_written(name: str, known: Collection[str]) -> str | None:
     """The device that a name as people write it means: `A100`, "RTX 3090", `NVIDIA H100 SXM`; None where that is none.
 
-    "A100 80GB" is the `a100-80gb` of these, or where the memory stands in no name, the one without it.
+    "A100 80GB" is the `a100-80gb` of these, or where the memory stands in no name, the one without it;
+    no 80 GB card is meant by "A100 48GB".
     """
     words, bare = _words(name), _words(re.sub(r"\b\d+ ?gb\b", "", name.lower()))
     plain = {entry.replace("-", ""): entry for entry in known}
     without = [word for word in words if not re.fullmatch(r"\d+(gb)?", word)]
     for wanted in ("".join(words), "".join(bare), "".join(without), "".join(without[1:])):  # RTX A6000
         if wanted in plain:
-            return plain[wanted]
+            return _of_memory(words, plain[wanted], known)
     return None
+
+
+def _of_memory(words: list[str], name: str, known: Collection[str]) -> str | None:
+    """The device `name`, or that of its kind with the memory that the words state; None where it has another one."""
+    stated = [found[1] for word in words if (found := re.fullmatch(r"(\d+)(?:gb)?", word)) and found[1] not in name]
+    if not stated or set(stated) <= set(re.findall(r"\d+", find(name).title)):
+        return name
+    return next((one for one in (f"{name}-{size}gb" for size in stated) if one in known), None)
 
 
 def _words(name: str) -> list[str]:

@@ -39,6 +39,13 @@ LENET = "specs/lenet.yaml"
             "no such option '--generate': use --mode generate --new-tokens",
             "memory",
         ),
+        (["memory", LENET, "--vram", "24"], "no such option '--vram': use --limit", "memory"),
+        (["fit", LENET, "--limit", "24GB"], "no such option '--limit': use --max memory=BYTES", "fit"),
+        (
+            ["memory", LENET, "--precision", "torch.float16"],
+            "unknown value 'torch.float16': did you mean fp16?",
+            "memory",
+        ),
         (["profile", LENET, "--train"], "no such option '--train': use --mode train", "profile"),
         (["explain", LENET, "--columns", "macs"], "no such option '--columns': `shapes` has it", "explain"),
         (["diff", LENET], "missing argument 'HEAD'", "diff"),
