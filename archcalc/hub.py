@@ -58,7 +58,7 @@ def tensors(name: str) -> list[Tensor]:
             whole = all(isinstance(size, int) and 0 <= size <= MOST_ELEMENTS for size in sizes)
             begin, end = info.data_offsets
             if not whole or len(found) >= MOST_TENSORS or not 0 <= begin <= end <= MOST_ELEMENTS:
-                raise RequestError(f"{name}: the header has no valid entry for `{key[:80]}`")
+                raise RequestError(f"{name}: its header has no valid entry for `{key[:80]}`")
             found[key] = Tensor(key, str(info.dtype), sizes, end - begin)
     return list(found.values())
 

@@ -78,9 +78,9 @@ class Peer:
         self.rule(*ops)(lambda call: {})
 
     def without(self, why: str, *ops: str) -> None:
-        """Register layers of which it counts nothing."""
+        """Register layers for which it counts nothing."""
         self.rule(*ops)(lambda call: {why: -call.macs})
 
     def beyond(self, why: str, count: Callable[[Call], int], *ops: str) -> None:
-        """Register layers of which it counts `count` more than we do."""
+        """Register layers for which it counts `count` more than we do."""
         self.rule(*ops)(lambda call: {why: count(call)})

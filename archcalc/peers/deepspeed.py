@@ -14,9 +14,9 @@ PEER = Peer("deepspeed", "0.19.8", "get_model_profile(model, args=[x])", "MACs")
 
 RECURRENT = "it has recurrent layers in its FLOPs, not in its MACs"
 EINSUM = "it has an einsum in its FLOPs, not in its MACs"
-EVEN = "it takes the output of padding=same with an even kernel for one smaller"
+EVEN = "it takes the output of padding=same with an even kernel to be 1 smaller"
 ZEROS = "it counts products with zeros"
-STRETCHED = "it counts a matrix product once where its first factor is stretched"
+STRETCHED = "it counts a matrix product once where its first factor is broadcast"
 
 PEER.same(
     "adaptiveavgpool", "adaptivemaxpool", "attention", "avgpool", "batchnorm", "clstoken", "convtranspose", "deformconv", "elu",

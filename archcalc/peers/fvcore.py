@@ -25,8 +25,8 @@ RESIZED = "it counts resizing in two dimensions: 1 for each element of the outpu
 SAMPLED = "it counts 4 for each element that is read at a place of a grid"
 POOLED = "it counts adaptive average pooling in two dimensions: 1 for each element of the input"
 ZEROS = "it counts products with zeros"
-STRETCHED = "it counts a matrix product once where its first factor is stretched"
-PRINTED = "it takes NumPy's estimate for an einsum, four digits of it"
+STRETCHED = "it counts a matrix product once where its first factor is broadcast"
+PRINTED = "it takes NumPy's estimate for an einsum, to four digits"
 
 PEER.same("adaptivemaxpool", "avgpool", "clstoken", "convtranspose", "elu", "embedding", "gelu", "layerscale")
 PEER.same("leakyrelu", "linear", "localresponsenorm", "maxpool", "moe", "parameter", "posembed", "prelu")

@@ -58,7 +58,7 @@ def activation(node: ast.expr, library: str = "") -> list[str]:
     if isinstance(node, ast.Call) and (node.args or node.keywords):
         raise UnwritableError("write the activation as a layer of its own after it")
     if known is None or known.layer is None:
-        raise UnwritableError(f"write the activation as a layer of its own after it: `{name}` is none that is known")
+        raise UnwritableError(f"write the activation as a layer of its own after it; no layer corresponds to `{name}`")
     defaults = DEFAULTS.get("tensorflow" if library == "keras" and isinstance(node, ast.Constant) else library, {})
     return [" ".join((known.layer, *defaults.get(known.layer, {}).values(), *known.keys.split()))]
 
@@ -109,4 +109,4 @@ def _same_pooled(layer: type[Layer], bound: Bound, steps: set[int]) -> dict[str,
         return {"padding": "same_upper"}
     if len(kernels) == 1 and min(kernels) % 2:
         return {"padding": str(min(kernels) // 2)}
-    raise UnwritableError("a pooling has no padding=same: give the number, e.g. `avgpool 3 stride=2 padding=1`")
+    raise UnwritableError("pooling has no padding=same: give the number, e.g. `avgpool 3 stride=2 padding=1`")

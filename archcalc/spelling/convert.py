@@ -279,7 +279,7 @@ def _bind(name: str, signature: str, args: list[ast.expr], keywords: list[ast.ke
     pairs = [one.partition("=")[::2] for one in signature.split()]
     variadic = signature.startswith("*")
     if any(isinstance(arg, ast.Starred) for arg in args) or any(keyword.arg is None for keyword in keywords):
-        raise UnwritableError("a `*` hides what it holds: write the layers themselves")
+        raise UnwritableError("a `*` does not show what it unpacks: write the layers themselves")
     if len(args) > len(pairs) and not variadic:
         most = len(pairs)
         raise UnwritableError(

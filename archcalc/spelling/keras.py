@@ -90,14 +90,14 @@ def _keras_activation(bound: Bound, inner: Inner) -> list[str]:
 
 
 def _relu(bound: Bound, inner: Inner) -> list[str]:
-    """Keras cuts and bends a ReLU by its arguments."""
+    """A ReLU in Keras may have an upper bound and a slope."""
     most, slope = (bound.text(name, "") for name in ("max_value", "negative_slope"))
     if most and float(most) == 6 and not slope:
         return ["relu6"]
     if most and not slope:
         return [f"hardtanh low=0 high={most}"]
     if most:
-        raise UnwritableError("no layer has both a largest value and a slope")
+        raise UnwritableError("no layer has both an upper bound and a slope")
     return [f"leakyrelu {slope}" if slope and float(slope) else "relu"]
 
 

@@ -89,7 +89,7 @@ def _left_out(text: str, key: Scalar, value: Node) -> Advice:
 
 
 def _activation(op: Scalar, key: Scalar, value: Node) -> Advice:
-    """An activation that is a key in Keras is a layer of its own."""
+    """An activation, which is a key in Keras, is a layer of its own here."""
     known = meaning(value.text) if isinstance(value, Scalar) else None
     layer = f"{known.layer} {known.keys}".rstrip() if known and known.layer else "relu"
     found = entry(op)

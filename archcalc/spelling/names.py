@@ -135,7 +135,7 @@ SAID = {
     **dict.fromkeys(("dropconnect", "dropblock"), _NO_DROPS),
     "weightnorm": "it is a key of the layer whose weight it normalizes: `conv 64 kernel=3 reparam=weightnorm`",
     "spectralnorm": "it is a key of the layer whose weight it normalizes: `conv 64 kernel=3 reparam=spectralnorm`",
-    "alibi": "it is a bias of scores that nothing learns: `attention heads=8 causal=true` has the same parameters",
+    "alibi": "it is a bias of scores without learned parameters: `attention heads=8 causal=true` has the same ones",
     **dict.fromkeys(("sinusoidal", "sinusoidalpositionalembedding", "sinusoidalpositionalencoding"), "it is `posembed kind=sinusoidal` here"),
     "bias": "it is `add: [prev, [parameter 64]]` here",
     "rescaling": "it is `scale 1/255` here, with `offset -0.5` for a number that is added",
@@ -191,7 +191,7 @@ SAID = {
     ),
 }  # fmt: skip
 _BY_ALIAS = {alias.replace("_", ""): op for op, layer in REGISTRY.items() for alias in layer.aliases}
-# What no part of a name stands for: `norm` is the length of a vector here, and a name may hold these letters by chance.
+# Layers that no part of a name stands for: `norm` is a vector's length here, and the others may occur by chance.
 _NO_PART = (
     "norm",
     "in",

@@ -43,7 +43,9 @@ def check(costs: Costs, of: Callable[[int], Any], domain: Domain, build: Callabl
         except SpecError as error:
             if any(diagnostic.code.startswith("SHP") for diagnostic in error.diagnostics):
                 message = error.diagnostics[0].message
-                raise RequestError(f"no closed form: no condition says why there is none at {at}: {message}") from None
+                raise RequestError(
+                    f"no closed form: its conditions do not exclude {at}, where the network is invalid: {message}"
+                ) from None
             continue  # too many layers, or too large for PyTorch
         known: dict[Any, Fraction] = {}
         numbers = list(_numbers(plain))

@@ -130,7 +130,7 @@ def _formula(
         (drawn, {size for size, is_one in ones.items() if (value(size, drawn) == 1) != is_one})
         for drawn in (*draws(domain), *_others(domain, ones))
     ]
-    for drawn, changed in sorted(tried, key=lambda one: len(one[1])):  # so that what is wrong is one of few
+    for drawn, changed in sorted(tried, key=lambda one: len(one[1])):  # so that a mistake can only be in a few of them
         if changed & wrong:
             continue
         try:

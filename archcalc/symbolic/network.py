@@ -140,7 +140,7 @@ class TracingBuilder(Builder):
             last = node.children[-1] if node.unfolded else node
             if not isinstance(last.copies, Traced):
                 raise RequestError(
-                    f"no closed form in the number of copies of {_at(step.op)}, {copies}: each copy has another shape"
+                    f"no closed form in the number of copies of {_at(step.op)}, {copies}: each copy has a different shape"
                 )
         return y, node
 
@@ -209,7 +209,7 @@ def closed_form(
         raise RequestError(f"{document.source.path}: no closed form in the chosen names: an hparam {reason}") from None
     except SpecError as error:  # sizes that are equal here, and are not another's formula
         message = error.diagnostics[0].message
-        raise RequestError(f"no closed form in the chosen names: with sizes that may change, {message}") from None
+        raise RequestError(f"no closed form in the chosen names: if sizes may change, {message}") from None
 
     def build(drawn: Mapping[str, int]) -> Graph:
         texts = {name: str(size) for name, size in drawn.items() if name in plain.settings.values}
@@ -239,7 +239,7 @@ def _values(document: Document, known: Mapping[str, Any], names: Sequence[str], 
             raise RequestError(f"{path}: `{name}` is {describe(value)}; a formula takes names of whole numbers")
         if value < 1:
             raise RequestError(
-                f"{path}: `{name}` is {int(value)}; a formula takes numbers from 1: give one, e.g. --set {name}=1"
+                f"{path}: `{name}` is {int(value)}; a formula takes numbers of at least 1: give one, e.g. --set {name}=1"
             )
         values[name] = int(value)
     return values

@@ -39,7 +39,7 @@ def _shortest(graph: Graph, wide: bool) -> tuple[Spec, Body]:
     """The shortest spec of a graph, and the body that it is made from.
 
     A block that ends up inlined may hide that its contents equal what stands beside it. So such blocks are taken apart
-    before anything is compared, for as long as that makes the spec shorter.
+    before anything is compared, as long as that makes the spec shorter.
     """
     found = Blocks(graph, bodies(graph, wide), set())
     spec, root = found.spec(), found.root

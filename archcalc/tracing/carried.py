@@ -1,8 +1,8 @@
 """Repeats with states: stretches of a list of layers that pass several tensors from copy to copy, as a network with
 branches of several resolutions does, or one whose words and letters go through the same blocks.
 
-Each place of a copy that names a tensor names in all copies either a layer of its own copy, or the same tensor from
-outside, or a layer of the copy before it; the last is a state, and what the first copy names there is its start.
+Wherever a copy names a tensor, every copy names a layer of its own, or the same tensor from outside, or a layer of the
+copy before it. The last kind is a state, and what the first copy names there is its start.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from archcalc.tracing.graph import Node, Out
 from archcalc.tracing.items import Item, State, renamed
 from archcalc.tracing.naming import base, references
 
-# The longest stretch that is looked for, in items, and what a repeat must save to be worth its own lines.
+# The longest stretch to look for, in items, and how many items a repeat must save to be worth its own lines.
 _MOST = 400
 _WORTH = 5
 
 
 class Found(NamedTuple):
-    """A stretch from `at` on, of `length` items, so many times in a row. Its states: the start of each, and which
-    layer of a copy gives the next value."""
+    """A stretch of `length` items that is repeated from `at` on, with its states: the start of each, and the layer of a copy
+    that gives its next value."""
 
     at: int
     length: int
@@ -90,7 +90,7 @@ class _Row:
         return found
 
     def _equal(self, length: int) -> list[int]:
-        """From each item on, how many in a row have the same text as what stands so much further down."""
+        """For each item, how many items from there on have the same text as those a given distance further down."""
         if length not in self.equal:
             run = 0
             found = [0] * len(self.signs)
@@ -120,7 +120,7 @@ class _Row:
     def _is_closed(
         self, places: list[dict[Node, int]], slots: list[list[Out]], states: set[int], end: Node | None
     ) -> bool:
-        """Whether what lies in a copy is read only there or, of a state, later."""
+        """Whether the layers of a copy are read only there, except for states, which may be read later."""
         there = Counter(out.node for outs in slots for out in outs)
         return all(
             self.read[node] == there[node] or (copy is places[-1] and (place in states or node is end))

@@ -74,9 +74,12 @@ class Comparison:
         lost = {one: count for one, count in self.unreached.items() if one in self.across}
         if lost:
             count = sum(lost.values())
-            what = "1 parameter goes" if count == 1 else f"{count:,} parameters go"
-            yield f"  {what} into that, and like its MACs not into the spec: {_tops(lost)}"
-        for counts, of in ((self.unused, "what nothing reads"), (self.fixed, "numbers that depend on no input")):
+            what, they = ("1 parameter goes", "it is") if count == 1 else (f"{count:,} parameters go", "they are")
+            yield f"  {what} into that; like its MACs, {they} not in the spec: {_tops(lost)}"
+        for counts, of in (
+            (self.unused, "results that nothing reads"),
+            (self.fixed, "numbers that depend on no input"),
+        ):
             if counts:
                 places = ", ".join(f"{file}:{line}" for file, line in list(counts)[:3])
                 yield f"  {sum(counts.values()):,} MACs of {of} are not in the spec: {places}"
@@ -89,7 +92,7 @@ class Comparison:
 
 
 def _macs(run: Run) -> int:
-    """Those of one sample."""
+    """The MACs of one sample."""
     return sum(call.macs for call in run.calls if call not in run.across)
 
 
@@ -120,7 +123,7 @@ def _left_out(run: Run) -> str | None:
     if not places:
         return None
     shown = ", ".join(places[:3]) + (", ..." if len(places) > 3 else "")
-    return f"what sets samples of the batch against each other ({shown}) is not in the spec: what it reads is an output"
+    return f"what combines samples of the batch ({shown}) is not in the spec: its inputs are outputs instead"
 
 
 def _read_across(run: Run) -> set[str]:

@@ -21,7 +21,7 @@ def first_step(
 ) -> list[Node] | None:
     """The nodes of one more step before these, in their order; None if there is none.
 
-    Nodes that the first step lacks, because they would only give a uniform constant other sizes, are made.
+    Nodes that the first step lacks, because they would only resize a uniform constant, are added.
     """
     search = _Search(steps, sign)
     for place, (second, third) in enumerate(zip(steps[0], steps[1])):
@@ -82,7 +82,7 @@ class _Search:
                     reader.inputs[index] = Out(made)
 
     def pair(self, place: int, name: str, ours: Out) -> bool:
-        """Whether an output can be what the first step has at that place, and so everything that it reads."""
+        """Whether an output can stand at that place of the first step, and likewise everything that it reads."""
         like = self.second[place]
         if ours.name != name or ours.node in self.inside:
             return False
@@ -104,7 +104,7 @@ class _Search:
         )
 
     def _can(self, place: int, ours: Out) -> bool:
-        """Whether a constant can be a view of a state: it is uniform, and has the view's sizes."""
+        """Whether a constant can stand for a view of a state: it is uniform, and has the view's sizes."""
         like, state = self.second[place], self.third[place].inputs[:1]
         uniform = ours.node.op == "constant" and "value" in ours.node.keys
         return (

@@ -44,8 +44,8 @@ class Node:
         weights: the module's parameters and buffers by their names in the layer.
         tie: an earlier node with the same weights.
         place: file and line of the call; macs: what PyTorch counted in it, None if not known.
-        rows: of attention, which rows of the module's maps are its queries, keys and values, by letter.
-        hides: of a constant mask, the truth value that hides, the number in its place, and the number for the other.
+        rows: for attention, which rows of the module's weights are its queries, keys and values, by letter.
+        hides: for a constant mask, the truth value that hides, the number in its place, and the number for the other.
         holds: the numbers of a constant, or the weight of a convolution if that is computed; over: the parameter that is
         a factor of this weight and becomes a layer of its own.
         loop: of a `scan`, what runs at each step; within: of such a step's layers, the scan.
@@ -141,7 +141,7 @@ class Graph:
         name: the model's; inputs: its `input` nodes with their names; outputs: by name.
         remarks: what the spec cannot say, for the comments at its top.
         tables: constants that became settings of layers, such as the angles of rotary positions.
-        turned: weights of linear layers that the source holds as [in features, out features].
+        turned: weights of linear layers that the source stores as [in features, out features].
     """
 
     def __init__(self, name: str) -> None:

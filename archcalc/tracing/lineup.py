@@ -17,17 +17,17 @@ BATCHES = (2, 3)
 
 
 def line_up(first: Run, second: Run) -> None:
-    """Set for each value of the first run what one sample has. Raises `RequestError` if the runs differ."""
+    """Set the sizes of one sample for each value of the first run. Raises `RequestError` if the runs differ."""
     if len(first.calls) != len(second.calls):
         raise RequestError(
-            f"it does not do the same for {BATCHES[0]} and {BATCHES[1]} samples: "
+            f"it runs differently for {BATCHES[0]} and {BATCHES[1]} samples: "
             f"{len(first.calls)} and {len(second.calls)} operations"
         )
     seen: set[int] = set()
     for one, other in zip(first.calls, second.calls):
         if one.name != other.name:
             raise RequestError(
-                f"it does not do the same for {BATCHES[0]} and {BATCHES[1]} samples: "
+                f"it runs differently for {BATCHES[0]} and {BATCHES[1]} samples: "
                 f"`{one.name}` and `{other.name}` at {told(one)}"
             )
         if any(value.across for value in one.values()):
@@ -117,7 +117,7 @@ def _compare(mine: Value, its: Value, call: Call | None) -> None:
             name = f"`{call.name}`" if call else "an input"
             raise RequestError(
                 f"{name} has {list(mine.shape)} for {few} samples and {list(its.shape)} for {many}: "
-                f"that is not as many times one sample{where}"
+                f"that does not grow in proportion to the batch{where}"
             )
         mine.batch = axis
         if size == few:
@@ -127,4 +127,4 @@ def _compare(mine: Value, its: Value, call: Call | None) -> None:
             sizes.append(size // few)
     mine.sizes, mine.axes = tuple(sizes), axes
     if mine.source == CONSTANT and mine.batch is not None:
-        mine.table = None  # one number everywhere holds for each sample
+        mine.table = None  # a number that is the same everywhere applies to each sample

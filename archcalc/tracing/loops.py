@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 from archcalc.tracing.first_step import crossing, first_step
 from archcalc.tracing.graph import Graph, Loop, Node, Out
 
-# Fewer steps are written one after the other, and so are loops once there are more than so many.
+# Fewer steps are written one after the other; so are all loops if there are more than this many.
 _FEWEST, _MOST_LOOPS = 3, 64
-# Layers with which successive steps pick their entries, and the key that says which.
+# Layers by which successive steps pick their entries, and the key that says which entry.
 _PICKS = {"select": "index", "slice": "start"}
 
 
@@ -39,7 +39,7 @@ class _Entry(NamedTuple):
 
 
 class _Unlike(Exception):
-    """The steps do not do the same."""
+    """The steps differ."""
 
 
 def folded(graph: Graph) -> tuple[Graph, dict[Node, Node]] | None:

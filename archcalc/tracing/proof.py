@@ -1,7 +1,7 @@
 """Writes the nodes one by one as a spec that archcalc reads, and compares what it finds for each with the run.
 
 A node that comes out in other sizes, or that the language refuses, becomes an opaque one. Where one layer takes a
-tensor as channels-first and another takes it as features-last, a `reshape` to the same sizes is put between them.
+tensor to be channels-first and another takes it to be features-last, a `reshape` to the same sizes is put between them.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def prove(graph: Graph, numbers: dict[str, int]) -> Proof:
     """Repair the graph until archcalc finds what the run gave. `numbers` has the size of each parameter.
 
     Raises:
-        RequestError: that is never reached.
+        RequestError: no repair makes both agree.
     """
     tried: set[Node] = set()
     reason = ""
@@ -52,7 +52,7 @@ def prove(graph: Graph, numbers: dict[str, int]) -> Proof:
             node = lines.get(wrong.place.line)
             if wrong.code == _TOO_MUCH:  # no single layer is wrong
                 reason += (
-                    f"; the source does {len(nodes):,} operations: with shorter inputs, loops over steps have fewer"
+                    f"; the source runs {len(nodes):,} operations: with shorter inputs, loops over steps have fewer"
                 )
                 break
             if node is None:

@@ -1,7 +1,7 @@
 """Equal neighbours: which stretch of a list is repeated, and the single item that stands for it.
 
-All copies of a stretch may read what lies outside by name; what lies in a copy is read only there, except its output:
-the next copy may read that by name too, and then begins with a layer `identity name=x`.
+All copies of a stretch may read what lies outside by name; the layers of a copy are read only there, except for its
+output: the next copy may read that by name too, and then begins with a layer `identity name=x`.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class _Lists:
         return [*found, *items[done:]]
 
     def _repeat(self, items: list[Item], length: int, times: int, before: Out | None) -> Item:
-        """One item for a stretch of so many items that occurs so often."""
+        """One item for a stretch of `length` items that occurs `times` times in a row."""
         first = items[:length]
         self._keep_blocks(first, before)
         reads_before = before is not None and before in [*references(first)]

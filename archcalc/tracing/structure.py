@@ -55,7 +55,7 @@ class _Builder:
                 self._lift(node)
 
     def _lift(self, node: Node) -> None:
-        """Move what depends on no data and is read by several modules out of the one that read it first."""
+        """Take what depends on no data, and is read by several modules, out of the module that read it first."""
         chains = [self.chains[user] for name in ("", *node.further) for user in self.users.get(Out(node, name), ())]
         chain = self.chains[node]
         if any(one[: len(chain)] != chain for one in chains):

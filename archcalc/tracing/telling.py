@@ -54,7 +54,7 @@ def tell(name: str, run: Run, numbers: Mapping[str, int], comments: Sequence[str
     Raises `RequestError` if no spec can be written at all.
     """
     if not run.calls or not any(value.of_data for _, value in run.outputs):
-        raise RequestError(f"{name!r} gives no tensor that depends on its input")
+        raise RequestError(f"{name!r} returns no tensor that depends on its input")
     operations.load()
     graph, proof, reader = _proved(name, run, dict(numbers))
     remarks, notes = _remarks(graph), _notes(graph, run)
@@ -146,18 +146,18 @@ def _remarks(graph: Graph) -> list[str]:
     """What changes values but appears nowhere in the spec."""
     found = []
     if "states" in graph.remarks:
-        found.append("The states that an LSTM starts from are not in the spec: they change values and no count.")
+        found.append("The states that an LSTM starts from are not in the spec: they change values but no count.")
     if "frequencies" in graph.remarks:
-        found.append("The scaling of rotary frequencies is not in the spec: it changes values and no count.")
+        found.append("The scaling of rotary frequencies is not in the spec: it changes values but no count.")
     if "complex" in graph.remarks:
         found.append(
-            "Complex numbers are real ones in the spec: that changes values and halves bytes, and changes no count."
+            "Complex numbers are real ones in the spec: that changes values and halves bytes, but changes no count."
         )
     return found
 
 
 def _notes(graph: Graph, run: Run) -> list[str]:
-    """Numbers that decide values and have to come from the source, as weights do; and what holds for some data only."""
+    """Numbers that affect values and, like weights, have to come from the source; and what is true only of some data."""
     found = []
     if run.packed:
         found.append("Sequences are packed: in the spec all of them are as long as the longest.")
@@ -165,12 +165,12 @@ def _notes(graph: Graph, run: Run) -> list[str]:
     if weights:
         what = "1 convolution are" if weights == 1 else f"{weights} convolutions are"
         found.append(
-            f"The weights of {what} computed before they are used: that is not in the spec and changes no count."
+            f"The weights of {what} computed before they are used: that is not in the spec, but changes no count."
         )
     constants = sum(
         1 for node in graph.nodes if node.op == "constant" and "value" not in node.keys and "kind" not in node.keys
     )
     if constants:
         what = "1 constant are" if constants == 1 else f"{constants} constants are"
-        found.append(f"The numbers of {what} not in the spec: it has zeros for them.")
+        found.append(f"The numbers of {what} not in the spec, which has zeros in their place.")
     return found

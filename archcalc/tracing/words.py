@@ -46,7 +46,7 @@ def _as_root(value: float) -> str | None:
     return None
 
 
-# Numbers of fewer characters stay as they are; larger whole numbers are none that a person would recognise.
+# Shorter numbers stay as they are; larger whole numbers are not recognisable under a root.
 _LONG, _MOST_WHOLE = 10, 4096
 
 

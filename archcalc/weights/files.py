@@ -40,7 +40,7 @@ def _tensors(path: str) -> list[Tensor]:
     if gguf.recognises(start):
         return gguf.tensors(path)
     raise RequestError(
-        f"{path!r} is not a file of weights that can be read: .safetensors, .gguf, or an index of .safetensors files"
+        f"{path!r} is not a supported weight file: name a .safetensors or .gguf file, or an index of .safetensors files"
     )
 
 

@@ -39,12 +39,12 @@ def tensors(path: str) -> list[Tensor]:
         header.skip(4)
         version = header.number("<I")
         if version in (2 << 24, 3 << 24):
-            raise header.wrong("its numbers are written with the largest byte first, which is not read")
+            raise header.wrong("it is big-endian, which is not supported")
         if version not in (2, 3):
-            raise header.wrong(f"it is GGUF of version {version}, and 2 and 3 are read")
+            raise header.wrong(f"it is GGUF version {version}; only versions 2 and 3 are supported")
         count, keys = header.number("<Q"), header.number("<Q")
         if count > MOST_TENSORS or keys > _MOST_KEYS:
-            raise header.wrong("its header counts more tensors or keys than any file has")
+            raise header.wrong("its header claims more tensors or keys than any real file has")
         alignment = _ALIGNMENT
         for _ in range(keys):
             key, kind = _text(header), header.number("<I")
@@ -63,7 +63,7 @@ def tensors(path: str) -> list[Tensor]:
             if tensor.name in found:
                 raise header.wrong(f"it names `{tensor.name[:80]}` twice")
             if begin % alignment:
-                raise header.wrong(f"`{tensor.name[:80]}` begins at no multiple of {alignment} bytes")
+                raise header.wrong(f"`{tensor.name[:80]}` does not begin at a multiple of {alignment} bytes")
             found[tensor.name] = tensor
             places.append((begin, tensor))
         end = 0
@@ -73,7 +73,7 @@ def tensors(path: str) -> list[Tensor]:
             end = begin + tensor.bytes
         if end and -(-header.at // alignment) * alignment + end > header.size:
             raise header.wrong(
-                f"its tensors take {end:,} bytes more than its header, and the file ends before: it is not whole"
+                f"its tensors take {end:,} bytes after its header, but the file ends before that: it is incomplete"
             )
     return list(found.values())
 
@@ -96,9 +96,9 @@ def _pass(header: Header, kind: int) -> None:
             for _ in range(count):  # each takes eight bytes at least, so that the end of the header ends this
                 header.skip(header.number("<Q"))
         else:
-            raise header.wrong("its metadata holds lists of lists, which are not read")
+            raise header.wrong("its metadata has lists of lists, which are not supported")
     else:
-        raise header.wrong(f"its metadata holds a value of the unknown type {kind}")
+        raise header.wrong(f"its metadata has a value of the unknown type {kind}")
 
 
 def _tensor(header: Header) -> tuple[Tensor, int]:

@@ -43,7 +43,7 @@ def tensors(path: str) -> list[Tensor]:
                 raise header.wrong(f"the bytes of `{tensor.name}` do not follow those before it")
             end = begin + tensor.bytes
         if end != room:
-            raise header.wrong(f"its tensors take {end:,} bytes, and the file has {room:,}: it is not whole")
+            raise header.wrong(f"its tensors take {end:,} bytes, but the file has {room:,}: it is incomplete")
     return [tensor for _, tensor in found]
 
 
@@ -61,7 +61,7 @@ def _tensor(header: Header, name: str, entry: Any) -> tuple[int, Tensor]:
     sizes = _wholes(shape)
     places = _wholes(offsets)
     if dtype not in _BITS or sizes is None or places is None or len(places) != 2 or len(sizes) > 64:
-        raise header.wrong(f"its header says nothing that can be read of `{name[:80]}`")
+        raise header.wrong(f"its header has no valid entry for `{name[:80]}`")
     elements = product(sizes)
     wanted = -(-elements * _BITS[dtype] // 8)
     if elements > MOST_ELEMENTS or places[1] - places[0] != wanted:

@@ -169,7 +169,7 @@ def dot_product_attention(node: Node) -> Example:
     steps: list[Step] = []
     output = []
     for index, (q, k, v) in enumerate(heads):
-        title = f"head {index + 1} of {len(heads)}" if len(heads) > 1 else "what is given"
+        title = f"head {index + 1} of {len(heads)}" if len(heads) > 1 else "queries, keys and values"
         steps.append(Step(title, [grid("Q", q), grid("K", k), grid("V", v)]))
         table = _table(node, layer, tables, index)
         steps += table.drawn(len(q), len(k))
@@ -201,7 +201,7 @@ def _masks(layer: Scored) -> dict[int, tuple[int, ...]]:
 
 
 def _tables(node: Node, added: Sequence[Tensor | None], inputs: list[Array]) -> list[Array | None]:
-    """The numbers of the table and of the mask; a few of the mask become 0, but not where a query sees itself."""
+    """The numbers of the table and of the mask; a few in the mask become 0, but not where a query sees itself."""
     different = list({id(one): one for one in node.inputs}.values())
     found: list[Array | None] = []
     for one in added:

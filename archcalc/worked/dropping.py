@@ -33,10 +33,10 @@ def dropping(node: Node) -> Example:
     whole = isinstance(layer, DropPath)
     title = f"in training: {'one number is drawn for the sample' if whole else 'a number is drawn for each element'}"
     why = [
-        f"a share of 1 − p = {written(1 - p)} stays, so what stays is divided by it: the mean is that without dropout",
+        f"a share of 1 − p = {written(1 - p)} is kept and divided by it, so the mean stays as it is without dropout",
     ]
     steps = [
         Step(f"{title}, uniform between 0 and 1; p = {written(p)}", lines=[*lines, *(why if p < 1 else [])]),
-        Step("at inference: y = x", lines=["nothing is drawn, and nothing divided"]),
+        Step("at inference: y = x", lines=["nothing is drawn or divided"]),
     ]
     return Example([], steps, values, {}, values)

@@ -98,14 +98,14 @@ def limit(node: Node, sizes: Iterable[tuple[str, int, int]], instead: str) -> No
     """Raises `RequestError` if one of the (what, size, most) does not fit on a page."""
     for what, size, most in sizes:
         if size > most:
-            raise refuse(node, f"it has {size:,} {what}, a page takes {most}", instead)
+            raise refuse(node, f"it has {size:,} {what}, and at most {most} fit on a page", instead)
 
 
 def filled(shape: Shape, start: int = 0, numbers: Sequence[float] = _VALUES) -> Array:
     """Small numbers in the shape of a tensor that look random but are always the same."""
     if not shape:
         return numbers[start % len(numbers)]
-    # One after the other in a vector, so that the first few have both signs; 7 would give the first numbers again.
+    # Stride through the numbers so that the first few have both signs; a stride of 7 would repeat the first numbers.
     step = {1: 1, 3: 4}.get(len(shape), 1 + 2 * len(shape))
     return [filled(shape[1:], start + index * step, numbers) for index in range(int(shape[0]))]
 
@@ -134,7 +134,7 @@ def each(function: Callable[[float], float], values: Array) -> Array:
 
 
 def placed(function: Callable[[float, str], float], values: Array, place: tuple[int, ...] = ()) -> Array:
-    """Apply a function to every number of an array and its place, such as `0, 1`."""
+    """Apply a function to every number of an array, together with its place, such as `0, 1`."""
     if isinstance(values, list):
         return [placed(function, one, (*place, index)) for index, one in enumerate(values)]
     return function(values, ", ".join(map(str, place)))

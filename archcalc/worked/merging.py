@@ -115,7 +115,7 @@ def matrix_product(node: Node) -> Example:
     """Rows times columns, of two matrices."""
     a, b = node.inputs
     if a.rank != 2 or b.rank != 2:
-        raise refuse(node, "a page takes matrices of two axes", _INSTEAD.format(op=node.op))
+        raise refuse(node, "only matrices with two axes fit on a page", _INSTEAD.format(op=node.op))
     sizes = (("rows", int(a.shape[0]), _LENGTH), ("columns", int(b.shape[1]), _LENGTH))
     inputs, (left, right) = _operands(node, (*sizes, ("elements in a row", int(a.shape[1]), _LENGTH)))
     steps, output = [], []

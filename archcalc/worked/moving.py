@@ -1,4 +1,4 @@
-"""Layers that only move elements: each element is a different number, so one sees where it went."""
+"""Layers that only move elements: each element is a different number, which shows where it went."""
 
 from __future__ import annotations
 

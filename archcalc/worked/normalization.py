@@ -61,7 +61,7 @@ def normalization(node: Node) -> Example:
         if "num_batches_tracked" in stored:
             buffers["num_batches_tracked"] = 1
     elif isinstance(node.layer, BatchNorm):
-        raise refuse(node, "without running statistics it takes those of a batch", '"batchnorm" --input 2x2x2')
+        raise refuse(node, "without running statistics it uses those of a batch", '"batchnorm" --input 2x2x2')
     along = layer.along(x) if isinstance(node.layer, RMSNorm) else 0
     result = list(flat)
     steps: list[Step] = []

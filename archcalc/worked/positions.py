@@ -32,7 +32,7 @@ def _sequence(node: Node) -> Array:
     """A sequence that fits on a page."""
     x, instead = node.inputs[0], f'"{node.op}" --input 3x4'
     if x.rank != 2:
-        raise refuse(node, "a page takes positions with features, and no further axes", instead)
+        raise refuse(node, "only positions with features, and no further axes, fit on a page", instead)
     sizes = (("positions", int(x.shape[0]), _POSITIONS), ("features", int(x.shape[1]), _WIDTH))
     limit(node, sizes, instead)
     return filled(x.shape)

@@ -1,4 +1,4 @@
-"""What sets samples of the batch against each other has no place in a network of one sample: what it reads is given."""
+"""What combines samples of the batch has no place in a network of one sample: its inputs are given instead."""
 
 from __future__ import annotations
 
@@ -30,10 +30,8 @@ def test_towers_are_given_in_place_of_their_product():
     assert found.macs == (8 * 5 + 6 * 5,) * 2
     assert found.unreached == {"scale": 1}
     said = "\n".join(found.lines("net"))
-    assert (
-        "sets samples of the batch against each other (test_across.py:19, test_across.py:20) is not in the spec" in said
-    )
-    assert "1 parameter goes into that, and like its MACs not into the spec: scale" in said
+    assert "what combines samples of the batch (test_across.py:19, test_across.py:20) is not in the spec" in said
+    assert "1 parameter goes into that; like its MACs, it is not in the spec: scale" in said
     assert "not read in this mode" not in said
 
 
@@ -43,7 +41,7 @@ def test_layers_after_samples_are_set_against_each_other_are_said_to_be_missing(
 
     found = read(Of(mixing, a=nn.Linear(8, 8), b=nn.Linear(8, 5), c=nn.LayerNorm(5)), (8,)).comparison
     said = "\n".join(found.lines("net"))
-    assert "55 parameters go into that, and like its MACs not into the spec: b, c" in said, said
+    assert "55 parameters go into that; like its MACs, they are not in the spec: b, c" in said, said
 
 
 @pytest.mark.parametrize(

@@ -134,5 +134,5 @@ def test_text_does_not_grow_with_the_steps():
 
 def test_too_many_steps_are_told_with_what_helps(monkeypatch):
     monkeypatch.setattr("archcalc.network.expand.MAX_LAYERS", 50)
-    with pytest.raises(RequestError, match=r"more than 50 layers; the source does \d+ operations: with shorter inputs"):
+    with pytest.raises(RequestError, match=r"more than 50 layers; the source runs \d+ operations: with shorter inputs"):
         read(Of(gated, **NETWORKS["gated"][1]), (9, 8))

@@ -105,10 +105,10 @@ def test_names_that_are_none(names, message):
     [
         ("n: 0.5", "dropout n", "n", "`n` is 0.5; a formula takes names of whole numbers"),
         ("n: true", "linear 4 bias=n", "n", "`n` is true"),
-        ("n: 0", "linear 4", "n", "`n` is 0; a formula takes numbers from 1"),
+        ("n: 0", "linear 4", "n", "`n` is 0; a formula takes numbers of at least 1"),
         ("n: 8", "residual: [linear n]", "n", "`n` cannot be chosen: `residual` at"),
         ("n: 2", "lstm 4 layers=n", "n", "has as many parts as one of them says"),
-        ("n: 3", "{repeat: n, layers: [linear cin+1]}", "n", "each copy has another shape"),
+        ("n: 3", "{repeat: n, layers: [linear cin+1]}", "n", "each copy has a different shape"),
         ("n: 8", "linear round(n/3)", "n", "rounds a number with a fraction"),
     ],
 )

@@ -174,7 +174,7 @@ SAID = {
     "F.relu(self.conv1(x))": "`self.conv1` is made elsewhere",
     "x = self.pool(x)": "`self.pool` is made elsewhere",
     "F.conv2d(x, self.weight)": "its weight is made elsewhere",
-    "nn.Sequential(*layers)": "a `*` hides what it holds",
+    "nn.Sequential(*layers)": "a `*` does not show what it unpacks",
     "nn.ModuleList([nn.Linear(3, 3) for _ in range(12)])": "copies are written `repeat: 12`",
     "Input(shape=(28, 28, 1))": "e.g. `input: [1, 28, 28]`",
     "GlobalAveragePooling1D()": "after `conv` it is `[adaptiveavgpool 1, flatten]`",

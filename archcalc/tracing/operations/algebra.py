@@ -244,7 +244,7 @@ def _unpadded(reader: Reader, mask: Value) -> Out:
 def _scores(reader: Reader, mask: Value, sizes: tuple[int, int, int]) -> Out | None:
     """A constant mask as a table for all heads. Raises `Beyond` for a mask that depends on data or has other sizes."""
     if mask.of_data:
-        raise Beyond("with a mask of data")
+        raise Beyond("with a data-dependent mask")
     if mask.sizes not in (sizes, sizes[1:]):
         raise Beyond("a mask for each sample")
     out = reader.out(mask) if mask.kind == FLOAT else reader.mask(mask, True, -math.inf)

@@ -14,7 +14,7 @@ from archcalc.tracing.operations.registry import Beyond, Given, reads
 def view_as_complex(reader: Reader, call: Call, a: Any) -> Given:
     """The pairs themselves."""
     if not a.input.of_data:
-        raise Beyond("of what is learned")
+        raise Beyond("of a parameter")
     return reader.out(a.input)
 
 
@@ -23,7 +23,7 @@ def view_as_real(reader: Reader, call: Call, a: Any) -> Given:
     """The pairs themselves, unless they come from a call that gives one number."""
     x = reader.out(a.input)
     if x.sizes != call.outs[0].sizes:
-        raise Beyond("of what is not known as pairs")
+        raise Beyond("of numbers that are not known as pairs")
     return x
 
 

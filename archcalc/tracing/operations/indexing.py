@@ -87,7 +87,7 @@ def setitem(reader: Reader, call: Call, a: Any) -> Given:
     sizes = tuple(taken.get(axis, size) for axis, size in enumerate(x.sizes))
     value = reader.out(a.value)
     if prod(value.sizes) != prod(sizes):
-        raise Beyond("of what is smaller")
+        raise Beyond("of a smaller tensor")
     return _set(reader, x, parts, reader.reshaped(value, sizes) if len(sizes) != len(value.sizes) else value)
 
 
@@ -95,7 +95,7 @@ def _set_where(reader: Reader, call: Call, x: Value, mask: Value, value: Any) ->
     """x[mask] = y, for a number or for a tensor of the axes after those of the mask."""
     like, behind = call.outs[0], len(x.shape) - len(mask.shape)
     if isinstance(value, Value) and (value.of_data or len(value.shape) > behind):
-        raise Beyond("of as many values as there are truths")
+        raise Beyond("of one value for each true element")
     where = reader.out(mask)
     where = reader.reshaped(where, (*where.sizes, *(1,) * behind))
 

@@ -159,14 +159,14 @@ class Reader:
     def out(self, value: Any) -> Out:
         """The node that gives a value; parameters and constants get one when they are first read."""
         if not isinstance(value, Value):
-            raise Beyond("a number where a tensor is wanted")
+            raise Beyond("a number in place of a tensor")
         found = self.made.get(id(value))
         if found is not None:
             sizes = value.sizes or (1,)
             is_turned = found.node.op in ("parameter", "constant") and found.sizes != sizes and value.kind != COMPLEX
             return self.add("reshape", [found], sizes, {"shape": sizes}) if is_turned else found
         if value.source == INPUT:
-            raise Beyond("an input that is not known")
+            raise Beyond("an unknown input")
         if id(value) in self.pending:
             call, self.call = self.call, self.pending[id(value)]
             self._one(self.call)
@@ -181,7 +181,7 @@ class Reader:
             earlier = self.used[value.name]
             if earlier.op == "parameter":
                 return Out(earlier)
-            raise Beyond("a parameter that a layer has")
+            raise Beyond("a parameter that already belongs to a layer")
         sizes = value.sizes or (1,)
         out = self.add("parameter", [], sizes, {"shape": sizes})
         out.node.weights = {"weight": value.name}
@@ -232,7 +232,7 @@ class Reader:
         Raises `Beyond` for a mask that depends on data.
         """
         if value.of_data:
-            raise Beyond("by a mask of data")
+            raise Beyond("by a data-dependent mask")
         if value.number() is not None and bool(value.number()) is not hides:
             return None
         recipe = (self.recipe(value), hides, number, beside)

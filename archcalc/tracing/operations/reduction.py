@@ -98,7 +98,7 @@ def prod(reader: Reader, call: Call, a: Any) -> Given:
     x, axis, given = reader.out(a.input), reader.axis(a.input, a.dim), call.outs[0].sizes
     count = x.sizes[axis]
     if not 2 <= count <= _MOST_FACTORS:
-        raise Beyond("of so many")
+        raise Beyond("of so many entries")
     if len(x.sizes) == 1:
         parts = [reader.add("slice", [x], (1,), {"start": at, "end": at + 1, "axis": 0}) for at in range(count)]
     else:

@@ -26,7 +26,7 @@ def tested(reader: Reader, value: Any, how: str, number: Any) -> Out:
     first, end = ranges.get(how, (number, number + 1))
     first, end = max(first, 0), min(end, size)
     if first >= end:
-        raise Beyond("of whole numbers that are all alike")
+        raise Beyond("of whole numbers that are all equal")
     return gathered(reader, _ones(reader, first, end, size), 0, value)
 
 
@@ -76,7 +76,7 @@ def one_hot(reader: Reader, call: Call, a: Any) -> Given:
 def _which(reader: Reader, index: Any, size: int) -> Out:
     """For each whole number, a vector with a 1 in its place."""
     if not isinstance(index, Value) or index.kind != WHOLE or size > _MOST:
-        raise Beyond("of so many")
+        raise Beyond("of so many classes")
     recipe = ("eye", size)
     if recipe not in reader.constants:
         reader.constants[recipe] = reader.add("constant", [], (size, size), {"shape": (size, size), "kind": "eye"})
@@ -85,14 +85,14 @@ def _which(reader: Reader, index: Any, size: int) -> Out:
 
 @reads("scatter scatter_add", "input dim index src=None value=None reduce=None")
 def scatter(reader: Reader, call: Call, a: Any) -> Given:
-    """Numbers put, or added, at places along the last axis, none of which is named twice unless it is added."""
+    """Numbers set, or added, at places along the last axis; only for adding may a place be named twice."""
     x, given = a.input, call.outs[0]
     source = a.src if a.src is not None else a.value
     last = len(given.sizes) - 1
     if a.reduce is not None or reader.axis(x, a.dim) != last or a.index.sizes[:-1] != x.sizes[:-1]:
         raise Beyond("other than along the last axis")
     if isinstance(source, Value) and source.sizes != a.index.sizes:
-        raise Beyond("of what is larger")
+        raise Beyond("of a tensor of other sizes")
     which = _which(reader, a.index, given.sizes[-1])
     there = _over(reader, "max", which)
     if isinstance(source, Value):

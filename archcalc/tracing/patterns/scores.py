@@ -54,7 +54,7 @@ def _laid(added: Added, whole: Sizes) -> Sizes | None:
 
 
 def _shaped(graph: Graph, out: Out, sizes: Sizes) -> Out:
-    """A tensor in these sizes, possibly those that it had before."""
+    """A tensor reshaped to these sizes, which it may already have."""
     while out.node.op == "reshape" and out.sizes != sizes:
         out = out.node.inputs[0]
     if out.sizes == sizes:

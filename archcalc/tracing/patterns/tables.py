@@ -1,4 +1,4 @@
-"""Tables of numbers that a model computes for itself: their contents, where these tell which layer they are for."""
+"""Tables of numbers that a model computes itself: their contents, where these show which layer they belong to."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import Any
 
 from archcalc.tracing.graph import Out
 
-# The contents of larger ones are not asked for.
+# The contents of larger ones are not read.
 _MOST = 2**24
-# A mask hides by numbers below any score.
+# A mask hides a score by a number far below any score.
 _FAR = -1e4
 
 
