@@ -21,12 +21,12 @@ from archcalc.terminal import complain, prepare
 COMMANDS = {
     "shapes": "Show what comes out of every layer, and what it costs.",
     "explain": "Derive the numbers of a layer, a block or a network.",
-    "watch": "Show the table of a spec again whenever the file is saved.",
+    "watch": "Show the table of a spec, updated whenever the file is saved.",
     "lint": "Find errors and waste in networks, and fix them.",
     "diff": "Show what changed between two networks, and what it costs.",
     "specs": "List the specs that come with archcalc.",
     "import": "Write the spec of a model from another file format or from Python.",
-    "weights": "Show what a file of weights holds, from its header alone.",
+    "weights": "Show the contents of a weight file, from its header alone.",
     "build": "Write a network as PyTorch source.",
     "verify": "Compare the numbers with PyTorch's.",
     "profile": "Measure time and memory on this machine.",
@@ -96,7 +96,7 @@ def _version(context: click.Context, parameter: click.Parameter, wanted: bool) -
 def group(ctx: click.Context) -> None:
     """Calculate and check neural-network architectures, without PyTorch.
 
-    A spec is a small YAML file; `archcalc layers` lists what it may hold.
+    A spec is a small YAML file; `archcalc layers` lists what it can contain.
     """
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help(), file=sys.stderr)

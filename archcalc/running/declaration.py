@@ -161,7 +161,7 @@ class Running:
         Words("fp32", "bf16", "fp16", "fp8", "int8"), "{} cache", "When generating: data type of keys, values and states.", "the compute type"
     )  # fmt: skip
     length = Field(
-        Whole(), "length {}", "When generating: number of positions at the end, prompt included.", "the spec's"
+        Whole(), "length {}", "When generating: final number of positions, prompt included.", "the spec's"
     )  # fmt: skip
     new_tokens = Field(
         Whole(), "{} new tokens", "When generating: number of new tokens, the last of these positions.", "1"
