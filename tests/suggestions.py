@@ -102,6 +102,7 @@ def is_read(words: str) -> bool:
     head, entry = "model: m\n", "layers:\n  - identity name=a\n  - identity name=NAME\n  - "
     layers = [f"{head}input: [4]\n{entry}{words}\n"]
     layers += [f"{head}input: [4]\n{entry}{op} {words}\n" for op in REGISTRY if "=" in words]
+    layers += [f"{head}input: [4]\nlayers:\n  - split 2 name=NAME\n  - {words}\n"] * ("NAME." in words)
     tops = [f"{head}{words}\n{'' if words.startswith('input:') else 'input: [4]'}\nlayers: [relu]\n"]
     tops += [f"{head}input: {{{words}}}\nlayers: [relu]\n", f"{head}input: {words}\nlayers: [relu]\n"]
     body = (
