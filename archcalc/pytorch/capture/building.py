@@ -213,6 +213,26 @@ def unchecked_distributions() -> Iterator[None]:
         base.set_default_validate_args(before)
 
 
+@contextlib.contextmanager
+def untouched(model: nn.Module) -> Iterator[None]:
+    """Undo what a run leaves in its modules, such as tables that are computed once; nothing is trained."""
+    kept = [
+        (module, {key: copy.copy(one) if isinstance(one, (dict, list)) else one for key, one in vars(module).items()})
+        for module in model.modules()
+    ]
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    for parameter in trained:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for module, attributes in kept:
+            vars(module).clear()
+            vars(module).update(attributes)
+        for parameter in trained:
+            parameter.requires_grad_(True)
+
+
 def asks_numbers(error: BaseException) -> bool:
     """Whether an error says that code asked a meta tensor for its numbers."""
     return re.search(_NUMBERS, str(error)) is not None

@@ -10,7 +10,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager, nullcontext
-from copy import copy
 from functools import partial
 from typing import Any
 
@@ -23,8 +22,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from torch.utils.weak import WeakIdKeyDictionary
 
 from archcalc.pytorch.capture.bound import CALLS
-from archcalc.pytorch.capture.building import Endless, unchecked_distributions
+from archcalc.pytorch.capture.building import Endless, unchecked_distributions, untouched
 from archcalc.pytorch.capture.constants import Constants, check_channels, check_rows, kind_of, number_of, tensors
+from archcalc.pytorch.capture.dropping import apart, idles, path_of
 from archcalc.pytorch.capture.examples import gathered
 from archcalc.pytorch.capture.functions import asks_cpu, asks_gradients, name_of
 from archcalc.pytorch.capture.packing import Packing
@@ -143,14 +143,19 @@ class Recorder(TorchFunctionMode):
             out = normed(name, read, args, kwargs)
             if out is None:
                 out = func(*args, **kwargs)
+            idle = idles(name, args, kwargs, out)
+            if idle and not kwargs.get("inplace"):
+                out = apart(out)
         finally:
             self.inside -= 1
         changed = [one for one, version in zip(read, versions) if one._version != version and name not in _OWN]
+        if idle and kwargs.get("inplace"):
+            changed = [out]
         for one in changed:
             self.twins.update((old, one) for old, new in zip(asked, read) if new is one is not old)
         given = list(tensors(out))
         same = {id(one) for one in read}
-        if not changed and all(id(one) in same for one in given):
+        if not changed and not idle and all(id(one) in same for one in given):
             return out  # nothing, or the tensor unchanged
         outs = changed[:1] if not given or name in ("setitem", "copy") else given
         if name in ("getitem", "setitem") and type(args[1]) is list:  # the places along one axis
@@ -301,6 +306,13 @@ class Recorder(TorchFunctionMode):
             unseen = [one for one in tensors(out) if one not in self.known]
             if unseen:  # made by code that does not dispatch, such as a scripted function
                 self._note(type(module).__name__, args, kwargs, unseen, module)
+            elif chance := path_of(module, args, out):
+                self.inside += 1
+                kept = apart(out)
+                self.inside -= 1
+                self._note("drop_path", (out, chance), {}, [kept])
+                self.views[kept] = out
+                return kept
         return None
 
 
@@ -347,29 +359,9 @@ def record(model: nn.Module, inputs: list[Given], count: bool = True) -> Recorde
     recorder.counts = count
     for name, tensor, _ in inputs:
         recorder.input(tensor, name.replace(".", "_"))
-    with _untouched(model):
+    with untouched(model):
         out = _called(recorder, model, inputs)
     return Recorded(recorder.run, out, recorder.fixed)
-
-
-@contextmanager
-def _untouched(model: nn.Module) -> Iterator[None]:
-    """Undo what a run leaves in its modules, such as tables that are computed once; nothing is trained."""
-    kept = [
-        (module, {key: copy(one) if isinstance(one, (dict, list)) else one for key, one in vars(module).items()})
-        for module in model.modules()
-    ]
-    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    for parameter in trained:
-        parameter.requires_grad_(False)
-    try:
-        yield
-    finally:
-        for module, attributes in kept:
-            vars(module).clear()
-            vars(module).update(attributes)
-        for parameter in trained:
-            parameter.requires_grad_(True)
 
 
 def _called(recorder: Recorder, model: nn.Module, inputs: list[Given]) -> Any:

@@ -9,8 +9,10 @@ import torch
 
 from archcalc.tracing.calls import Value
 
-# Views with all elements in the same order.
-_WHOLE = frozenset(("view", "reshape", "flatten", "unflatten", "unsqueeze", "squeeze", "view_as", "reshape_as"))
+# Views with all elements in the same order; what drops nothing is one of all of them.
+_WHOLE = frozenset(
+    ("view", "reshape", "flatten", "unflatten", "unsqueeze", "squeeze", "view_as", "reshape_as", "dropout", "drop_path")
+)
 
 
 def source_of(view: torch.Tensor, read: Sequence[torch.Tensor]) -> torch.Tensor | None:

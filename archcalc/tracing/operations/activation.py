@@ -131,6 +131,12 @@ def dropout(reader: Reader, call: Call, a: Any) -> Given:
     return reader.add("dropout", [x], call.outs[0].sizes, {"p": a.p})
 
 
+@reads("drop_path", "input p")
+def drop_path(reader: Reader, call: Call, a: Any) -> Given:
+    """A module that drops a sample's branch in training, at inference."""
+    return reader.add("droppath", [reader.out(a.input)], call.outs[0].sizes, {"p": a.p})
+
+
 @reads("detach", "input")
 def detach(reader: Reader, call: Call, a: Any) -> Given:
     """No gradient goes back through it, which matters to numbers alone."""

@@ -145,6 +145,8 @@ def attention(reader: Reader, call: Call, a: Any) -> Given:
         keys: dict[str, Any] = {"q": q, "k": k, "v": v, "causal": a.is_causal}
         if abs(scale - default) > 1e-9:
             keys["scale"] = scale
+        if a.dropout_p:
+            keys["dropout"] = a.dropout_p
         return reader.reshaped(reader.add("sdpa", [q, k, v], _given(q, v), keys), out.sizes)
     turned = (*k.sizes[:-2], k.sizes[-1], k.sizes[-2])
     keys_ = reader.add("transpose", [k], turned, {"axes": (-2, -1)})
@@ -154,6 +156,8 @@ def attention(reader: Reader, call: Call, a: Any) -> Given:
     if mask is not None:
         scores = reader.add("add", [scores, _mask(reader, mask, a.attn_mask, a.query, scores)], scores.sizes)
     weights = reader.add("softmax", [scores], scores.sizes, {"axis": len(scores.sizes) - 1})
+    if a.dropout_p:
+        weights = reader.add("dropout", [weights], scores.sizes, {"p": a.dropout_p})
     return reader.reshaped(product(reader, weights, v), out.sizes)
 
 

@@ -50,7 +50,7 @@ def _static(graph: Graph) -> set[Node]:
 def _fused(node: Node) -> Core:
     q, k, v = node.inputs
     factor = node.keys.get("scale", 1 / math.sqrt(q.sizes[-1]))
-    return Core(q, k, v, factor, [], bool(node.keys.get("causal")), 0, {node}, node)
+    return Core(q, k, v, factor, [], bool(node.keys.get("causal")), node.keys.get("dropout", 0.0), {node}, node)
 
 
 def _by_hand(graph: Graph, softmax: Node, static: set[Node]) -> Core | None:

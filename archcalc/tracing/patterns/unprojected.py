@@ -35,6 +35,8 @@ def as_sdpa(graph: Graph, core: Core) -> bool:
     default = 1 / math.sqrt(core.q.sizes[-1])
     if not _scaled_before(graph, core, default) and abs(core.factor - default) > 1e-9:
         keys["scale"] = core.factor
+    if core.dropout:
+        keys["dropout"] = core.dropout
     inputs = [core.q, core.k, core.v]
     if core.mask is not None:
         seen = shown(graph, core.mask, core.q.sizes[-2], core.k.sizes[-2])
