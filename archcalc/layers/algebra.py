@@ -9,7 +9,7 @@ from archcalc.layers.code import Code, expression, given, module
 from archcalc.layers.content import numbers_only
 from archcalc.layers.field import Field
 from archcalc.layers.layout import ENDS, FEATURES_LAST, KEEPS
-from archcalc.layers.memory import LOW
+from archcalc.layers.memory import LOW, ROUTED
 from archcalc.layers.operands import Body, Operands
 from archcalc.layers.saved import Saved, Saving
 from archcalc.layers.strides import NUMBER, Strides, are_rows, iterated, joined
@@ -212,6 +212,7 @@ class MoE(Layer):
 
     layout = FEATURES_LAST
     broadcasts = True
+    autocast = ROUTED
     wants = "a vector or a sequence of vectors"
     depth = 0
 
@@ -292,23 +293,62 @@ class MoE(Layer):
         positions = how.batch * plain(product(inputs[0].shape[:-1]))
         sent = positions * plain(self.top_k)
         routes = sent * (2 * _INDEX + (how.width if how.needs[1] else 0))
-        extra = {"routes": routes, "weighted outputs": sent * plain(y.shape[-1]) * how.width}
+        extra = {"routes": routes, "weighted outputs": sent * plain(y.shape[-1]) * self.element_bytes(how)}
+        spread = tuple(extra)
         if not how.learns and not how.needs[0]:  # no gradient goes to the router
-            return Saved(extra=extra)
+            return Saved(extra=extra, spread=spread)
         extra["router"] = positions * (plain(self.experts) + 1) * how.width + sent * (_INDEX + how.width)
-        return Saved((0, 1) if how.learns else (1,), extra=extra)
+        return Saved((0, 1) if how.learns else (1,), extra=extra, spread=spread)
 
-    def around(self, batch: int, width: int, y: Tensor, *inputs: Tensor) -> int:
-        """The scores, the chosen experts with their weights, the sum so far and the previous expert's contribution."""
-        positions, given = batch * plain(product(inputs[0].shape[:-1])), plain(y.shape[-1]) * width
-        chosen = plain(self.top_k) * (2 * width + _INDEX)
+    def element_bytes(self, how: Saving) -> int:
+        """The experts' type, which may be wider than that of the scores."""
+        return max(how.width, how.given[1]) if how.given else how.width
+
+    def _contribution(self, how: Saving, y: Tensor, x: Tensor) -> tuple[int, int]:
+        """How many positions go to one expert if all have as many, and the bytes that it gives for them."""
+        positions = how.batch * plain(product(x.shape[:-1]))
         sent = -(-positions * plain(self.top_k) // plain(self.experts))
-        return positions * (plain(self.experts) * width + chosen + given) + sent * (given + 2 * _INDEX)
+        return sent, sent * plain(y.shape[-1]) * self.element_bytes(how)
+
+    def around(self, how: Saving, y: Tensor, *inputs: Tensor) -> int:
+        """The sum so far, and what is kept for backward of the router and of the experts before.
+
+        At inference the scores, the chosen experts with their weights, and the previous expert's contribution.
+        """
+        several = plain(self.experts) > 1
+        sent, given = self._contribution(how, y, inputs[0])
+        answer = y.numel * how.batch * self.element_bytes(how) * several
+        if how.keeps:
+            kept = self.saved(how, y, *inputs)
+            own = sum(kept.extra[name] for name in kept.spread) // plain(self.experts)
+            return sum(kept.extra.values()) - own + answer
+        positions, chosen = (
+            how.batch * plain(product(inputs[0].shape[:-1])),
+            plain(self.top_k) * (2 * how.width + _INDEX),
+        )
+        return positions * (plain(self.experts) * how.width + chosen) + answer + given * several + sent * 2 * _INDEX
 
     def passing(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, int]:
-        """The sum without the last expert; the router's output is kept in training."""
-        around, answer = self.around(how.batch, how.width, y, *inputs), y.numel * how.batch * how.width
-        return answer if how.keeps else around, 0
+        """The sum without the last expert, and at inference the router's output.
+
+        Backward, for one expert: the gradient of what it adds, then of that before and after the weights.
+        """
+        sent, given = self._contribution(how, y, inputs[0])
+        to_router = how.learns or how.needs[0]
+        backward = max(1, how.needs[1] + to_router) * given + sent * how.width * to_router
+        if not how.keeps:
+            return self.around(how, y, *inputs) - given * (plain(self.experts) > 1), 0
+        return y.numel * how.batch * self.element_bytes(how) * (plain(self.experts) > 1), backward
+
+    def joining(self, how: Saving, y: Tensor, *inputs: Tensor) -> int:
+        """Gradients of the weights or of the scores, with the router's part of that of the input."""
+        x, asked = inputs[0], how.needs[0]
+        if not (how.learns or asked):
+            return 0
+        positions = how.batch * plain(product(x.shape[:-1]))
+        given = how.given[0] if how.given else how.width
+        part = x.numel * how.batch * (how.width + given * (given != how.width)) * asked
+        return max(5 * positions * plain(self.top_k) * how.width, positions * plain(self.experts) * how.width + part)
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""

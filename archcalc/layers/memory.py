@@ -9,7 +9,7 @@ from archcalc.layers.saved import NOTHING, Saved, Saving
 from archcalc.layers.strides import Strides, contiguous, iterated
 from archcalc.layers.tensor import Tensor
 
-LOW, WIDE, JOINED = "low", "wide", "joined"
+LOW, WIDE, JOINED, ROUTED = "low", "wide", "joined", "routed"
 
 
 class LayerMemory(LayerFacts):
@@ -24,7 +24,7 @@ class LayerMemory(LayerFacts):
     # True: autograd keeps nothing for it, as for sums and views; any other layer says in `saved` what is kept.
     keeps_nothing: ClassVar[bool] = False
     # How torch.autocast runs it: LOW in 16 bits, WIDE in fp32 on a GPU, JOINED in a type at least as wide as its
-    # parameters; all others in the widest of the types that they read.
+    # parameters, ROUTED with a product in 16 bits of its first input alone; all others in the widest of the types that they read.
     autocast: ClassVar[str] = ""
 
     # Tensors of the input's size that are needed in passing: forward if nothing is kept, and backward, if autograd computes
@@ -94,8 +94,8 @@ class LayerMemory(LayerFacts):
             raise NotImplementedError(unsaid(type(self)))
         return NOTHING
 
-    def around(self, batch: int, width: int, y: Tensor, *inputs: Tensor) -> int:
-        """Bytes of its own that are alive while the layers inside it run."""
+    def around(self, how: Saving, y: Tensor, *inputs: Tensor) -> int:
+        """Bytes of its own that are alive while the layers inside it run, for the last time if they run several times."""
         return 0
 
     def passing(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, int]:

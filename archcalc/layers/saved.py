@@ -73,9 +73,10 @@ class Saved:
         further: which further outputs are kept, by name.
         alone: names in `extra` that depend only on parameters, which every expert keeps for itself.
         states: which states of the second input, a recurrent layer, are kept.
+        spread: names in `extra` of which every expert of a mixture has a part.
     """
 
-    __slots__ = ("alone", "extra", "further", "inputs", "output", "states")
+    __slots__ = ("alone", "extra", "further", "inputs", "output", "spread", "states")
 
     def __init__(
         self,
@@ -85,6 +86,7 @@ class Saved:
         states: tuple[str, ...] = (),
         further: tuple[str, ...] = (),
         alone: tuple[str, ...] = (),
+        spread: tuple[str, ...] = (),
     ) -> None:
         self.inputs = inputs
         self.output = output
@@ -92,6 +94,7 @@ class Saved:
         self.states = states
         self.further = further
         self.alone = alone
+        self.spread = spread
 
 
 NOTHING = Saved()

@@ -39,7 +39,9 @@ def adapted(node: Node, how: Saving, saved: Saved, passing: tuple[int, int]) -> 
         backward = max(backward, _backward(adapter, how, given, read))
     places = {one.place for one in node.adapters if one.place >= 0}
     own = saved.inputs if node.learns_itself or alone else ()
-    kept = Saved((*own, *sorted(places - set(own))), saved.output, extra, saved.states, saved.further, saved.alone)
+    kept = Saved(
+        (*own, *sorted(places - set(own))), saved.output, extra, saved.states, saved.further, saved.alone, saved.spread
+    )
     if alone:
         return kept, (passing[0] + forward, passing[1] + backward)
     return kept, (max(passing[0], forward), max(passing[1], backward))

@@ -10,10 +10,24 @@ from archcalc.network.graph import Node
 
 
 class Asked:
-    """A layer, `how` it runs, and what it says about that."""
+    """A layer, `how` it runs, and what it says about that.
 
-    def __init__(self, node: Node, layer: Layer, how: Saving) -> None:
-        self.node, self.layer, self.how = node, layer, how
+    Args:
+        experts: how many surrounding experts are simulated as one.
+    """
+
+    def __init__(self, node: Node, layer: Layer, how: Saving, experts: int = 1) -> None:
+        self.node, self.layer, self.how, self._experts = node, layer, how, experts
+
+    @lazy
+    def each(self) -> Saving:
+        """How it runs in one expert, if all have as many positions."""
+        how = self.how
+        if self._experts == 1:
+            return how
+        batch = -(-how.batch // self._experts)
+        cut = [one.cut(0, batch) if one.rank and one.sizes[0] == how.batch else one for one in how.strides]
+        return how._replace(batch=batch, strides=tuple(cut))
 
     @lazy
     def saved(self) -> Saved:
@@ -23,12 +37,12 @@ class Asked:
     @lazy
     def passing(self) -> tuple[int, int]:
         """Temporary bytes, forward and backward."""
-        return self.layer.passing(self.how, self.node.exit, *self.node.inputs)
+        return self.layer.passing(self.each, self.node.exit, *self.node.inputs)
 
     @lazy
     def joining(self) -> int:
         """Bytes at the end of its backward pass, when gradients of parts of its parameters are put together."""
-        return self.layer.joining(self.how, self.node.exit, *self.node.inputs)
+        return self.layer.joining(self.each, self.node.exit, *self.node.inputs)
 
     @lazy
     def copied(self) -> tuple[int, ...]:

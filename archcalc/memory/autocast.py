@@ -9,7 +9,7 @@ Source: torch/csrc/autocast and aten/src/ATen/autocast_mode.h of PyTorch 2.13, c
 
 from __future__ import annotations
 
-from archcalc.layers.memory import LOW, WIDE
+from archcalc.layers.memory import LOW, ROUTED, WIDE
 from archcalc.layers.tensor import Tensor
 from archcalc.memory.given import is_pointwise
 from archcalc.memory.stored import Stored
@@ -43,7 +43,7 @@ class Autocast:
         assert layer is not None
         if not types.autocast:
             return types.width
-        if layer.autocast == LOW:
+        if layer.autocast in (LOW, ROUTED):
             return BYTES[types.computes]
         if layer.is_wide(self.running.gpu, *node.inputs):
             return types.width
@@ -51,14 +51,17 @@ class Autocast:
 
     def casts(self, node: Node) -> bool:
         """Whether it casts a layer's parameters to 16 bits."""
-        return self.is_on and node.layer is not None and node.layer.autocast == LOW
+        return self.is_on and node.layer is not None and node.layer.autocast in (LOW, ROUTED)
 
-    def parameters(self, node: Node, width: int, at: tuple[int, ...], experts: int) -> tuple[Copies, list[Storage]]:
+    def parameters(
+        self, node: Node, width: int, at: tuple[int, ...], experts: int, stored: int
+    ) -> tuple[Copies, list[Storage]]:
         """The 16-bit copies of a layer's parameters: all that it reads, and those that are cached from now on.
 
         Args:
             at: which copy it is in each repeated group around it.
             experts: how many experts are simulated as one.
+            stored: how many there are.
         """
         layer, read, new = node.layer, Copies(), list[Storage]()
         assert layer is not None
@@ -68,7 +71,7 @@ class Autocast:
             key = (one.owner, one.name, one.copy(at))
             known = self.remembered.get(key)
             if known is None:
-                known = Storage(one.size * width)
+                known = Storage(one.size * width, stored)
                 if self.running.trains:
                     self.remembered[key] = known
                     new.append(known)
@@ -76,19 +79,24 @@ class Autocast:
         if node.frozen and node.inputs:
             shapes, restored = layer.params(node.inputs[0]).values(), self.stored.is_quantised(node)
             numbers = sum(plain(product(shape)) for shape in shapes if not (restored and len(shape) == 2))
-            read.append(("", Storage(numbers * experts * width)))
+            read.append(("", Storage(numbers * experts * width, experts)))
         return read, new
 
-    def inputs(self, node: Node, inputs: list[Value], width: int) -> dict[int, Storage]:
+    def inputs(self, node: Node, inputs: list[Value], width: int, experts: int) -> dict[int, Storage]:
         """The casts of inputs that have another type, by position."""
         if not self.copies(node):
             return {}
         copies: dict[Storage, Storage] = {}
-        for value, x in zip(inputs, node.inputs):
+        read = self._read(node, inputs)
+        for value, x in zip(read, node.inputs):
             if value.width != width and not x.integer:
                 size = value.bytes // value.width * width
-                copies.setdefault(value.storage, Storage(size * self._readers(node, x)))
-        return {index: copies[value.storage] for index, value in enumerate(inputs) if value.storage in copies}
+                copies.setdefault(value.storage, Storage(size * self._readers(node, x), experts))
+        return {index: copies[value.storage] for index, value in enumerate(read) if value.storage in copies}
+
+    def _read(self, node: Node, inputs: list[Value]) -> list[Value]:
+        """The inputs that a layer reads in its own type."""
+        return inputs[:1] if node.layer is not None and node.layer.autocast == ROUTED else inputs
 
     def _readers(self, node: Node, x: Tensor) -> int:
         """How many copies of an input a layer keeps; a copy that no parameter learns from is freed at once."""
@@ -104,11 +112,11 @@ class Autocast:
             return {}, 0
         of_inputs = {
             id(value): value.bytes // value.width * width
-            for value, x in zip(inputs, node.inputs)
+            for value, x in zip(self._read(node, inputs), node.inputs)
             if value.width != width and not x.integer
         }
         assert node.layer is not None
-        if node.layer.autocast != LOW:
+        if node.layer.autocast not in (LOW, ROUTED):
             return of_inputs, 0
         return of_inputs, sum(one.size for one in self.structure.learned.by(node)) * width
 
@@ -126,4 +134,4 @@ class Autocast:
     def copies(self, node: Node) -> bool:
         """Whether it may cast what a layer reads."""
         assert node.layer is not None
-        return node.layer.autocast in (LOW, WIDE)
+        return node.layer.autocast in (LOW, WIDE, ROUTED)

@@ -34,7 +34,8 @@ class LayerRun(Scene):
     """A scene in which layers run; without `peaks` only saved tensors are counted correctly.
 
     Attributes:
-        at: which copy runs of each repeated group around. experts: how many surrounding experts are simulated as one.
+        at: which copy runs of each repeated group around.
+        experts: how many surrounding experts are simulated as one; stored_experts: how many there are.
         tape: the entries for the backward pass; keeping: whether layers save something for it.
         is_again: whether layers run a second time, to be recomputed.
         products: saved matrix products of a checkpoint; known_products: those of the checkpoint being recomputed.
@@ -47,7 +48,7 @@ class LayerRun(Scene):
         self.graph, self.structure, self.peaks = graph, structure, peaks
         self.needs = structure.needs if running.trains else {}
         self.at: tuple[int, ...] = ()
-        self.experts = 1
+        self.experts = self.stored_experts = 1
         self.tape: list[Any] = []
         self.keeping = running.trains
         self.is_again = False
@@ -78,39 +79,55 @@ class LayerRun(Scene):
             return -(self.head.hidden * width + learned + self.head.logits * width)
         return 0 if self.head.is_one else self.head.hidden * width + learned
 
-    def _run_experts(self, node: Node, layer: Layer, batch: int) -> list[Storage]:
-        """Run the experts of a mixture; returns the indices of the positions sent to them, which are kept for backward."""
-        samples: list[Storage] = []
-        around = 0 if self.trains else layer.around(batch, self.running.width, node.exit, *node.inputs)
-        held = self.heap.hold(Storage(around))
+    def _run_experts(self, node: Node, batch: int) -> tuple[list[Storage], Sent | None]:
+        """Run the experts of a mixture.
+
+        Returns:
+            The indices of the positions sent to them, which are kept for backward, and where they begin on the tape.
+        """
+        samples, begin = list[Storage](), None
         for child in node.children:  # in a mixture, experts see the positions sent to them
             if child.is_expert:
-                sent, experts = batch * child.work, child.weights
+                sent, stored = batch * child.work, child.weights
+                experts, given = stored, self._value(node.inputs[0])
                 if not self.trains:  # each releases everything before the next runs
                     sent, experts = -(-sent // experts), 1
                 entry = child.inputs[0]
-                size = tensor_bytes(entry, sent, self.running.width)
+                size = tensor_bytes(entry, sent, given.width)
                 strides = contiguous((entry.samples(sent), *entry.shape))
-                sequence = Value(Storage(size), size, strides, self.running.width, self.experts * experts)
+                self.experts *= experts
+                self.stored_experts *= stored
+                sequence = Value(self._made(size), size, strides, given.width, self.experts)
                 self._bind(entry, sequence)
                 if self.keeping:
-                    self.tape.append(Sent(node, sequence, tensor_bytes(node.inputs[0], batch, self.running.width)))
-                self.experts *= experts
+                    begin = Sent(node, sequence, given.gradient)
+                    self.tape.append(begin)
                 outside = self._gather(child, entry, batch, sent)
                 self._frame(child.children, family(child.exit), sent, entry)
                 self.experts //= experts
+                self.stored_experts //= stored
                 for key, value in outside.items():
                     self._unbind(key)
                     self.env[key] = value
                 if self.keeping and self._gradient_reaches(child, set(outside)):
                     samples.append(Storage(entry.samples(sent) * INDEX))
-        self.heap.drop(held)
-        return samples
+        return samples, begin
+
+    def _made(self, size: int) -> Storage:
+        """Memory that each of the surrounding experts has a part of."""
+        return Storage(size, self.experts if self.peaks else 1)
+
+    def _around(self, bytes: int, began: int) -> None:
+        """Bytes of a mixture that exist while its last expert runs, from a moment on."""
+        for moment in self.run.moments[began:]:
+            moment.live += bytes
+            moment.activations += bytes
 
     def _layer(self, node: Node, batch: int) -> None:
         layer = node.layer
         assert layer is not None
-        samples = self._run_experts(node, layer, batch) if node.children else ()
+        began = len(self.run.moments)
+        samples, sent = self._run_experts(node, batch) if node.children else ([], None)
         batch = node.exit.samples(batch)
         given = [self._value(x) for x in node.inputs]
         inputs = (
@@ -132,23 +149,29 @@ class LayerRun(Scene):
             saved = asked.saved
         if self.peaks:
             passing = asked.passing
+            if node.children:
+                self._around(layer.around(how, node.exit, *node.inputs), began)
             if not how.keeps and passing[0] >= 0:  # negative if not all copies of weights exist at once
-                passing = (max(passing[0], *(inputs[index].bytes for index in copied), 0), passing[1])
+                passing = (max(passing[0], *(inputs[index].gradient for index in copied), 0), passing[1])
         if self.head is not None and node is self.head.node:
             saved, passing = NOTHING if self.head.is_fused else INPUT, (passing[0], passing[1] + self._in_pieces(width))
         if self.quantises:
-            expanded = self.stored.expanded(node, width) * self.experts
+            expanded = self.stored.expanded(node, width)
             passing = (passing[0] + expanded, passing[1] + expanded)
         if node.adapters:
-            saved, passing = adapted(node, how, saved, passing)
+            saved, passing = adapted(node, how, saved, passing)[0], adapted(node, asked.each, saved, passing)[1]
         if self.is_fused and is_pointwise(layer) and how.keeps:
             output.storage.made_of = tuple(one.storage for one in given if one.storage is not output.storage)
         kept: list[Storage] = [one for storage in samples for one in self._keep(storage, node)]
         each = 1 if node.exit.batched else self.experts  # what depends only on parameters, in each expert
         extras: list[Storage] = []
         if saved.extra:
+            inside = self.experts if self.peaks else 1
+            parts = sent.entry.parts if sent is not None and self.peaks else 1
             extras = [
-                Storage(size * (self.experts if name in saved.alone else each))
+                Storage(
+                    size * (self.experts if name in saved.alone else each), parts if name in saved.spread else inside
+                )
                 for name, size in saved.extra.items()
                 if size
             ]
@@ -160,7 +183,7 @@ class LayerRun(Scene):
         if needs is not None and self.keeping:
             wanted: list[Storage] = []
             for index in saved.inputs:
-                copies = [Storage(inputs[index].bytes * each) for one in copied if one == index]
+                copies = [self._made(inputs[index].bytes * each) for one in copied if one == index]
                 if index in cast:
                     copies = [cast.pop(index)]
                 wanted += copies or [inputs[index].storage]
@@ -174,7 +197,7 @@ class LayerRun(Scene):
             wanted += known[1] if known else extras
             kept += [one for storage in wanted for one in self._keep(storage, node)]
             sums = [
-                x.numel * width * batch
+                x.numel * width * asked.each.batch
                 for x, needed in zip(node.inputs, needs)
                 if needed and layer.sums_samples() and x.batched != node.exit.batched
             ]
@@ -183,12 +206,17 @@ class LayerRun(Scene):
             uncast = self.autocast.uncast(node, inputs, width)
             passing_back = passing[1] + sum(sums) + self.fetched
             joining = asked.joining if self.peaks else 0
-            self.tape.append(Ran(node, self.at, needs, given, output, further, kept, passing_back, joining, uncast))
+            experts = self.experts if self.peaks else 1
+            ran = Ran(node, self.at, needs, given, output, further, kept, passing_back, joining, uncast, experts, sent)
+            if sent is not None:
+                spread = [one for (name, _), one in zip(saved.extra.items(), extras) if name in saved.spread]
+                sent.ran, sent.parts = ran, [*spread, inputs[1].storage]
+            self.tape.append(ran)
         for storage in (known[0], *known[1]) if known else ():
             self.heap.release(storage)
         made = {*cast.values(), *(one for _, one in weights)}
-        casts = sum(storage.bytes for storage in made if not storage.keepers)
-        casts += self.autocast.joined(node, inputs, width)
+        casts = sum(storage.held for storage in made if not storage.keepers)
+        casts += -(-self.autocast.joined(node, inputs, width) // self.experts)
         self._moment("forward", node, passing[0] + casts)
         for child in node.children:
             if child.is_expert:
@@ -230,7 +258,7 @@ class LayerRun(Scene):
                 objects=objects,
                 channels_last=self.running.memory_format == CHANNELS_LAST,
             )
-            found = Asked(node, layer, how)
+            found = Asked(node, layer, how, self.experts if self.peaks else 1)
             if shared:
                 self.known[key] = found
         return found
@@ -239,11 +267,13 @@ class LayerRun(Scene):
         """The copies that autocast makes in the compute type: of inputs, by position, and of parameters."""
         if not self.autocast.copies(node):
             return {}, []
-        weights, new = self.autocast.parameters(node, width, self.at, self.experts)
+        weights, new = self.autocast.parameters(
+            node, width, self.at, self.experts, self.stored_experts if self.peaks else 1
+        )
         for storage in new:
             if self.heap.keep(storage):
                 self.run.layers[id(node)] = self.run.layers.get(id(node), 0) + storage.bytes * self.copies
-        return self.autocast.inputs(node, inputs, width), weights
+        return self.autocast.inputs(node, inputs, width, self.experts if self.peaks else 1), weights
 
     def _forget(self) -> None:
         """Release autocast's cached copies, as the forward pass has ended."""
@@ -262,7 +292,7 @@ class LayerRun(Scene):
         for key, value in outside.items():
             size, sizes = value.bytes // batch * sent, value.strides.sizes
             self.env[key] = Value(
-                self.heap.hold(Storage(size)), size, contiguous((sent, *sizes[1:])), value.width, self.experts
+                self.heap.hold(self._made(size)), size, contiguous((sent, *sizes[1:])), value.width, self.experts
             )
         return outside
 
@@ -292,7 +322,7 @@ class LayerRun(Scene):
             storage = Storage(0)
         else:
             each = 1 if y.batched else self.experts
-            storage = Storage(asked.stored * (INDEX if y.integer else width) * each)
+            storage = self._made(asked.stored * (INDEX if y.integer else width) * each)
         parts = self.experts if y.batched else 1
         output = Value(storage, size, asked.strides, width, parts)
         self._bind(y, output)
@@ -302,7 +332,7 @@ class LayerRun(Scene):
         for name, extra in y.outputs.items():
             part = extra.numel * how.batch * (INDEX if extra.integer else width)
             other = layer.further_memory(name)
-            memory[name] = Storage(part) if other is None else memory[other]
+            memory[name] = self._made(part) if other is None else memory[other]
             self._bind(extra, Value(memory[name], part, asked.further_strides[name], width, parts))
         output.states = {name: memory[name] for name in ("h", "c") if name in memory}
         return output

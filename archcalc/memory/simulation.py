@@ -18,10 +18,10 @@ from archcalc.layers.tensor import Tensor
 from archcalc.memory.given import INDEX, tensor_bytes
 from archcalc.memory.heads import Head
 from archcalc.memory.losses import FP32, LOSSES, Loss
+from archcalc.memory.mixtures import Mixtures
 from archcalc.memory.nesting import MOST_FORMULAS, MOST_PASSES, check_nesting
 from archcalc.memory.parameters import Gradients
 from archcalc.memory.run import Run
-from archcalc.memory.scans import ScanForward
 from archcalc.memory.structure import Structure, family, origins
 from archcalc.memory.tape import RANDOM_STATE, Again, More, Ran, Scanned, Sent
 from archcalc.memory.values import Storage, Value
@@ -91,7 +91,7 @@ def _rows(y: Tensor) -> int:
     return plain(product(y.shape[:-1] if y.rank < 3 else y.shape[1:]))
 
 
-class _Step(ScanForward):
+class _Step(Mixtures):
     """One run through the graph: forward and, in training, back."""
 
     def forward(self) -> tuple[list[Value], list[list[Storage]]]:
@@ -102,7 +102,7 @@ class _Step(ScanForward):
             images = self.running.memory_format == CHANNELS_LAST and len(sizes) == 4 and not x.integer
             value = Value(Storage(size), size, (channels_last if images else contiguous)(sizes), self.running.width)
             value.storage.holders = 1  # counted with the run's inputs, never released
-            value.storage.bytes = 0
+            value.storage.bytes = value.storage.held = 0
             self.env[id(x)] = value
         outputs = {key for y in self.graph.outputs.values() for key in origins(y)}
         alone = len(self.graph.inputs) == 1
@@ -215,9 +215,7 @@ class _Step(ScanForward):
             elif isinstance(entry, Again):
                 self._recompute(entry, gradients)
             elif isinstance(entry, Sent):
-                if (sent := gradients.pop(entry.entry, None)) is not None:  # each expert adds its own to the sum
-                    self._moment("backward", entry.node, entry.whole)
-                    self.heap.drop(sent)
+                self._back_sent(entry, gradients)
             else:
                 self._back_layer(entry, gradients)
 
@@ -288,6 +286,9 @@ class _Step(ScanForward):
             given = self.heap.hold(Storage(sum(zeros) if node.exit.parts else ran.output.gradient))
         elif given.bytes < ran.output.gradient and not layer.reads_stretched:
             given = self._written_out(given, ran.output, node)
+        if ran.sent is not None:
+            self._back_mixture(ran, ran.sent, given, gradients)
+            return
         new: list[tuple[Value, Storage]] = []
         reached = self.structure.sources(node)
         for place, (value, x, needed) in enumerate(zip(ran.inputs, node.inputs, ran.needs)):
@@ -309,6 +310,13 @@ class _Step(ScanForward):
             self._back_cast(ran, gradients, given, shared, new)
             return
         learned, more, sums, waits, whole = self.learned.give(node, ran.at)
+        if ran.experts > 1:
+            more, sums, whole = more // ran.experts, sums // ran.experts, whole // ran.experts
+            waits, learned = (
+                (self._learn(ran, waits), learned // ran.experts)
+                if self.adds_up or self.leaves
+                else (waits // ran.experts, self._learn(ran, learned))
+            )
         passes = self.adds_up or self.leaves
         stays = waits if passes else learned
         self.gradients += stays
@@ -319,7 +327,7 @@ class _Step(ScanForward):
         for storage in (given, *further.values()):
             self.heap.drop(storage)
         for storage in ran.kept:
-            self.heap.release(storage)
+            self._release(storage)
         for value, storage in new:
             self._give(gradients, value, storage, node)
             self.heap.drop(storage)
@@ -346,18 +354,19 @@ class _Step(ScanForward):
         new: list[tuple[Value, Storage]],
     ) -> None:
         """Backward through a layer under autocast: its gradients exist in the compute type before their own type."""
-        of_inputs, of_parameters = ran.cast
+        of_inputs, of_parameters = ran.cast[0], ran.cast[1] // ran.experts
         low = {storage: of_inputs[id(value)] // value.parts for value, storage in new if id(value) in of_inputs}
         for storage in low:
             self.heap.drop(storage)
         self._moment("backward", ran.node, ran.passing + shared + of_parameters + sum(low.values()))
         self.heap.drop(given)
         for storage in ran.kept:
-            self.heap.release(storage)
+            self._release(storage)
         for storage in low:
             self.heap.hold(storage)
         learned = self.learned.give(ran.node, ran.at).first
         passes = self.adds_up or self.leaves
+        learned = learned // ran.experts if passes else self._learn(ran, learned)
         self.gradients += 0 if passes else learned
         beside = max(low.values(), default=of_parameters)
         self._moment("backward", ran.node, beside + (learned if passes else 0))

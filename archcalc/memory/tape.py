@@ -16,7 +16,8 @@ class Ran:
     """A layer on the tape: its inputs and outputs, what it saved, the temporaries of its backward pass, and those at its end.
 
     `at` is which copy it is in each repeated group around it. `cast` is the bytes of gradients in autocast's compute
-    type, before they are converted to their own: of each input, and of all parameters.
+    type, before they are converted to their own: of each input, and of all parameters. `experts` are simulated as one;
+    `sent` is where those of a mixture begin.
     """
 
     node: Node
@@ -29,15 +30,26 @@ class Ran:
     passing: int
     joining: int
     cast: tuple[dict[int, int], int] = field(default_factory=lambda: ({}, 0))
+    experts: int = 1
+    sent: Sent | None = None
 
 
 @dataclass
 class Sent:
-    """Where experts begin: `entry` is what is sent to them, taken from the mixture's input of `whole` bytes."""
+    """Where experts begin: `entry` is what is sent to them, taken from the mixture's input of `whole` bytes.
+
+    Attributes:
+        ran: the mixture, if it runs back; parts: what it has saved expert by expert.
+        began: from which moment on one of its experts runs back. given: the gradient of its output.
+    """
 
     node: Node
     entry: Value
     whole: int
+    ran: Ran | None = None
+    parts: list[Storage] = field(default_factory=list)
+    began: int = 0
+    given: Storage | None = None
 
 
 @dataclass

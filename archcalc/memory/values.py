@@ -12,12 +12,14 @@ class Storage:
         holders: how many variables and gradients hold it; keepers: how many layers save it for backward.
         is_view: whether the gradient in it is a view of what a kernel returned, to which nothing is added in place.
         made_of: what a compiled backward pass recomputes it from, element by element.
+        held: the bytes that exist if nothing keeps it: of the same tensor in each of several experts, one exists at a time.
     """
 
-    __slots__ = ("bytes", "holders", "is_view", "keepers", "made_of")
+    __slots__ = ("bytes", "held", "holders", "is_view", "keepers", "made_of")
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, experts: int = 1) -> None:
         self.bytes = size
+        self.held = size if experts == 1 else -(-size // experts)
         self.holders = 0
         self.keepers = 0
         self.is_view = False
@@ -65,7 +67,7 @@ class Heap:
     def hold(self, storage: Storage) -> Storage:
         """Add a variable that holds it."""
         if not storage.holders and not storage.keepers:
-            self.other += storage.bytes
+            self.other += storage.held
         storage.holders += 1
         return storage
 
@@ -73,7 +75,7 @@ class Heap:
         """Remove a variable that holds it."""
         storage.holders -= 1
         if not storage.holders and not storage.keepers:
-            self.other -= storage.bytes
+            self.other -= storage.held
 
     def keep(self, storage: Storage) -> bool:
         """Add a layer that saves it for backward; whether it is the first."""
@@ -81,7 +83,7 @@ class Heap:
         if storage.keepers > 1:
             return False
         if storage.holders:
-            self.other -= storage.bytes
+            self.other -= storage.held
         self.kept += storage.bytes
         return True
 
@@ -91,4 +93,4 @@ class Heap:
         if not storage.keepers:
             self.kept -= storage.bytes
             if storage.holders:
-                self.other += storage.bytes
+                self.other += storage.held

@@ -12,6 +12,7 @@ from archcalc.pytorch.memory import peak_bytes
 from archcalc.pytorch.profile import Session
 from archcalc.pytorch.setup import Setup
 from archcalc.running import Running
+from tests.memory.processors import HAS_BF16
 from tests.runs import run_of
 
 CPU = torch.device("cpu")
@@ -63,6 +64,18 @@ def test_experts_run_one_after_the_other(mode: str) -> None:
     layers = f"linear 32, {{moe: {{experts: 6, top_k: 6, layers: [{expert}]}}}}, linear 8"
     found, measured = apart(f"{{model: m, input: [64, 16], layers: [{layers}]}}", mode, 4)
     assert found == pytest.approx(measured, rel=0.005)
+
+
+@pytest.mark.parametrize("frozen", ["", ", frozen: true"])
+def test_experts_keep_what_others_have_used(frozen: str) -> None:
+    """One expert's tensors exist at a time, beside what the others keep; under autocast what is sent has the input's type."""
+    given, learns = ("linear 32 frozen=true", " frozen=false") if frozen else ("linear 32, layernorm", "")
+    expert = f"linear 64{learns}, relu, linear 32"
+    text = f"{{model: m, input: [64, 16], layers: [{given}, {{moe: {{experts: 4, top_k: 4, layers: [{expert}]}}{frozen}}}]}}"
+    for mode in ("inference", "train"):
+        for precision in ("fp32", "autocast-bf16") if HAS_BF16 else ("fp32",):
+            found, measured = apart(text, mode, 4, precision=precision)
+            assert found == pytest.approx(measured, rel=0.01), (mode, precision)
 
 
 def test_norms_of_queries_in_16_bits() -> None:
