@@ -8,13 +8,16 @@ import pytest
 
 from archcalc.cost import Costs
 from archcalc.devices import Device
-from archcalc.diagnostics import RequestError
+from archcalc.diagnostics import RequestError, Source
+from archcalc.memory.how import how
 from archcalc.network.graph import walk
-from archcalc.network.load import load_graph
+from archcalc.network.load import build_graph, load_graph
 from archcalc.prediction.answer import answer
+from archcalc.prediction.backward import gradients
 from archcalc.prediction.estimate import CALIBRATED, COMPUTE, DATASHEET, LAUNCH, MEMORY, NEIGHBOURS, Estimator
 from archcalc.prediction.model import ELEMENTWISE, FEATURES, PRODUCTS, Model, features, pool_of, roofline
 from archcalc.prediction.operations import Operation, operations
+from archcalc.prediction.predict import executed
 from archcalc.reports.prediction.words import headline, used
 from archcalc.running import Running
 
@@ -90,6 +93,48 @@ def test_queries_and_keys_are_turned_and_normed(graph):
     found = operations(graph("10, 16", "attention heads=4 kv_heads=2 rope=10000 qknorm=true"))
     assert [one.kind for one in found[3:6]] == ["rmsnorm", "rope", "attention"]
     assert [one.in_bytes for one in found[3:5]] == [4 * 10 * (16 + 8)] * 2
+
+
+MASKED = (
+    "{model: m, input: {x: [5, 6, 16], m: [5, 1, 6, 6]}, "
+    "layers: [relposbias 4 kind=window window=2x3 from=x name=b, attention heads=4%s from=x]}"
+)
+
+
+def test_what_is_added_to_scores_is_made_and_read():
+    pairs = 2 * 5 * 4 * 6 * 6 * 4  # bytes of all scores of two samples of five windows
+
+    def found(words: str, **said: object) -> tuple[Operation, Operation]:
+        run = Running(mode="inference", batch=2, **said)
+        one = build_graph(Source("m.yaml", MASKED % words), batch=2, said=run)
+        every = executed(one, how(one, run, "inference"))
+        return next(o for o in every if o.part == "mask"), next(o for o in every if o.part == "scores")
+
+    plain = 3 * 4 * 2 * 5 * 6 * 16  # queries, keys and values
+    for words, moved in (
+        (" mask=m", (2 * 2 * 5 * 36 * 4, 2 * 5 * 36 * 4)),  # for all heads
+        (" relbias=b", (2 * 4 * 36 * 4, 4 * 36 * 4)),  # for all samples and windows
+        (" relbias=b mask=m", (2 * pairs, 2 * pairs)),  # for each score, without what is hidden and with it
+    ):
+        made, scores = found(words)
+        assert ((made.in_bytes, made.out_bytes), scores.in_bytes) == (moved, plain), words
+    autocast = {"device": "rtx3090", "precision": "autocast-fp16"}
+    half = pairs // 2
+    cast, _ = found(" relbias=b mask=m", **autocast)  # to 2 bytes, then aligned to 8 keys
+    assert (cast.in_bytes, cast.out_bytes) == (2 * pairs + 2 * half, 2 * pairs + 2 * half)
+    fused, _ = found(" relbias=b mask=m", **autocast, execution="compiled")
+    assert (fused.in_bytes, fused.out_bytes) == (half, half)
+    by_hand, scores = found(" relbias=b mask=m", device="rtx3090", precision="fp32", attention="math")
+    assert (by_hand.in_bytes, scores.in_bytes) == (0, plain + 2 * pairs + 2 * pairs)
+    train = Running(mode="train", batch=2)
+    one = build_graph(Source("m.yaml", MASKED % " relbias=b"), batch=2)
+    back = [k for g in gradients(one, executed(one, how(one, train, "train"))) for k in g.kernels if k.part == "mask"]
+    assert [(k.kind, k.in_bytes) for k in back] == [("sum", pairs)]
+
+
+def test_roll_is_a_pass_for_each_axis(graph):
+    (one,) = operations(graph("4, 4", "roll 1x2 axes=0x1"))
+    assert (one.runs, one.in_bytes) == (2, 64)
 
 
 def test_features_count_all_runs_in_whole_tiles_and_waves():

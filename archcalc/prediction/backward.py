@@ -12,9 +12,11 @@ from dataclasses import dataclass
 
 from archcalc.layers.heads import Heads
 from archcalc.layers.merge import Add, Residual
+from archcalc.layers.scores import Scored
 from archcalc.network.gradients import Backward, backward
 from archcalc.network.graph import walk
 from archcalc.network.load import Graph
+from archcalc.prediction.masks import MASK
 from archcalc.prediction.operations import ADAPTED, ADAPTER, Operation
 
 # Products for attention's gradients; the forward pass has two. Kernels that do not keep the scores recompute
@@ -66,6 +68,9 @@ def _needs(one: Operation, entry: Backward) -> tuple[bool, ...]:
     needs = entry.needs or (False,)
     if one.part in ("output", "scores", "rope", "rmsnorm", ADAPTED):
         return (True,)  # they depend on the layer's own weights
+    if one.part == MASK:
+        layer = one.node.layer
+        return (one.gradient_bytes > 0 and isinstance(layer, Scored) and needs[layer.at("relbias")],)
     if one.part in ("keys", "values"):
         assert isinstance(one.node.layer, Heads)
         return (needs[one.node.layer.places[one.part == "values"]],)
@@ -87,6 +92,10 @@ def _kernels(one: Operation, needs: tuple[bool, ...]) -> Iterator[Operation]:
     if one.part == "copy":
         if any(needs):
             yield one.but(in_bytes=one.out_bytes, out_bytes=one.in_bytes)
+    elif one.part == MASK:  # the scores' kernel writes a gradient for each score, whose sum over samples is the table's
+        if needs[0]:
+            size = one.gradient_bytes
+            yield one.but(kind="sum", flops=size, in_bytes=size, out_bytes=size, gradient_bytes=0)
     elif one.m and one.weight_bytes:
         yield from _products(one, _learns(one), needs[0])
     elif one.kind == "attention":

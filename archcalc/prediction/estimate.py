@@ -10,7 +10,7 @@ from archcalc.diagnostics import RequestError
 from archcalc.layers.regularization import Dropout, DropPath
 from archcalc.prediction.kernels import BENCHMARKS, DATASHEET, SHORTEST, Kernels
 from archcalc.prediction.model import FEATURES, Model, roofline
-from archcalc.prediction.operations import Work
+from archcalc.prediction.work import Work
 
 # The basis of a time: coefficients of its own kind, of similar kinds, or the share of peak rates that kernels reach.
 CALIBRATED, NEIGHBOURS = "calibrated", "neighbours"

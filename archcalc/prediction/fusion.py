@@ -13,6 +13,7 @@ from archcalc.layers.tensor import Tensor
 from archcalc.network.edges import Edges
 from archcalc.network.graph import Node, layers_of
 from archcalc.network.load import Graph
+from archcalc.prediction.masks import MASK
 from archcalc.prediction.model import PRODUCTS, pool_of
 from archcalc.prediction.operations import ID_BYTES, Operation
 
@@ -48,6 +49,8 @@ class _Fusion:
         return [self._copy(one) if one.part == "copy" else self._one(one) for one in self.found]
 
     def _one(self, one: Operation) -> Operation:
+        if one.part == MASK and one.out_bytes:  # one pass that writes what the scores' kernel reads
+            return replace(one, in_bytes=one.flops * self.width, out_bytes=one.flops * self.width)
         return one if one.part or id(one.node) in self.products else self._pass(one)
 
     def _copy(self, one: Operation) -> Operation:

@@ -19,10 +19,13 @@ from typing import Any
 
 from archcalc.devices import Device, find
 from archcalc.layers import REGISTRY
+from archcalc.layers.correlation import Convolution
 from archcalc.layers.dense import Linear
 from archcalc.layers.merge import Add
+from archcalc.network.graph import walk
+from archcalc.network.load import Graph
 from archcalc.prediction.model import PRODUCTS, pool_of
-from archcalc.prediction.operations import Work
+from archcalc.prediction.work import Work
 from archcalc.project import read_file
 from archcalc.records import NamedTuple
 from archcalc.running.declaration import CHANNELS_LAST
@@ -45,6 +48,8 @@ _FORMS = {
     "grouped convolution": _GROUPED,
 }
 _PLAIN = "matrix product"
+# Kinds of networks by what they compute longest, whose times are predicted alike.
+CONVOLUTIONAL, OTHERS = "convolutions", "matrix products"
 # Kernels compute tiles of this many rows and columns, half as wide if there are fewer columns. If there are fewer tiles
 # than multiprocessors, the sums of a tile are split among several, each at least this long.
 _ROWS, _COLUMNS, _NARROW, _PART = 128, 128, 32, 512
@@ -118,9 +123,9 @@ def _shares(
         traffic = "passes" if layer is None else layer.traffic
         if traffic == "channel statistics" and memory_format == CHANNELS_LAST:
             traffic = "passes"
-        return "", (), (traffic, *(("passes backward",) if backward else ())), "convolutions"
+        return "", (), (traffic, *(("passes backward",) if backward else ())), CONVOLUTIONAL
     form = _FORMS.get(kind, _PLAIN)
-    spread = "convolutions" if form.endswith("convolution") else "matrix products"
+    spread = CONVOLUTIONAL if form.endswith("convolution") else OTHERS
     traffic = form + "s" if form == _GROUPED else spread
     computing_shares, moving_shares = [form], [traffic]
     if backward:
@@ -128,7 +133,7 @@ def _shares(
         moving_shares.append(traffic + " backward")
     if dtype in _PLAIN_TYPES and form not in _WHOLE:
         computing_shares.append(f"in {_PLAIN_TYPES[0]}")
-    if spread == "convolutions" and memory_format != CHANNELS_LAST:
+    if spread == CONVOLUTIONAL and memory_format != CHANNELS_LAST:
         computing_shares.append("contiguous images")
     return form, tuple(computing_shares), tuple(moving_shares), spread
 
@@ -164,9 +169,9 @@ class Kernels:
         own: Mapping[str, Any] = known.get(device.name) or inherited(device, known)
         self._products: dict[tuple[str, ...], float] = {}
         self._computing, self._moving = float(own["computing"]), float(own["moving"])
-        # As wide as the errors on networks that the fit had not seen; of this card alone if there are enough.
-        spreads = self._fitted["spread"]
-        self._spread = {**spreads["measured" if self.is_measured else "other"], **own.get("spread", {})}
+        # As wide as the errors on networks that the fit had not seen: of this card if it has enough of their kind, else
+        # of cards that were left out.
+        self._spread = {**self._fitted["spread"], **own.get("spread", {})}
 
     def time(self, work: Work, backward: bool = False) -> tuple[float, float, float, float]:
         """Seconds of all runs of an operation; the seconds of computing and of moving alone; and the factor within
@@ -195,6 +200,15 @@ class Kernels:
         """Seconds that a program takes to launch a kernel, op by op, and the factor within which that holds."""
         host = self._fitted["host"]
         return float(host["autocast" if autocast else "plain"]), float(host["spread"])
+
+
+def kind_of(graph: Graph) -> str:
+    """Whether most of a network's products are convolutions."""
+    every = convolved = 0
+    for node, _, runs in walk(graph.nodes):
+        every += int(node.macs) * runs
+        convolved += int(node.macs) * runs * isinstance(node.layer, Convolution)
+    return CONVOLUTIONAL if 2 * convolved > every else OTHERS
 
 
 def profiled(device: Device) -> dict[str, float] | None:

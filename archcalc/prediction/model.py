@@ -17,7 +17,8 @@ from archcalc.diagnostics import RequestError
 from archcalc.layers.gru import GRU
 from archcalc.layers.lstm import LSTM
 from archcalc.layers.recurrent import RNN
-from archcalc.prediction.operations import Operation, Work
+from archcalc.prediction.operations import Operation
+from archcalc.prediction.work import Work
 
 # Inference with weights from memory or from the cache, and the two passes of training, whose forward
 # pass also saves what the backward pass needs.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from archcalc.cost import DTYPE_BYTES
 from archcalc.layers.activation import GELU
@@ -19,6 +19,7 @@ from archcalc.layers.memory import LOW
 from archcalc.layers.merge import Residual
 from archcalc.layers.position import ROTATION, PosEmbed
 from archcalc.layers.recurrent import Recurrent
+from archcalc.layers.reordering import Roll
 from archcalc.layers.sdpa import SDPA
 from archcalc.layers.selective_scan import SelectiveScan
 from archcalc.layers.steps import Collected
@@ -27,52 +28,15 @@ from archcalc.layers.transposed import ConvTranspose
 from archcalc.network.gradients import sources
 from archcalc.network.graph import Node
 from archcalc.network.load import Graph
+from archcalc.prediction.masks import MASK, added
+from archcalc.prediction.work import Work
 from archcalc.quantity import product
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
 
 ID_BYTES = 8
 # Parts of adapters: the product that reads the input, and what comes after it.
 ADAPTER, ADAPTED = "adapter", "adapted"
 # FLOPs per element of normalised queries and keys, as the layer counts them.
 _NORM = 4
-
-
-@dataclass(frozen=True)
-class Work:
-    """The work of a kernel call, and the number of calls.
-
-    Attributes:
-        kind: operations of one kind share coefficients: a matrix product's form, or the layer's name.
-        m, n, k: sizes of the matrix product [m, k] times [k, n]; 0 if there is none.
-        flops: matrix products and element-wise work of one run.
-        in_bytes, weight_bytes, out_bytes: read, read as weights, and written by one run.
-        gradient_bytes: size of the weights' gradient; for an embedding the whole table, though few rows are read.
-        runs: the number of consecutive runs for a whole batch.
-    """
-
-    kind: str
-    m: int
-    n: int
-    k: int
-    flops: int
-    in_bytes: int
-    weight_bytes: int
-    out_bytes: int
-    gradient_bytes: int
-    runs: int
-
-    def but(self, **changes: object) -> Self:
-        """The same with other values: as `dataclasses.replace`, but several times faster."""
-        other = object.__new__(type(self))
-        other.__dict__.update(self.__dict__, **changes)
-        return other
-
-    def beside(self, count: int) -> Self:
-        """This many of it in one kernel."""
-        sizes = ("m", "flops", "in_bytes", "weight_bytes", "out_bytes", "gradient_bytes")
-        return self.but(**{name: getattr(self, name) * count for name in sizes})
 
 
 @dataclass(frozen=True)
@@ -121,7 +85,7 @@ def _inside(
             yield one if beside == 1 else one.beside(beside)
         if node.layer is not None:
             copies = widths and node.layer.autocast == LOW
-            call = Call(node, rows, width, {} if copies else widths)
+            call = Call(node, rows, width, {} if copies else widths, widths)
             if copies and (copy := _copy(call, widths)) is not None:
                 yield copy.but(runs=times)
             for operation in (*form_of(type(node.layer))(call), *_adapters(call)):
@@ -137,8 +101,9 @@ def _experts(node: Node, choices: int, top_k: int) -> int:
 class Call:
     """One run of a layer: its tensors in elements and bytes, for the whole batch."""
 
-    def __init__(self, node: Node, batch: int, width: int, widths: Mapping[int, int]) -> None:
+    def __init__(self, node: Node, batch: int, width: int, widths: Mapping[int, int], stored: Mapping[int, int]):
         self.node, self.batch, self.width, self.widths = node, node.exit.samples(batch), width, widths
+        self.stored = stored  # the widths before copies are cast
         self._batch = batch
         self.layer: Any = node.layer
         self.inputs = node.inputs or (node.exit,)
@@ -206,6 +171,12 @@ def _residual(call: Call) -> Iterator[Operation]:
     """The sum at the end of a residual; the layers inside count by themselves."""
     read = call.bytes(*sources(call.node))
     yield call.operation("add", (0, 0, 0), call.flops, (read, 0, call.bytes(call.node.exit)))
+
+
+def _roll(call: Call) -> Iterator[Operation]:
+    """A pass for each axis: PyTorch shifts along one after another."""
+    moved = (call.bytes(call.x), 0, call.bytes(call.node.exit))
+    yield call.operation(call.node.op, (0, 0, 0), 0, moved, len(call.layer.axes))
 
 
 def _gelu(call: Call) -> Iterator[Operation]:
@@ -286,13 +257,26 @@ def _attention(call: Call) -> Iterator[Operation]:
     rest = call.flops - sum(one.flops for one in (*parts, *between))
     moved = (call.width * (rows * inner + 2 * key_rows * kv_inner), 0, call.width * rows * inner)
     scores = call.operation("attention", (int(x.shape[-2]), int(keys.shape[-2]), head), rest, moved)
-    yield from (*parts[:3], *between, scores.but(part="scores"), parts[3])
+    yield from (*parts[:3], *between, *_masked(call, scores.but(part="scores")), parts[3])
+
+
+def _masked(call: Call, scores: Operation) -> Iterator[Operation]:
+    """What is added to the scores, with its elements as FLOPs and the keys as `n`; then the scores."""
+    layer, width = call.layer, call.width
+    if layer.is_masked:
+        wide = width if layer.relbias is None else call.stored.get(id(call.inputs[layer.at("relbias")]), width)
+        pairs = scores.out_bytes * scores.n // max(1, scores.k) // width
+        made = added(layer, pairs, scores.m * scores.n, call.batch, width, wide)
+        one = call.operation("add", (0, scores.n, 0), made.elements, (made.read, 0, made.written))
+        yield one.but(part=MASK, gradient_bytes=made.gradient)
+    yield scores
 
 
 def _sdpa(call: Call) -> Iterator[Operation]:
     q, k, v = call.layer.q, call.layer.k, call.layer.v
     sizes = (int(q.shape[-2]), int(k.shape[-2]), int(q.shape[-1]))
-    yield call.operation("attention", sizes, call.flops, (call.bytes(q, k, v), 0, call.bytes(call.node.exit)))
+    moved = (call.bytes(q, k, v), 0, call.bytes(call.node.exit))
+    yield from _masked(call, call.operation("attention", sizes, call.flops, moved))
 
 
 def _matmul(call: Call) -> Iterator[Operation]:
@@ -363,6 +347,7 @@ def _declared(call: Call) -> Iterator[Operation]:
 _FORMS: tuple[tuple[type[Layer], Callable[[Call], Iterator[Operation]]], ...] = (
     (Residual, _residual),
     (Collected, _stack),
+    (Roll, _roll),
     (GELU, _gelu),
     (Embedding, _embedding),
     (PosEmbed, _posembed),

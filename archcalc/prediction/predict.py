@@ -25,8 +25,10 @@ from archcalc.prediction.backward import Gradient, gradients
 from archcalc.prediction.estimate import CALIBRATED, NOTHING, Estimate, Estimator, each_total, total
 from archcalc.prediction.fusion import fused
 from archcalc.prediction.host import started, waiting
-from archcalc.prediction.operations import Operation, Work, operations
+from archcalc.prediction.masks import MASK, added_by_hand, copied
+from archcalc.prediction.operations import Operation, operations
 from archcalc.prediction.quantised import as_stored
+from archcalc.prediction.work import Work
 from archcalc.running import Running
 from archcalc.running.declaration import CHANNELS_LAST, COMPILED, MATH
 from archcalc.running.optimizers import OPTIMIZERS
@@ -261,16 +263,22 @@ def _as_run(one: Operation, batch: int, running: Running) -> Operation:
     """Unfused attention writes and reads its scores twice, around the softmax; fused attention skips masked blocks."""
     if running.gpu and isinstance(one.node.layer, Rearrange) and _stays(one.node.layer.pattern, running.memory_format):
         return replace(one, in_bytes=0, out_bytes=0)
+    if one.part == MASK:
+        again = copied(one.flops, one.n, BYTES[running.types.computes], running)
+        if again is None:
+            return replace(one, in_bytes=0, out_bytes=0)
+        return replace(one, in_bytes=one.in_bytes + again, out_bytes=one.out_bytes + again)
     if one.kind != "attention":
         return one
     if running.attention != MATH:
         # a CPU's calibration has measured whole products
         masked = 2 * int(one.node.masked_macs) * one.node.exit.samples(batch) if running.gpu else 0
         return replace(one, flops=max(0, one.flops - masked))
-    scores = (
-        2 * one.out_bytes * one.n // max(1, one.k) * (_CAST_SCORES if running.gpu and running.types.autocast else 1)
-    )
-    return replace(one, in_bytes=one.in_bytes + scores, out_bytes=one.out_bytes + scores, keeps_scores=True)
+    autocast = running.gpu and running.types.autocast
+    scores = one.out_bytes * one.n // max(1, one.k)
+    added = added_by_hand(one.node.layer, scores, BYTES[running.types.computes], autocast)
+    moved = 2 * scores * (_CAST_SCORES if autocast else 1) + added
+    return replace(one, in_bytes=one.in_bytes + moved, out_bytes=one.out_bytes + moved, keeps_scores=True)
 
 
 def _stays(pattern: str, memory_format: str) -> bool:

@@ -22,7 +22,7 @@ from typing import Any
 from archcalc.devices import Device, find, save
 from archcalc.devices import device as device_module
 from archcalc.prediction.model import FEATURES, Model, features, pool_of
-from archcalc.prediction.operations import Work
+from archcalc.prediction.work import Work
 from archcalc.pytorch.calibration.fit import Point, fit
 
 DEVICES = ("a100", "a40", "h100")

@@ -23,7 +23,7 @@ import json
 import math
 import re
 import statistics
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -40,8 +40,8 @@ from archcalc.prediction.estimate import IDLE
 from archcalc.prediction.host import started
 from archcalc.prediction.kernels import FILE, SHORTEST, Kernel, inherited, kernel, profiled
 from archcalc.prediction.model import FEATURES, roofline
-from archcalc.prediction.operations import Work
 from archcalc.prediction.predict import executed, loss_work, step_work
+from archcalc.prediction.work import Work
 from archcalc.running import Running
 
 # What is reached where no measurement says otherwise, and how strongly the fit is held to it.
@@ -291,16 +291,27 @@ def late(rows: list[Row], busy: list[float]) -> dict[str, float]:
     return {name: float(f"{statistics.median(each):.3g}") for name, each in found.items()} | {"spread": HOSTS}
 
 
-def spreads(rows: list[Row], ratios: dict[int, float]) -> dict[str, float]:
-    """For each kind of network the factor by which most of them are off at most; none for kinds with few rows."""
-    found: dict[str, list[float]] = defaultdict(list)
+def by_kind(rows: list[Row], of: Callable[[list[Row]], float]) -> dict[str, float]:
+    """A number for each kind of network that has enough rows: for those of convolutions, and of matrix products."""
+    kinds: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
-        found[row.spread].append(abs(math.log(ratios[id(row)])))
-    return {
-        kind: math.ceil(100 * math.exp(sorted(off)[int(COVERED * len(off))])) / 100
-        for kind, off in sorted(found.items())
-        if len(off) >= ENOUGH
-    }
+        kinds[row.spread].append(row)
+    return {kind: of(found) for kind, found in sorted(kinds.items()) if len(found) >= ENOUGH}
+
+
+def spreads(rows: list[Row], ratios: dict[int, float]) -> dict[str, float]:
+    """For each kind of network the factor by which most of them are off at most."""
+
+    def of(found: list[Row]) -> float:
+        off = sorted(abs(math.log(ratios[id(row)])) for row in found)
+        return math.ceil(100 * math.exp(off[int(COVERED * len(off))])) / 100
+
+    return by_kind(rows, of)
+
+
+def errors(rows: list[Row], ratios: dict[int, float]) -> dict[str, float]:
+    """For each kind of network the mean error."""
+    return by_kind(rows, lambda found: round(statistics.fmean(abs(ratios[id(row)] - 1) for row in found), 3))
 
 
 def mean(ratios: list[float]) -> str:
@@ -317,7 +328,11 @@ def document(
     for name in sorted({row.device.name for row in large}):
         own = [row for row in large if row.device.name == name]
         devices[name] = {side: round(share, 3) for side, share in fit.devices()[name].items()}
-        devices[name] |= {"networks": len(own), "error": error(own, families), "spread": spreads(own, families)}
+        devices[name] |= {
+            "networks": dict(Counter(row.spread for row in own)),
+            "error": errors(own, families),
+            "spread": spreads(own, families),
+        }
     return {
         "version": 1,
         "date": datetime.date.today().isoformat(),
@@ -325,15 +340,10 @@ def document(
         "shares": shares,
         "streaming": STREAMING,
         "devices": devices,
-        "error": {"measured": error(large, families), "other": error(large, cards)},
-        "spread": {"measured": spreads(large, families), "other": spreads(large, cards)},
+        "error": errors(large, cards),
+        "spread": spreads(large, cards),
         "host": host,
     }
-
-
-def error(rows: list[Row], ratios: dict[int, float]) -> float:
-    """The mean error of rows."""
-    return round(statistics.fmean(abs(ratios[id(row)] - 1) for row in rows), 3)
 
 
 def main() -> None:
@@ -371,11 +381,11 @@ def main() -> None:
     print(f"\nranges: {made['spread']}, of the program's start of a kernel {host}")
     for name, card in made["devices"].items():
         print(f"  {name}: {card}")
-    for what, ratios, ranges in (("family", families, "measured"), ("card", cards, "other")):
+    for what, ratios in (("family", families), ("card", cards)):
         inside = 0
         for row in large:
-            own = made["devices"][row.device.name]["spread"] if ranges == "measured" else {}
-            inside += abs(math.log(ratios[id(row)])) <= math.log({**made["spread"][ranges], **own}[row.spread])
+            own = made["devices"][row.device.name]["spread"] if what == "family" else {}
+            inside += abs(math.log(ratios[id(row)])) <= math.log({**made["spread"], **own}[row.spread])
         print(f"  {what} left out: {inside} of {len(large)} in the ranges")
     if options.write:
         with open(FILE, "w", encoding="utf-8") as file:

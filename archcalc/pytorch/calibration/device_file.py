@@ -14,7 +14,7 @@ from archcalc import __version__
 from archcalc.devices import Device
 from archcalc.diagnostics import RequestError
 from archcalc.prediction.model import PHASES, features, pool_of
-from archcalc.prediction.operations import Work
+from archcalc.prediction.work import Work
 from archcalc.pytorch.calibration import machine
 from archcalc.pytorch.calibration.fit import Fit, Point, fit
 from archcalc.pytorch.setup import device_name

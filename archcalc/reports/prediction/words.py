@@ -9,7 +9,7 @@ from archcalc.network.gradients import backward_macs
 from archcalc.prediction.answer import Answer
 from archcalc.prediction.estimate import BASES, BOUNDS, CALIBRATED, LAUNCH, NEIGHBOURS, Estimate
 from archcalc.prediction.generation import Decoding
-from archcalc.prediction.kernels import BENCHMARKS, efficiency, profiled, relatives
+from archcalc.prediction.kernels import BENCHMARKS, CONVOLUTIONAL, OTHERS, efficiency, kind_of, profiled, relatives
 from archcalc.prediction.predict import Prediction
 from archcalc.prediction.whole import Whole
 from archcalc.reports import numbers
@@ -110,6 +110,10 @@ def notes(answer: Answer) -> Iterator[str]:
         yield "the GPU waits for kernel launches: use a larger batch or --execution compiled"
 
 
+# Those of convolutions, and all others: transformers, recurrent networks and so on.
+_KINDS = {CONVOLUTIONAL: "convolutional networks", OTHERS: "networks of matrix products"}
+
+
 def _percent(share: float) -> str:
     return f"{100 * share:.0f} %" if share >= 0.01 else "under 1 %"
 
@@ -135,19 +139,28 @@ def _reached(basis: str, one: Prediction) -> str:
     """What times that come from peak rates are based on."""
     if one.device.kind != "gpu":
         return "not measured; between the peak rates and a quarter of them"
-    fitted = efficiency()
+    fitted, kind = efficiency(), kind_of(one.graph)
+    off = f"{100 * fitted['error'][kind]:.0f} %"
     if basis == BENCHMARKS:
         card = fitted["devices"][one.device.name]
+        known, what = card["networks"].get(kind, 0), _KINDS[kind]
+        if kind in card["error"]:
+            return (
+                f"from published times of {known} {what} on this card; "
+                f"those left out of the fit were {100 * card['error'][kind]:.0f} % off on average"
+            )
+        one_of = what.replace("networks", "network") if known == 1 else what
+        of = f"among them {known} {one_of}" if known else f"but no {what}"
         return (
-            f"from published times of {card['networks']} networks on this card; "
-            f"those left out of the fit were {100 * card['error']:.0f} % off on average"
+            f"from published times of {sum(card['networks'].values())} networks on this card, {of}; "
+            f"with a card left out of the fit, such networks were {off} off on average"
         )
     others = relatives(one.device, fitted["devices"])
     cards = " and ".join(others) if len(others) < len(fitted["devices"]) else "other cards"
     like = "its operations do in published profiles" if profiled(one.device) else f"{cards} reach of theirs"
     return (
         f"no times of networks on this card are published; it is assumed to reach as much of its peak rates as {like}; "
-        f"with a card left out of the fit, networks were {100 * fitted['error']['other']:.0f} % off on average"
+        f"with a card left out of the fit, {_KINDS[kind]} were {off} off on average"
     )
 
 
