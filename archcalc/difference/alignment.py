@@ -1,8 +1,8 @@
 """The alignment of two lists, in time linear in their length.
 
-Equal ends are paired first, then entries that occur once in each list. The rest takes the fewest insertions
-and deletions that lead to a longer run of equal entries (E. W. Myers, An O(ND) difference algorithm, 1986)
-or, if these are too many, those that lead furthest.
+Equal ends are paired first, then entries that occur once in each list. For the rest, the fewest insertions
+and deletions are used that lead to a longer run of equal entries (E. W. Myers, An O(ND) difference algorithm,
+1986) or, if these are too many, those that lead furthest.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from archcalc.network.edges import read_by
 from archcalc.network.graph import Node
 from archcalc.records import NamedTuple
 
-# Stands in place of an output, or after it, if single positions of it are read.
+# Marks in the place of an output, or after it, that single positions of it are read.
 POSITION = "one position"
 # Like `Read`, but the layer may be an entry.
 _Reads = tuple[tuple[Any, str, bool], ...]
@@ -42,8 +42,8 @@ class _Entry:
 class _Around(NamedTuple):
     """What is around a layer: its path in a state dict, and the rest as in `LayerRecord`.
 
-    `kept` of `of` copies of the nodes around it are meant; `moved` has the beginnings of ids, inner ones first, that
-    stand for other copies here, with those of the first copies that are meant.
+    Only `kept` of the `of` copies of the nodes around it are described. `moved` pairs beginnings of ids, inner ones first,
+    with the beginnings that replace them: those of the first described copies.
     """
 
     prefix: str = ""
@@ -57,7 +57,7 @@ class _Around(NamedTuple):
     moved: tuple[tuple[str, str], ...] = ()
 
     def id(self, node: Node) -> str:
-        """The id of the first copy that is meant of a node inside."""
+        """The id of the first described copy of a node inside."""
         found = f"{node.id}."
         for old, new in self.moved:
             found = new + found.removeprefix(old) if found.startswith(old) else found
@@ -166,7 +166,7 @@ class _Flattening:
     ) -> None:
         """Add what is inside a node, and the node itself if it is a layer; `name` and `stem` are its own paths.
 
-        Of its copies, `copies` are meant; all unless given.
+        Only `copies` of its copies are described; by default all of them.
         """
         levels = (*around.levels, level) if level else around.levels
         copies = node.copies if copies is None else copies
@@ -272,7 +272,7 @@ def _divided(node: Node, copies: list[Node], cuts: frozenset[int]) -> Iterator[t
 
 
 def _moved(node: Node, copy: Node, first: int) -> list[tuple[str, str]]:
-    """How ids in `copy` of `node` begin and have to, if another copy than its own first one is meant."""
+    """How ids in `copy` of `node` begin, and how they have to begin if the first described copy is another one."""
     if first == (0 if copy is node else int(copy.segment)):
         return []
     numbered = copy is node and node.layer is None

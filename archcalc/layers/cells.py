@@ -33,7 +33,7 @@ class Cell(Layer):
     unit_work: ClassVar[Pieces] = RNN.unit_work
     # The arguments that are states.
     states: ClassVar[tuple[str, ...]] = ("state",)
-    # In hidden sizes: what a step keeps for backward in addition to its inputs and output; what it needs in passing
+    # In hidden sizes: what a step keeps for backward in addition to its inputs and output; what it needs temporarily
     # forward if it keeps that, and if it does not; and backward, in addition to the gradients that it returns.
     kept_units: ClassVar[int] = 0
     passing_units: ClassVar[tuple[int, int, int]] = (1, 1, 1)

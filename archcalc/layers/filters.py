@@ -188,7 +188,7 @@ class Filtering(Reparametrized, Convolution):
     def kernels(
         self, how: Saving, before: tuple[int, ...], padding: tuple[int, ...], y: Tensor, *inputs: Tensor
     ) -> tuple[int, int]:
-        """What PyTorch's kernels need in passing, forward and backward."""
+        """What PyTorch's kernels need temporarily, forward and backward."""
         found = self.convolving(how, before, padding, y, *inputs)
         if self.each_sample:
             count = how.batch

@@ -27,7 +27,7 @@ class LayerMemory(LayerFacts):
     # parameters, ROUTED with a product in 16 bits of its first input alone; all others in the widest of the types that they read.
     autocast: ClassVar[str] = ""
 
-    # Tensors of the input's size that are needed in passing: forward if nothing is kept, and backward, if autograd computes
+    # Tensors of the input's size that are needed temporarily: forward if nothing is kept, and backward, if autograd computes
     # its formula step by step. Source: tools/autograd/derivatives.yaml and FunctionsManual.cpp of PyTorch.
     makes: ClassVar[tuple[int, int]] = (0, 0)
 
@@ -99,7 +99,7 @@ class LayerMemory(LayerFacts):
         return 0
 
     def passing(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, int]:
-        """Bytes that its kernels need in passing, forward and backward, apart from what they read, keep and return.
+        """Bytes that its kernels need temporarily, forward and backward, apart from what they read, keep and return.
 
         They return the output, and backward the gradients of the inputs and of the parameters.
         """

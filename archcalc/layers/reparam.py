@@ -94,7 +94,7 @@ class Reparametrized(Layer):
         return Saved(saved.inputs, saved.output, together, alone=tuple(extra))
 
     def beside_weight(self, how: Saving, passing: tuple[int, int], weight: Shape) -> tuple[int, int]:
-        """What is needed in passing, including a computed weight that is not kept, and its gradient."""
+        """What is needed temporarily, including a computed weight that is not kept, and its gradient."""
         if self.reparam is None:
             return passing
         size = plain(product(weight)) * how.width

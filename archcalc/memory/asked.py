@@ -41,7 +41,7 @@ class Asked:
 
     @lazy
     def joining(self) -> int:
-        """Bytes at the end of its backward pass, when gradients of parts of its parameters are put together."""
+        """Bytes at the end of its backward pass, when gradients of parts of its parameters are concatenated."""
         return self.layer.joining(self.each, self.node.exit, *self.node.inputs)
 
     @lazy

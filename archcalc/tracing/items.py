@@ -110,7 +110,7 @@ def weight(items: Sequence[Item]) -> int:
 
 
 def head(out: Out) -> Item:
-    """An item that repeats a tensor, so that what follows goes on from it."""
+    """An item that only passes on a tensor, so that what follows continues from it."""
     item = Item(out, Node("identity", out.sizes, None, [out], {}))
     item.source = out
     return item

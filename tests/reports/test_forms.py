@@ -90,9 +90,14 @@ def closed(schema):
 
 @cache
 def validator(report):
-    schema = forms.schema(report)
-    assert re.search(r'"version": {\s*"const": 1\s*}', schema), "the version stands in the schema"
-    return jsonschema.Draft202012Validator(closed(json.loads(schema)))
+    schema = json.loads(forms.schema(report))
+    one_or_several = [
+        schema["$defs"][one["$ref"].split("/")[-1]] if "$ref" in one else one for one in schema.get("anyOf", [schema])
+    ]
+    for document in one_or_several:
+        assert document["properties"]["version"] == {"const": 1}, "each document of the schema has a version"
+        assert "version" in document["required"]
+    return jsonschema.Draft202012Validator(closed(schema))
 
 
 def follows_the_schema(report, out):

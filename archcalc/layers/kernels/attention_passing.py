@@ -1,4 +1,4 @@
-"""What attention with projections needs in passing, beside its inputs, its output and what it keeps."""
+"""What attention with projections needs temporarily, in addition to its inputs, its output and what it keeps."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Passing(Attending):
     """One attention layer, moment by moment: temporaries of its projections, its scores and their gradients, in bytes."""
 
     def passing(self) -> tuple[int, int]:
-        """Bytes that its projections and its scores need in passing, forward and backward."""
+        """Bytes that its projections and its scores need temporarily, forward and backward."""
         how, answer = self.how, self.y.numel * self.how.batch * self.how.width
         forward, backward = self._scoring(answer)
         if self.is_fast:
@@ -103,7 +103,7 @@ class Passing(Attending):
         return eager.forward(how.keeps), eager.backward(read, later - read)
 
     def joining(self) -> int:
-        """Bytes of the gradients of parts of torch.nn.MultiheadAttention's joint matrix, which are put together last."""
+        """Bytes of the gradients of parts of torch.nn.MultiheadAttention's joint matrix, which are concatenated last."""
         params = self.layer.params(self.inputs[0])
         is_split = self.layer.is_multihead_attention() and self.made_at_once(self.inputs[0]) < 3 and self.how.learns
         joint = [params[name] for name in ("in_proj_weight", "in_proj_bias") if is_split and name in params]

@@ -1,4 +1,4 @@
-"""What attention without projections keeps for backward, and needs in passing."""
+"""What attention without projections keeps for backward, and needs temporarily."""
 
 from __future__ import annotations
 
@@ -85,10 +85,10 @@ def _rows(q: Tensor, how: Saving) -> tuple[int, ...]:
 
 
 def _mask(layer: Scored, read: tuple[Tensor, Tensor, Tensor], how: Saving) -> tuple[int, int]:
-    """Bytes while it is put together what is added to the scores, and of that.
+    """The most bytes needed to make the tensor that is added to the scores, and the bytes of that tensor.
 
-    First zeros or the table, for each sample; then, for each that hides, the same once more with -inf in it, beside
-    what says where: the given mask and a comparison, or distances (int64, twice for a window) and a comparison.
+    It starts as zeros or the table, for each sample. Each mask then needs a second copy with -inf in it, beside the
+    tensors that say where: the given mask and a comparison, or distances (int64, twice for a window) and a comparison.
     """
     places = plain(read[0].shape[-2]) * plain(read[1].shape[-2])
     if not layer.is_masked and not (layer.is_scored_by_hand and layer.causal):
@@ -111,7 +111,7 @@ def _mask(layer: Scored, read: tuple[Tensor, Tensor, Tensor], how: Saving) -> tu
 
 
 def _step_by_step(layer: Scored, read: tuple[Tensor, Tensor, Tensor], how: Saving, added: int) -> int:
-    """The most bytes that exist beside what it reads; what is kept for backward is among them."""
+    """The most bytes that exist in addition to its inputs, including those kept for backward."""
     q, k, v = read
     wide, is_narrow = max(4, how.width), how.width < 4
     groups = plain(q.shape[-3]) // plain(k.shape[-3]) if q.rank > 2 else 1
@@ -138,7 +138,7 @@ def _step_by_step(layer: Scored, read: tuple[Tensor, Tensor, Tensor], how: Savin
 
 
 def _back(layer: Scored, read: tuple[Tensor, Tensor, Tensor], how: Saving, answer: int) -> int:
-    """The most bytes backward, beside the gradient of the output, all that is kept, and the gradients that come of it."""
+    """The most bytes backward, in addition to the gradient of the output, all that is kept, and the returned gradients."""
     q, k, v = read
     wide = how.width if layer.is_scored_by_hand else max(4, how.width)
     is_narrow = how.width < wide
@@ -155,7 +155,7 @@ def _back(layer: Scored, read: tuple[Tensor, Tensor, Tensor], how: Saving, answe
     of_values = values * gives
     gone = cast - answer if is_narrow else 0
     most = max(cast, gone + of_values + scores * scored)
-    there = how.strides[2].steps[0] * how.batch * how.width  # with what lies beside them
+    there = how.strides[2].steps[0] * how.batch * how.width  # including other tensors in the same memory
     kept_values = (values if is_narrow or groups > 1 or layer.is_scored_by_hand else there) * scored
     after = of_values - answer - kept_values
     if scored:
@@ -178,7 +178,7 @@ def _back(layer: Scored, read: tuple[Tensor, Tensor, Tensor], how: Saving, answe
 
 
 def _capped(layer: Scored, read: tuple[Tensor, Tensor, Tensor], how: Saving) -> int:
-    """The most bytes beside what it reads where it is written step by step, in variables that live to its end."""
+    """The most bytes in addition to its inputs where it is written step by step, in variables that live to its end."""
     q, k, v = read
     groups = plain(q.shape[-3]) // plain(k.shape[-3]) if q.rank > 2 else 1
     rows = how.batch * plain(product(q.shape[:-1]))

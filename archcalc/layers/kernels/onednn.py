@@ -60,7 +60,7 @@ class Convolving(NamedTuple):
     learns: bool = True
 
     def passing(self) -> tuple[int, int]:
-        """Bytes needed in passing by the forward pass and by the backward pass."""
+        """Bytes needed temporarily by the forward pass and by the backward pass."""
         if self.how.gpu:
             return 0, 0
         if self.by_columns:

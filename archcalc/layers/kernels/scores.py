@@ -1,4 +1,4 @@
-"""Attention scores: what autograd keeps of them, and what the kernels that compute them need in passing."""
+"""Attention scores: what autograd keeps of them, and what the kernels that compute them need temporarily."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def scores_passing(
     answer: int,
     beside: int,
 ) -> tuple[int, int]:
-    """Bytes that attention needs in passing, forward and backward, apart from input, output and what it keeps.
+    """Bytes that attention needs temporarily, forward and backward, apart from input, output and what it keeps.
 
     Backward, the gradients of queries, keys and values exist before those of the projections and of the input, and are
     joined only when what was kept is freed.

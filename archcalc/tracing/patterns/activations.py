@@ -1,4 +1,4 @@
-"""Hand-written activations: GELU by tanh or erf, SiLU, Mish, hard swish, softmax, and that beside the maximum."""
+"""Hand-written activations: GELU by tanh or erf, SiLU, Mish, hard swish, and softmax, also of x minus its maximum."""
 
 from __future__ import annotations
 

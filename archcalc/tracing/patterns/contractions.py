@@ -52,10 +52,10 @@ def _around(graph: Graph, softmax: Node) -> Iterator[tuple[Node, Out | None]]:
 
 
 def _product(node: Node, first: Out | None) -> list[Node] | None:
-    """The nodes of a product, the last of which gives what the `einsum` gives; None if it is no product of matrices.
+    """The nodes of a product, the last of which gives the result of the `einsum`; None if it is not a matrix product.
 
     Args:
-        first: which operand is to come first; if none is named, the one without the last axis of the result.
+        first: the operand to come first; by default the one without the last axis of the result.
     """
     terms, _, right = node.keys["equation"].partition("->")
     if len(node.inputs) != 2 or len(right) < 2:

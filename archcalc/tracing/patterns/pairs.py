@@ -1,4 +1,4 @@
-"""The two features of a pair that rotary positions turn, in the ways in which code finds and joins them.
+"""Pairs of features that rotary positions rotate, and the ways in which code splits and joins them.
 
 Pairs are the first half of the features with the second half, or neighbours; either of the two may come first.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from archcalc.records import NamedTuple
 from archcalc.tracing.graph import Node, Out
 
-# Which features are a pair: of `rope` itself, with the halves swapped, neighbours, neighbours swapped.
+# Which features form a pair: as in `rope`, with the halves swapped, neighbours, neighbours swapped.
 HALVES, SWAPPED, NEIGHBOURS, NEIGHBOURS_SWAPPED = "halves", "swapped", "neighbours", "neighbours swapped"
 _BACK = {HALVES: SWAPPED, NEIGHBOURS: NEIGHBOURS_SWAPPED}
 
@@ -23,7 +23,7 @@ class Part(NamedTuple):
 
 
 def order_of(word: str, size: int) -> list[int]:
-    """The features in the order in which `rope` wants them: the first of each pair, then the second."""
+    """The features in the order that `rope` expects: the first of each pair, then the second."""
     half = size // 2
     beside = word in (NEIGHBOURS, NEIGHBOURS_SWAPPED)
     first, second = (range(0, size, 2), range(1, size, 2)) if beside else (range(half), range(half, size))
@@ -31,7 +31,7 @@ def order_of(word: str, size: int) -> list[int]:
 
 
 def turned_back(word: str) -> str:
-    """The order for which a rotation the other way is one of `rope`."""
+    """The order for which a rotation in the other direction equals one by `rope`."""
     return _BACK[word]
 
 
@@ -65,7 +65,7 @@ def is_of(found: Part, x: Out) -> bool:
 
 
 def joined(node: Node) -> tuple[Out, Out, str] | None:
-    """Two tensors that a node joins to one with pairs of features, and how the pairs lie."""
+    """Two tensors that a node joins into one with pairs of features, and how the pairs lie."""
     last = len(node.sizes) - 1
     if node.op == "concat" and len(node.inputs) == 2 and node.keys["axis"] % (last + 1) == last:
         first, second = node.inputs

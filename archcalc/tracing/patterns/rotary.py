@@ -1,7 +1,7 @@
 """Rotary positions: x · cos + turned(x) · sin, with tables of the angles of each position.
 
-Pairs of features may lie in other ways than in `rope`, and be turned the other way: the node then says how they lie
-where they are taken and where they are given (`taken`, `given`) until `turning.py` writes that as layers of their own.
+Pairs of features may lie in other ways than in `rope`, and be rotated in the other direction. The node then records how
+they lie in its input and its output (`taken`, `given`), until `turning.py` writes that as layers of their own.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from archcalc.tracing.patterns.pairs import (
 from archcalc.tracing.patterns.tables import rows
 from archcalc.tracing.patterns.views import redirect, replace
 
-# Tolerance: numbers in single precision, of angles as large as the positions.
+# Tolerance: numbers in single precision, computed from angles as large as the positions.
 _NEAR = 2e-3
 _MOST_ROWS = 64
 
@@ -51,7 +51,7 @@ Signed = tuple[Out, int]
 
 
 class _Tables:
-    """The numbers of tables, and the angles that they are: each is read once."""
+    """The numbers of tables, and the angles that they come from; each is computed once."""
 
     def __init__(self) -> None:
         self.read: dict[int, Rows | None] = {}
@@ -162,7 +162,7 @@ def _in_one(node: Node, tables: _Tables) -> _Rotation | None:
 
 
 def _in_two(ends: tuple[Out, Out, str] | None, tables: _Tables) -> _Rotation | None:
-    """A rotation of the first and the second features of all pairs for themselves, which are joined."""
+    """A rotation of the first and of the second features of all pairs by themselves, which are then joined."""
     first, second = (_terms(ends[0]), _terms(ends[1])) if ends is not None else (None, None)
     if ends is None or first is None or second is None:
         return None
@@ -185,7 +185,7 @@ def _in_two(ends: tuple[Out, Out, str] | None, tables: _Tables) -> _Rotation | N
 
 
 def _terms(out: Out) -> list[tuple[Part, Out, int]] | None:
-    """The two products of a sum or difference, that of the pairs' first features first: a part, a table, and the sign."""
+    """The two products of a sum or difference, that with the pairs' first features first: a part, a table, and a sign."""
     node = out.node
     if node.op not in ("add", "sub") or len(node.inputs) != 2 or out.name:
         return None

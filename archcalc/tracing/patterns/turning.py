@@ -1,4 +1,4 @@
-"""Rotations of pairs that lie in other ways than in `rope`: the features are put in its order before, and back after."""
+"""Rotations of pairs that lie in other ways than in `rope`: their features are put into its order, and back afterwards."""
 
 from __future__ import annotations
 
