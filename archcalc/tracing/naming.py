@@ -44,7 +44,7 @@ def names(
     graph: Graph | None = None,
     home: Scope | None = None,
 ) -> dict[Node, str]:
-    """A name for each node that is read by name: that of its module or, directly in a block's own module `home`, its op."""
+    """A name for each node that is read by name: that of its module or, directly in a block's own module `home`, `x`."""
     wanted = {out.node for out in _deep_references(blocks, items) if out != start}
     found: dict[Node, str] = {}
     used = set(taken)
