@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 from archcalc.layers import REGISTRY
@@ -36,13 +37,16 @@ def number(value: float) -> str:
 
 
 def _as_root(value: float) -> str | None:
-    """A long number as a person writes it if it is a fraction 1/n or the root of a whole number: 1/15, 8**-0.5."""
+    """A long number as a person writes it if it is a fraction or the root of a whole number: 1/15, 2/55, 8**-0.5."""
     if len(repr(value)) < _LONG or not 1e-4 < abs(value) < 1e4:
         return None
     for power, told in ((-1, "1/{}"), (-2, "{}**-0.5"), (2, "{}**0.5")):
         whole = round(value**power)
         if value > 0 and 1 < whole <= _MOST_WHOLE and abs(value**power / whole - 1) < 1e-14:
             return told.format(whole)
+    near = Fraction(value).limit_denominator(_MOST_WHOLE)
+    if near and abs(value / float(near) - 1) < 1e-14:
+        return f"{near.numerator}/{near.denominator}"
     return None
 
 

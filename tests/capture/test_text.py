@@ -301,8 +301,8 @@ def test_what_is_computed_for_nothing_is_told():
     reading = read(Unread(), (6,))
     assert reading.comparison.equal
     assert reading.comparison.macs == (24, 24)
-    (line,) = [line for line in reading.comparison.lines("x") if "MACs of what nothing reads" in line]
-    assert line.startswith("  30 MACs of what nothing reads are not in the spec:")
+    (line,) = [line for line in reading.comparison.lines("x") if "MACs of results that nothing reads" in line]
+    assert line.startswith("  30 MACs of results that nothing reads are not in the spec:")
     assert "test_text.py:" in line
 
 
@@ -357,3 +357,26 @@ def test_fractions_and_roots_are_written_as_such():
     text = read(module, (8,)).text
     written = ("scale 1/15", "scale 48**-0.5", "scale 2**0.5", "scale 0.04", "scale 0.0123456789")
     assert [one for one in written if one not in text] == []
+
+
+def test_channels_dealt_by_hand_are_a_channelshuffle():
+    """As ShuffleNet is written: its rows of an image stay rows, and its blocks repeat."""
+
+    def shuffled(m, x):
+        for conv in m.convs:
+            x = conv(x).relu()
+            x = x.view(x.shape[0], 2, 4, 6, 5).transpose(1, 2).contiguous().view(x.shape[0], 8, 6, 5)
+        return x
+
+    convs = nn.ModuleList(nn.Conv2d(8, 8, 1) for _ in range(3))
+    assert "[conv 8 kernel=1, relu, channelshuffle 2]" in layers(Of(shuffled, convs=convs), (8, 6, 5))
+
+    def rows(m, x):
+        x = x.movedim(1, -1)
+        return m.a(x.reshape(x.shape[0], 2, 3, 5, 8).transpose(1, 2).reshape(x.shape[0], 6, 5, 8))
+
+    assert "channelshuffle" not in layers(Of(rows, a=nn.Linear(8, 8)), (8, 6, 5))
+
+
+def test_fractions_are_written_as_such():
+    assert "scale 3/85" in layers(Of(lambda m, x: m.a(x) * (3 / 85), a=nn.Linear(8, 8)), (8,))

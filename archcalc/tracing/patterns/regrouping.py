@@ -1,8 +1,15 @@
-"""Axes split, permuted and joined again: one `rearrange`, as when windows are cut and put back together."""
+"""Axes split, permuted and joined again: one `rearrange`, as when windows are cut and put back together.
+
+Channels that are dealt from groups are a `channelshuffle`.
+"""
 
 from __future__ import annotations
 
 from archcalc.tracing.graph import Graph, Node, Out
+
+# What gives channels first, and what gives another order of axes or need not.
+_IMAGES = frozenset(("conv", "convtranspose", "batchnorm", "groupnorm", "maxpool", "avgpool", "channelshuffle"))
+_OTHERS = frozenset(("linear", "layernorm", "rmsnorm", "attention", "reshape", "transpose", "rearrange", "flatten"))
 
 _LETTERS = "abdefgijklmnopqrstuvxyz"
 
@@ -41,8 +48,19 @@ def apply(graph: Graph) -> None:
                 keys[names[axis]] = apart[axis]
         last.op, last.keys = "rearrange", keys
         last.inputs = list(before.inputs if opens else node.inputs)
+        if left == right and left[0] == [0, 1] and order[:2] == [1, 0] and order[2:] == list(range(2, len(order))):
+            _shuffle(last, apart[0])
         graph.drop_unread()
         users = graph.users()
+
+
+def _shuffle(node: Node, groups: int) -> None:
+    """Two axes joined the other way round: a `channelshuffle` if they are the channels of an image."""
+    found = node.inputs[0].node
+    while found.op not in _IMAGES and found.op not in _OTHERS and found.inputs:
+        found = found.inputs[0].node
+    if found.op in _IMAGES and len(node.sizes) > 1:
+        node.op, node.keys = "channelshuffle", {"groups": groups}
 
 
 def _order(node: Node) -> list[int] | None:
