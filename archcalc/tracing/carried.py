@@ -32,7 +32,7 @@ class Found(NamedTuple):
 
     @property
     def saved(self) -> int:
-        """How many items a repeat saves, less what its states take."""
+        """How many items a repeat saves, minus those that its states take."""
         return self.length * (self.times - 1) - len(self.states)
 
 
@@ -101,7 +101,7 @@ class _Row:
         return self.equal[length]
 
     def _stretch(self, at: int, length: int) -> Found | None:
-        """The most copies from there on that one repeat can stand for, if there are any."""
+        """The largest number of copies from there on that one repeat can replace; None if there are none."""
         spans = [
             slice(at + length * index, at + length * (index + 1))
             for index in range(1 + self._equal(length)[at] // length)
@@ -130,7 +130,7 @@ class _Row:
 
 
 def _states(places: list[dict[Node, int]], slots: list[list[Out]]) -> list[tuple[Out, int]] | None:
-    """The states of these copies, None if a name in them stands for something else."""
+    """The states of these copies; None if a name in them is neither a layer, nor a state, nor a tensor from outside."""
     states: dict[tuple[Out, int], None] = {}
     others: set[Out] = set()
     for outs in zip(*slots):

@@ -1,4 +1,4 @@
-"""What a spec counts beside what its source counts: parameters, MACs, output sizes."""
+"""The counts of a spec compared with those of its source: parameters, MACs, output sizes."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ An axis whose size grows with the batch is the batch, by itself or joined in fro
 [batch·windows, 49, 96] one sample has [windows, 49, 96]. Everything else is constant.
 
 What combines samples of the batch, such as the product of two towers or the mean of a loss, has no meaning for one
-sample: it is left out, and what it reads becomes an output instead.
+sample: it is left out, and its inputs become outputs instead.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Turns loops that ran unrolled into one node: the same layers and weights at each step, reading the step before.
 
-A stretch of nodes that occurs several times in a row is a loop if every step reads the same things: nodes of its own,
+A stretch of nodes that occurs several times in a row is a loop if every step reads the same kinds of things: its own nodes,
 what the step before gave (a state), successive entries of a tensor, and tensors from outside.
 """
 
@@ -136,7 +136,7 @@ def _stretches(row: list[Node], signs: list[int]) -> Iterator[tuple[int, int, in
 
 
 class _Folding:
-    """Steps that do the same, and the one node that stands for them. Raises `_Unlike` if they do not."""
+    """Equal steps, and the one node that replaces them. Raises `_Unlike` if they differ."""
 
     def __init__(self, graph: Graph, steps: list[list[Node]]) -> None:
         self.graph = graph
@@ -193,7 +193,7 @@ class _Folding:
         twin.keys = {**twin.keys, **{key: self._one([node.keys[key] for node in nodes]) for key in keys}}
 
     def _one(self, outs: list[Out]) -> Out:
-        """What stands for these, one for each step."""
+        """What replaces these in the loop, given one for each step."""
         first, *others = [self._read(step, out) for step, out in enumerate(outs)]
         if any(one != others[0] for one in others) and others[0].kind != "around":
             raise _Unlike

@@ -10,7 +10,7 @@ from archcalc.tracing.operations.gathering import gathered, root_of
 from archcalc.tracing.operations.reader import Reader
 from archcalc.tracing.operations.registry import Beyond, Given, reads
 
-# Larger tables of which number is which are not written.
+# Larger tables of ones and zeros are not written.
 _MOST = 4096
 
 

@@ -1,7 +1,7 @@
 """Several nodes that are one layer of the language; one file for each pattern.
 
-A pattern is a module with `apply(graph)`, which replaces what it recognises. The result is proved again; if the proof
-fails, the graph is used as it was read.
+A pattern is a module with `apply(graph)`, which replaces what it recognises. The result is checked again (`proof.py`); if
+that fails, the graph is used as it was read.
 """
 
 from __future__ import annotations

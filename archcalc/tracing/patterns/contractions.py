@@ -33,7 +33,7 @@ def opened(graph: Graph, softmax: Node) -> Callable[[], None]:
 
 
 def _around(graph: Graph, softmax: Node) -> Iterator[tuple[Node, Out | None]]:
-    """The `einsum` that gives the scores, and that which takes the weights, with the output that it takes."""
+    """The `einsum` that computes the scores, and the one that reads the weights, with the output that it reads."""
     left = list(softmax.inputs)
     while left:
         node = left.pop().node
