@@ -60,9 +60,13 @@ def test_the_format_is_documented() -> None:
         ("4060 Ti 16GB", "rtx4060ti-16gb"), ("RTX 4090 24GB", "rtx4090"), ("RTX 4090 24 GB", "rtx4090"), ("1x A100", "a100"), ("RTX 4061", None),
         ("a100-40", "a100-40gb"), ("A100 40 GB", "a100-40gb"), ("a100_80", "a100"), ("A100 48GB", None), ("RTX 3080 12GB", None),
         ("V100-16", "v100-16gb"), ("M3 Max 64GB", None), ("RTX 6000 Ada 48GB", "rtx6000ada"),
+        ("H100 PCIe", None), ("H100 SXM", "h100"), ("NVIDIA A100-SXM4-80GB", "a100"), ("A100 PCIe", None), ("V100 SXM2", "v100"),
+        ("RTX 4070 Ti Super", None), ("RTX 4080 Super", None), ("T4 PCIe", "t4"),
+        ("NVIDIA H100 80GB HBM3", "h100"), ("NVIDIA RTX 6000 Ada Generation", "rtx6000ada"), ("AMD Instinct MI300X OAM", "mi300x"),
+        ("NVIDIA RTX PRO 6000 Blackwell Workstation Edition", "rtxpro6000"),
     ],
 )  # fmt: skip
-def test_names_as_people_write_them(written: str, name: str | None) -> None:
+def test_names_as_people_and_drivers_write_them(written: str, name: str | None) -> None:
     if name is None:
         with pytest.raises(RequestError):
             find(written)

@@ -28,15 +28,18 @@ _MAKERS = (
     "instinct",
     "apple",
     "jetson",
-    "super",
-    "sxm",
-    "sxm4",
-    "sxm5",
-    "pcie",
     "gpu",
     "tensor",
     "core",
+    "generation",
+    "blackwell",
+    "workstation",
+    "edition",
+    "hbm3",
+    "oam",
 )
+# Words for the form of a card, which may be left out; cards of one name and several forms differ in speed.
+_FORM = re.compile(r"\b(?:sxm\d?|pcie|super)\b")
 # What `archcalc calibrate` measures: this machine's own.
 LOCAL = ("cpu", "cuda")
 
@@ -126,7 +129,10 @@ def find(name: str) -> Device:
                 f"{name!r} is {several[1]} devices, archcalc computes one: use `{one}` for what each of them takes where "
                 "each holds the whole network (data parallel); sharded networks are not computed"
             )
-        near = suggest(name.lower(), known) or _meant(" ".join(_words(name)[:-1]), known)  # of another memory
+        words = _words(name)  # of another form, or of another memory
+        near = suggest(name.lower(), known) or _meant(" ".join(words), known) or _meant(" ".join(words[:-1]), known)
+        bare = "".join(words)  # of several memories
+        near = near or next((one for one in known if one.startswith((f"{bare}-", f"rtx{bare}-"))), None)
         hint = (
             f"did you mean `{near}`, {find(near).title}?"
             if near
@@ -152,8 +158,15 @@ def as_written(name: str, known: Collection[str]) -> str | None:
     without = [word for word in words if not re.fullmatch(r"\d+(gb)?", word)]
     for wanted in ("".join(words), "".join(bare), "".join(without), "".join(without[1:])):  # RTX A6000
         if wanted in plain:
-            return _of_memory(words, plain[wanted], known)
+            one = _of_memory(words, plain[wanted], known)
+            return one if one is None or _has_form(name, one) else None
     return None
+
+
+def _has_form(name: str, device: str) -> bool:
+    """Whether a name states no other form of a card than the device's: an H100 PCIe is slower than an H100 SXM5."""
+    stated, own = (_FORM.findall(text.lower()) for text in (name, find(device).title))
+    return all(any(form.startswith(word) for form in own) for word in stated) or (not own and stated == ["pcie"])
 
 
 def _of_memory(words: list[str], name: str, known: Collection[str]) -> str | None:
@@ -165,7 +178,8 @@ def _of_memory(words: list[str], name: str, known: Collection[str]) -> str | Non
 
 
 def _words(name: str) -> list[str]:
-    return [word for word in re.split(r"[^a-z0-9]+", name.lower()) if word and word not in _MAKERS]
+    words = re.split(r"[^a-z0-9]+", name.lower())
+    return [word for word in words if word and word not in _MAKERS and not _FORM.fullmatch(word)]
 
 
 def save(device: Device, path: str) -> None:
@@ -203,6 +217,10 @@ def _read(path: str) -> Device:
         )  # fmt: skip
     except ValueError as error:
         raise RequestError(f"{path} is not a device file: {error}") from None
+    if not re.fullmatch(r"(\d+\.\d+)?", device.capability):
+        raise RequestError(
+            f'{path} is not a device file: `capability` must be CUDA\'s, e.g. "8.9", not {device.capability!r}'
+        )
     if device.kind not in _KINDS:
         raise RequestError(f"{path} is not a device file: `kind` must be gpu or cpu, not {device.kind!r}")
     if device.calibration is not None and not isinstance(device.calibration, dict):

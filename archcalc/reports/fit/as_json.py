@@ -7,6 +7,7 @@ from typing import Any
 from archcalc.reports.documents import VERSION, dumps
 from archcalc.reports.fit.report import At, Report
 from archcalc.reports.running import facts
+from archcalc.sweep.evaluate import Outcome
 from archcalc.sweep.fit import Fit
 from archcalc.sweep.measures import MEASURES
 
@@ -22,6 +23,12 @@ def _at(one: At) -> dict[str, Any]:
     return {"run": dict(one.settings), "fit": _answer(one.fit) if one.fit else None, "reason": one.reason or None}
 
 
+def _value(fit: Fit, one: Outcome | None) -> str | int | None:
+    """The varied value: a number where it is one, else as it is written, e.g. `3x3`."""
+    text = fit.value_of(one) if one is not None else None
+    return int(text) if text is not None and text.isdecimal() else text
+
+
 def _answer(fit: Fit) -> dict[str, Any]:
     """The value, what binds, and each limit."""
     return {
@@ -29,9 +36,9 @@ def _answer(fit: Fit) -> dict[str, Any]:
         "model": fit.model,
         "runs": [facts(run) for run in fit.how],
         "vary": fit.name,
-        "value": fit.value_of(fit.best) if fit.best else None,
+        "value": _value(fit, fit.best),
         "binding": fit.binding,
-        "next": fit.value_of(fit.beyond) if fit.beyond else None,
+        "next": _value(fit, fit.beyond),
         "next_reason": (fit.beyond.reason or None) if fit.beyond else None,
         "limits": [
             {

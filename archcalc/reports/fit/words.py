@@ -52,8 +52,9 @@ def caution(fit: Fit) -> str:
     """Why the answer is uncertain; empty if it is not."""
     if not fit.falling:
         return ""
+    again = " again" if fit.best is not None else ""
     return (
-        f"{', '.join(fit.falling)} fell somewhere while {fit.name} grew, so a larger value may fit again: "
+        f"{', '.join(fit.falling)} fell somewhere while {fit.name} grew, so a larger value may fit{again}: "
         f"--vary {fit.name}=FROM..TO tries every one"
     )
 
