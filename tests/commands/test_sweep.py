@@ -204,7 +204,7 @@ def test_fit_says_what_binds():
     assert "width=348 is the largest that fits" in done.stdout
     assert "macs binds: width=360 would have 4.066 G MACs" in done.stdout
     found = document("fit", VIT, "--vary", "width", "--max", "params=25M", "--max", "macs=4G")
-    assert (found["value"], found["next"], found["binding"]) == ("348", "360", ["macs"])
+    assert (found["value"], found["next"], found["binding"]) == (348, 360, ["macs"])
     assert found["limits"][1]["limit"] == 4 * 10**9
 
 
