@@ -195,7 +195,12 @@ class Structure:
                 node = pending.pop()
                 if node.listed or not node.inline or node is not step:  # otherwise they are steps themselves
                     pending += node.children
-                for tensor in (*node.inputs, *(() if node.layer is not None else (node.exit, *node.further.values()))):
+                # What a group starts from is an argument of it only if something inside reads that.
+                begins = node.layer is not None or node.listed or node.is_expert or _hands_parts_on(node)
+                for tensor in (
+                    *(node.inputs if begins else ()),
+                    *(() if node.layer is not None else (node.exit, *node.further.values())),
+                ):
                     found |= origins(tensor)
                 for state in node.states.values() if node.listed else ():  # whether a layer reads it or not
                     found |= origins(state)
@@ -205,6 +210,11 @@ class Structure:
                     made |= family(node.output)
             self._read[id(step)] = found - made  # a group may return what comes from outside
         return self._read[id(step)]
+
+
+def _hands_parts_on(group: Node) -> bool:
+    """Whether copies pass the parts of a split on, which are then one variable."""
+    return (group.unfolded or group.copies > 1) and any(x.parts for x in group.inputs)
 
 
 def _steps(nodes: list[Node]) -> Iterator[Node]:

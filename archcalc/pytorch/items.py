@@ -46,6 +46,11 @@ def is_layers(node: Node) -> bool:
     return node.unfolded and node.children[0].layer is not None
 
 
+def is_loop(node: Node) -> bool:
+    """Whether it consists of several copies."""
+    return node.unfolded or node.copies > 1
+
+
 def is_batched(item: Item) -> bool:
     """Whether an item has a batch axis."""
     if isinstance(item, list):

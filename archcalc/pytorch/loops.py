@@ -63,14 +63,17 @@ class Loop:
         lines[at] = f"{name} = {lines[at].removeprefix(begins)}"
         return name
 
-    def run(self, owner: str, others: list[str], code: Code | None, chained: bool, times: str = "") -> None:
+    def run(
+        self, owner: str, others: list[str], code: Code | None, chained: bool, passes: bool, times: str = ""
+    ) -> None:
         """Write a call for each copy.
 
         Args:
             owner: the module with all copies, or the one that is called each time.
             others: further arguments of each call.
             code: how to take the output apart, if it has parts.
-            chained: whether each copy starts from the output of the one before.
+            chained: whether the first copy is called like the others.
+            passes: whether each copy gets the output of the one before.
             times: how often one module is called; "" if each copy is a module of its own.
         """
         node = self.node
@@ -104,7 +107,10 @@ class Loop:
         else:
             lines.append(f"for layer in {owner}{'' if chained else '[1:]'}:")
         one = owner if times else "layer"
-        lines += [f"    {targets} = {one}({', '.join([self.name, *arguments])})", *(f"    {line}" for line in appended)]
+        lines += [
+            f"    {targets} = {one}({', '.join([self.name, *arguments] if passes else arguments)})",
+            *(f"    {line}" for line in appended),
+        ]
         self.finish(dict(zip(results(last), names[1 + len(state) :])))
         if state and code is not None:
             self.forward.bind_state(node, self.name, state[0], code)

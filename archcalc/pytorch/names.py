@@ -7,11 +7,18 @@ import keyword
 import re
 from collections.abc import Collection
 
+from archcalc.network.graph import Node
 from archcalc.pytorch.items import Item
 
 
 class BuildError(Exception):
     """A network that cannot be written as a module yet; the message names the layer."""
+
+
+def unlike(node: Node) -> str:
+    """Why copies cannot be written of which one reads what only the others get."""
+    what = "copies that read different outputs of the copy before them cannot be written yet"
+    return f"{node.id}: {what}: put them one below the other instead of a repeat"
 
 
 # Names that a generated file itself uses where a variable or parameter could stand.

@@ -24,6 +24,7 @@ from archcalc.pytorch.items import (
     first_of,
     is_batched,
     is_layers,
+    is_loop,
     layer_inputs,
     outputs_of,
     produced,
@@ -31,6 +32,7 @@ from archcalc.pytorch.items import (
     results,
     steps,
 )
+from archcalc.pytorch.names import BuildError, unlike
 
 
 def _labelled(item: Item, labels: dict[int, Any]) -> Any:
@@ -52,6 +54,7 @@ class Structure:
         self._wrappers: dict[int, Node] = {}
         self._free: dict[int, list[Item]] = {}
         self._carried: dict[int, list[str]] = {}
+        self._begun: dict[int, bool] = {}
         self._modules: dict[int, list[Node]] = {}
         self._signatures: dict[int, int] = {}
         self._known: dict[Any, int] = {}
@@ -159,7 +162,7 @@ class Structure:
     # -- what flows -------------------------------------------------------------------------
 
     def inputs(self, node: Node) -> list[Item]:
-        """What a step reads; for a group, first what it starts from."""
+        """What a step reads; for a group, first what it starts from, if anything inside reads that."""
         if is_layers(node):
             own = {key for child in node.children for key in produced(child)}
             read = [item for child in node.children for item in layer_inputs(child) if id(item) not in own]
@@ -175,7 +178,7 @@ class Structure:
         """
         first = first_of(node)
         entry, extra = entry_of(first), beside(entry_of(first))
-        given: list[Item] = [] if entry is None else [entry]
+        given: list[Item] = [entry] if entry is not None and self.reads_entry(node) else []
         return [*given, *(extra[name] for name in self.carried(node)), *first.states.values()]
 
     def carried(self, node: Node) -> list[str]:
@@ -187,34 +190,54 @@ class Structure:
         self.free(node)
         return self._carried[id(self.wrapper(node))]
 
+    def reads_entry(self, node: Node) -> bool:
+        """Whether a group, or any of several copies, reads the tensor before it: else its class has no argument for it."""
+        self.free(node)
+        return self._begun[id(self.wrapper(node))]
+
     def free(self, node: Node) -> list[Item]:
         """What a group reads from outside besides what it starts from, each once, in order."""
         node = self.wrapper(node)
         if id(node) not in self._free:
             found: dict[int, Item] = {}
             carried: dict[str, None] = {}
+            begun = node.layer is not None or node.listed != []
             for scope in self._scopes(node):
-                names = self._extra(scope)
+                names, entry = self._extra(scope), entry_of(scope)
+                begun = begun or scope.is_expert or id(entry) in self._everything_read_by(scope)
                 for item in self._read_by(scope):
                     if id(item) in names:
                         carried[names[id(item)]] = None
                     else:
                         found.setdefault(id(item), item)
+                # Copies take the parts of a split out of the one variable that goes from copy to copy.
+                begun = begun or (entry is not None and entry.parts and is_loop(node))
+            if any(carried.keys() - beside(entry_of(scope)).keys() for scope in self._scopes(node)):
+                raise BuildError(unlike(node))
             self._free[id(node)], self._carried[id(node)] = list(found.values()), list(carried)
+            self._begun[id(node)] = begun
         return self._free[id(node)]
 
     def _extra(self, group: Node) -> dict[int, str]:
         """The names of what comes with the tensor that a group starts from, by id; not of what it has as an argument."""
         if group.is_expert or group.listed:
             return {}
-        loop = self.wrapper(group) is not group or group.copies > 1
-        given = () if loop else set(map(id, group.arguments.values()))
+        given = () if is_loop(self.wrapper(group)) else set(map(id, group.arguments.values()))
         return {id(item): name for name, item in beside(entry_of(group)).items() if id(item) not in given}
 
     def _read_by(self, group: Node) -> list[Item]:
-        entry = entry_of(group)
-        own = {*map(id, group.states.values()), *([] if entry is None else [id(entry)])}
+        own = {*map(id, group.states.values()), id(entry_of(group))}
+        found = {key: item for key, item in self._everything_read_by(group).items() if key not in own}
+        named = [value for value in group.arguments.values() if isinstance(value, Tensor) and id(value) in found]
+        first = {id(value): value for value in named}
+        items = [*first.values(), *(item for key, item in found.items() if key not in first)]
+        # Experts get the samples of their positions first, then what is the same for all.
+        return sorted(items, key=is_batched, reverse=True) if group.is_expert else items
+
+    def _everything_read_by(self, group: Node) -> dict[int, Item]:
+        """What the steps of a group read or it returns that none of them makes, by id, in order."""
         found: dict[int, Item] = {}
+        own: set[int] = set()
         for step in steps(group.children):
             for item in self.inputs(step):
                 if id(item) not in own:
@@ -223,11 +246,7 @@ class Structure:
         for given in (group.exit, *group.further.values(), *(one for one, _ in group.listed)):
             if id(given) not in own:
                 found.setdefault(id(given), given)
-        named = [value for value in group.arguments.values() if isinstance(value, Tensor) and id(value) in found]
-        first = {id(value): value for value in named}
-        items = [*first.values(), *(item for key, item in found.items() if key not in first)]
-        # Experts get the samples of their positions first, then what is the same for all.
-        return sorted(items, key=is_batched, reverse=True) if group.is_expert else items
+        return found
 
     def modules(self, node: Node) -> list[Node]:
         """The layers and groups outside a group whose weights it uses, each once, in order."""
@@ -262,9 +281,12 @@ class Structure:
             labels.update({id(extra[name]): ("beside", name) for name in self.carried(group)})
             labels.update({id(state): ("state", number) for number, state in enumerate(group.states.values())})
             labels.update({id(node): ("module", number) for number, node in enumerate(self.modules(group))})
-            from_parts = None if entry is None else bool(entry.parts)  # the parts of a split are not one tensor
+            begins = entry is not None and self.reads_entry(group)
+            from_parts = (
+                bool(entry.parts) if begins and entry is not None else None
+            )  # the parts of a split are not one tensor
             parts: list[Any] = [group.op if group.block else "", from_parts, len(self.free(group)), tuple(group.states)]
-            parts.append(tuple(self.carried(group)))
+            parts.append((begins, *self.carried(group)))
             read = {id(item) for step in steps(group.children) for item in self.inputs(step)} | {id(group.exit)}
             given = [*self.starts(group), *self.free(group)]
             parts.append(tuple(is_batched(item) and id(item) in read for item in given))
@@ -308,7 +330,7 @@ class Structure:
             or self.needed(step)
         ):
             return None
-        if entry_of(copies[0]) is None or any(one.exit.outputs for one in copies):
+        if entry_of(copies[0]) is None or not self.reads_entry(step) or any(one.exit.outputs for one in copies):
             return None
         first, last = self.signature(copies[0]), self.signature(copies[-1])
         return first if first == last else None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 from archcalc.layers.algebra import MoE
@@ -28,6 +29,7 @@ from archcalc.pytorch.items import (
     family,
     first_of,
     is_layers,
+    is_loop,
     layer_inputs,
     producer,
     results,
@@ -35,7 +37,7 @@ from archcalc.pytorch.items import (
 )
 from archcalc.pytorch.loops import Loop, carry
 from archcalc.pytorch.maker import Maker
-from archcalc.pytorch.names import identifier, unique
+from archcalc.pytorch.names import BuildError, identifier, unique, unlike
 from archcalc.pytorch.phrases import (
     argument_of,
     default_numbers,
@@ -98,7 +100,7 @@ class ClassWriter:
             modules.append(unique(identifier(node.segment), modules))
         self.maker.modules = {id(node): name for node, name in zip(self.structure.modules(first), modules)}
         self.parameters = self.maker.parameters = Parameters(known_numbers(instances), modules)
-        inputs: dict[str, Item] = {} if entry is None else {"x": entry}
+        inputs: dict[str, Item] = {"x": entry} if entry is not None and self.structure.reads_entry(first) else {}
         inputs.update(zip(names, carried.values()))
         inputs.update((unique(identifier(name), ["x", *names]), state) for name, state in first.states.items())
         inputs.update(zip(names[len(carried) :], free))
@@ -183,9 +185,12 @@ class ClassWriter:
 
         And variables for the further outputs that each copy reads of the one before, by name.
         """
-        running = running_tensor(first)
+        running, given = running_tensor(first), set(map(id, layer_inputs(first)))
         entry = None if running is None else self.structure.plain(running)
-        given = {id(item) for item in layer_inputs(first)}
+        for before, after in pairwise(node.children):
+            extra = set(map(id, beside(before.output).values()))
+            if bool(extra & set(map(id, layer_inputs(after)))) != bool(given & set(map(id, beside(running).values()))):
+                raise BuildError(unlike(node))
         extra = {key: self.structure.plain(item) for key, item in beside(running).items() if id(item) in given}
         own = {
             key for tensor in (running, *(child.output for child in node.children)) if tensor for key in family(tensor)
@@ -350,22 +355,24 @@ class ClassWriter:
                 self.forward.assign(index, node, f"{owner}({arguments})", code)
             return
         first, carried = first_of(node), self.structure.carried(node)
-        entry = items.pop(0) if entry_of(first) is not None else None
+        passes = self.structure.reads_entry(node)
+        entry = items.pop(0) if passes and entry_of(first) is not None else None
         starts, others = items[: len(carried) + len(first.states)], items[len(carried) + len(first.states) :]
         name = self.forward.start_loop(index, node, entry, others, starts)
         if results(node) or first.states or carried:
             loop = Loop(self.forward, index, node, name, starts[len(carried) :], dict(zip(carried, starts)))
             times = self._number([one.copies for one in nodes], f"{node.segment}_copies") if reused else ""
-            loop.run(owner, [self.forward.expression(item) for item in others], code, entry is not None, times)
+            free = [self.forward.expression(item) for item in others]
+            loop.run(owner, free, code, entry is not None or not passes, passes, times)
             return
         free = [self.forward.expression(item) for item in others]
         header = f"for layer in {owner}:"
         if reused:
             header = f"for _ in range({self._number([one.copies for one in nodes], f'{node.segment}_copies')}):"
-        if entry is None:  # the first copy starts from nothing
+        if entry is None and passes:  # the first copy starts from nothing
             self.forward.copies(index, node, "", name, None, lambda: (f"{owner}[0]({', '.join(free)})", code))
             header = f"for layer in {owner}[1:]:"
-        call = f"{owner if reused else 'layer'}({', '.join([name, *free])})"
+        call = f"{owner if reused else 'layer'}({', '.join([name, *free] if passes else free)})"
         self.forward.copies(index, node, header, name, None, lambda: (call, code))
 
     def _scan(self, index: int, nodes: list[Node], around: list[Node]) -> None:
@@ -383,9 +390,10 @@ class ClassWriter:
 
     def _is_loop(self, node: Node) -> bool:
         """Whether the copies of a group are called one by one."""
-        if not node.unfolded and node.copies == 1:
+        if not is_loop(node):
             return False
         first = node.children[0] if node.unfolded else node
         plain_copies = not self.structure.free(node) and not self.structure.gives_state(node)
         plain_copies = plain_copies and not results(node) and not first.states and not self.structure.carried(node)
-        return self.sharing.is_called_again(node) or not plain_copies or entry_of(first) is None
+        begins = entry_of(first) is not None and self.structure.reads_entry(node)
+        return self.sharing.is_called_again(node) or not plain_copies or not begins

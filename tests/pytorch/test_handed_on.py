@@ -1,9 +1,12 @@
-"""Copies that read a further output of the copy before: what is written computes what the graph says."""
+"""Classes get what they read and nothing else: what comes with the copy before, or not even the tensor before."""
 
 from __future__ import annotations
 
+import pytest
+
 from archcalc.diagnostics import Source
 from archcalc.network.load import build_graph
+from archcalc.pytorch.names import BuildError
 from archcalc.pytorch.source import module_source
 from tests.draw.case import Case
 from tests.draw.checks import CHECKS
@@ -50,14 +53,37 @@ COPIES = {
         "- [lstm 8, b 8 s=prev repeat=2 name=q]\n  - concat: [q.h, q.c]",
         ["x, state = self.lstm1(x, state)"],
     ),
+    "a block that never reads what comes before it": (
+        "- linear 3 name=t\n  - [relu, apart 4 t=t, apart 4 t=t repeat=3]",
+        ["def forward(self, t):", "x = self.apart1(t)", "for layer in self.apart2:\n            x = layer(t)"],
+    ),
+    "a block of parts": ("- [split 2, joined 3]", ["x, y = x.chunk(2, dim=2)", "self.joined(x, y)"]),
 }
+BLOCKS = """\
+blocks:
+  b(w, s):
+    - [lstm w state=s, lstm w state=prev]
+  apart(w, t):
+    - linear w from=t
+  joined(w):
+    - {add: [prev.0, prev.1]}
+    - linear w
+"""
+
+
+def test_copies_that_read_different_outputs_are_told_what_to_write_instead() -> None:
+    copies = "[gru 3 state=prev, gru 3, dropout 0]"
+    top = "model: net\ninput: {x: {size: [1, 8], layout: features-last}}\nlayers:\n  - gru 3\n"
+    with pytest.raises(BuildError, match="put them one below the other instead of a repeat"):
+        module_source(build_graph(Source("net.yaml", f"{top}  - {{repeat: 2, layers: {copies}}}\n")))
+    assert CHECKS["build"](Case(f"{top}  - {copies}\n  - {copies}\n")) is None
 
 
 @each(COPIES)
 def test_handed_on(case: str) -> None:
     layers, statements = COPIES[case]
-    block = "blocks:\n  b(w, s):\n    - [lstm w state=s, lstm w state=prev]\n" if " b 8" in layers else ""
-    text = f"model: net\ninput: {{x: {{size: [5, 8], layout: features-last}}}}\n{block}layers:\n  {layers}\n"
+    text = f"model: net\ninput: {{x: {{size: [5, 8], layout: features-last}}}}\n{BLOCKS}layers:\n  {layers}\n"
     source = module_source(build_graph(Source("net.yaml", text)))
     assert all(statement in source for statement in statements), source
+    assert CHECKS["saved"](Case(text)) is None
     assert CHECKS["build"](Case(text)) is None
