@@ -74,6 +74,12 @@ def beside(tensor: Tensor | None) -> dict[str, Item]:
     return {"": outputs, **outputs} if outputs else {}
 
 
+def extra_read(entry: Tensor | None, layer: Node) -> dict[str, Item]:
+    """Which of what comes with a tensor a layer reads, by name."""
+    read = set(map(id, layer_inputs(layer)))
+    return {name: item for name, item in beside(entry).items() if id(item) in read}
+
+
 def family(tensor: Tensor) -> set[int]:
     """The ids of a tensor and of what comes with it."""
     return {id(tensor), *map(id, beside(tensor).values())}

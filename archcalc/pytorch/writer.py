@@ -26,6 +26,7 @@ from archcalc.pytorch.items import (
     Item,
     beside,
     entry_of,
+    extra_read,
     family,
     first_of,
     is_layers,
@@ -185,13 +186,12 @@ class ClassWriter:
 
         And variables for the further outputs that each copy reads of the one before, by name.
         """
-        running, given = running_tensor(first), set(map(id, layer_inputs(first)))
+        running = running_tensor(first)
         entry = None if running is None else self.structure.plain(running)
         for before, after in pairwise(node.children):
-            extra = set(map(id, beside(before.output).values()))
-            if bool(extra & set(map(id, layer_inputs(after)))) != bool(given & set(map(id, beside(running).values()))):
+            if extra_read(before.output, after).keys() != extra_read(running, first).keys():
                 raise BuildError(unlike(node))
-        extra = {key: self.structure.plain(item) for key, item in beside(running).items() if id(item) in given}
+        extra = {key: self.structure.plain(item) for key, item in extra_read(running, first).items()}
         own = {
             key for tensor in (running, *(child.output for child in node.children)) if tensor for key in family(tensor)
         }

@@ -24,7 +24,7 @@ COPIES = {
     ),
     "a list that starts from one output": (
         "- [lstm 8, {repeat: 2, layers: [linear 8 from=prev.h, lstm 8]}]",
-        ["h = state[0].transpose(0, 1)", "x, state = layer(x, h)\n            h = state[0].transpose(0, 1)"],
+        ["h = state[0].transpose(0, 1)", "x, state = layer(h)\n            h = state[0].transpose(0, 1)"],
     ),
     "loops in a loop that has a state of its own": (
         "- gru 8\n"
@@ -47,7 +47,7 @@ COPIES = {
     ),
     "places beside the largest numbers": (
         "- [topk 8, {repeat: 2, layers: [embedding 8 dim=8 from=prev.indices, mean 0, topk 8]}]",
-        ["x, indices = layer(x, indices)"],
+        ["x, indices = layer(indices)"],
     ),
     "an argument of a block": (
         "- [lstm 8, b 8 s=prev repeat=2 name=q]\n  - concat: [q.h, q.c]",
