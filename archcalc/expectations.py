@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from archcalc.cost import Costs
 from archcalc.diagnostics import Diagnostic, RequestError
-from archcalc.language.document import parse_amount
+from archcalc.language.amounts import parse_amount
 from archcalc.network.graph import Graph
 from archcalc.network.paths import depth
 from archcalc.records import NamedTuple

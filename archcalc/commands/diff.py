@@ -17,7 +17,7 @@ from archcalc.diagnostics import Diagnostic, RequestError
 from archcalc.difference.files import Outcome, Task, compare
 from archcalc.difference.growth import over_limit
 from archcalc.difference.side import BUDGETED, MEASURES, PEAKS
-from archcalc.language.document import parse_percent
+from archcalc.language.amounts import parse_percent
 from archcalc.reports import forms
 from archcalc.reports.difference.report import Report
 from archcalc.revision import Place, checked_out, is_revision_alone

@@ -13,7 +13,7 @@ from archcalc.commands.printing import emit
 from archcalc.commands.swept import swept
 from archcalc.devices import find
 from archcalc.diagnostics import RequestError, SpecError
-from archcalc.language.document import parse_amount
+from archcalc.language.amounts import parse_amount, without_bytes
 from archcalc.memory.sizes import BATCH
 from archcalc.records import NamedTuple
 from archcalc.reports.fit.report import At, Report
@@ -112,6 +112,8 @@ def _limit(text: str, has_device: bool) -> tuple[Measure, float]:
         except click.BadParameter:
             raise RequestError(f"--max {name} takes a time, e.g. 10ms or 2s, not {amount!r}") from None
     found = parse_bytes(amount, f"--max {name}") if measure.unit == BYTES else parse_amount(amount)
+    if measure.unit != BYTES and (number := without_bytes(name, amount)) is not None:
+        raise RequestError(f"--max {name} takes a number, not bytes: write {number}")
     if not found:
         raise RequestError(f"--max {name} takes an amount, e.g. 25M, 4G or 8GiB, not {amount!r}")
     return measure, found

@@ -8,7 +8,7 @@ from typing import Any
 
 from archcalc.configuration import unknown
 from archcalc.diagnostics import RequestError
-from archcalc.language.document import BUDGETS, parse_amount, parse_percent
+from archcalc.language.amounts import BUDGETS, parse_amount, parse_percent
 from archcalc.rules.base import SEVERITIES, Finding
 from archcalc.rules.check import Budget
 from archcalc.rules.codes import LANGUAGE, WARNINGS

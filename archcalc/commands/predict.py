@@ -12,7 +12,7 @@ from archcalc.commands.printing import emit
 from archcalc.commands.reading import Reading
 from archcalc.devices import LOCAL, Device, find
 from archcalc.diagnostics import RequestError
-from archcalc.language.document import parse_amount
+from archcalc.language.amounts import parse_amount
 from archcalc.network.load import load_graph
 from archcalc.prediction.answer import Answer, answer
 from archcalc.prediction.whole import SAMPLES, TOKENS

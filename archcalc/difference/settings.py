@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from archcalc.diagnostics import Findings, SpecError
-from archcalc.language.document import Document, parse_amount, parse_percent
+from archcalc.language.amounts import parse_amount, parse_percent
+from archcalc.language.document import Document
 from archcalc.language.expressions import describe
 from archcalc.language.settings import settle
 from archcalc.network.load import Graph

@@ -8,7 +8,7 @@ from archcalc.cost import Costs
 from archcalc.difference.flattening import Repeat, Runs, flatten
 from archcalc.difference.record import LayerRecord, Read
 from archcalc.difference.settings import Facts, facts
-from archcalc.language.document import parse_amount
+from archcalc.language.amounts import parse_amount
 from archcalc.memory.footprint import footprint
 from archcalc.memory.how import how
 from archcalc.network.freezing import untrainable

@@ -6,7 +6,6 @@ Nothing is evaluated here; `archcalc.language.settings` evaluates hparams and di
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from archcalc.advice import instead, meant
@@ -39,12 +38,10 @@ KEYS = {
 }
 _WORDS = {"model": "resnet50", "loss": "crossentropy"}
 LOSSES = ("crossentropy", "nll", "mse", "l1", "bce", "bcewithlogits")
-BUDGETS = ("params", "trainable", "macs", "depth", "memory", "inference_memory")
 EXPECTATIONS = ("params", "active_params", "trainable", "buffers", "macs", "other_flops", "depth", "output")
 
 _VARIANT = r"[A-Za-z0-9_][A-Za-z0-9_.-]*\Z"
 # A bare B could mean bytes or billions.
-_AMOUNT = r"(\d[\d_]*(?:\.\d+)?)(?:e\+?(\d\d?))?\s*(?:([kmgt]i?)b?)?\Z"
 
 
 class Block:
@@ -144,24 +141,6 @@ def _other_keys(source: Source, keys: list[str]) -> SpecError | None:
     return not_a_spec(source, foreign) if foreign else None
 
 
-def parse_amount(text: str) -> int | None:
-    """`25M`, `4G`, `8 GiB`, `1.5g`, `61_100_840`, `3e11` as an integer, or None."""
-    match = re.match(_AMOUNT, text, re.ASCII | re.IGNORECASE)
-    if not match or len(text) > 40:
-        return None
-    number, power, unit = match.groups()
-    step = 1024 if unit and unit.lower().endswith("i") else 1000
-    scale = int(step ** ("kmgt".index(unit[0].lower()) + 1) if unit else 1) * int(10 ** int(power or "0"))
-    whole, _, part = number.partition(".")
-    return int(whole) * scale + int(part or "0") * scale // int(10 ** len(part))
-
-
-def parse_percent(text: str) -> float | None:
-    """`5%` as 0.05, or None."""
-    number = text[:-1].rstrip() if text.endswith("%") and len(text) <= 40 else ""
-    return float(number) / 100 if re.match(r"\d+(\.\d+)?\Z", number, re.ASCII) else None
-
-
 class _Reader:
     """Reads the top level of one file into a `Document`."""
 
@@ -208,8 +187,8 @@ class _Reader:
         self._loss(document, values)
         if "run" in values:
             self._run(document, "", values["run"][1])
-        document.budget = self._bounds("budget", parse_amount, "an amount", "e.g. 25M, 4G or 8GiB", values)
-        document.growth = self._bounds("growth", parse_percent, "a percentage", "e.g. 5%", values)
+        document.budget = self._bounds("budget", values)
+        document.growth = self._bounds("growth", values)
         self._expect(document, values)
         return document
 
@@ -229,7 +208,8 @@ class _Reader:
     def _pairs(self, node: Node, name: str, variant_of: Document | None = None) -> list[tuple[Scalar, Scalar]]:
         """A mapping of names to one-line values; in a variant it may include `run:`."""
         if not isinstance(node, Mapping):
-            self.findings.error("SPC010", f"`{name}:` takes a mapping of names to values", node, "e.g. {width: 64}")
+            example = {"budget": "{params: 25M}", "growth": "{params: 5%}"}.get(name, "{width: 64}")
+            self.findings.error("SPC010", f"`{name}:` takes a mapping of names to values", node, f"e.g. {example}")
             return []
         pairs = []
         for key, value in whole_pairs(node.pairs, self.findings):
@@ -336,23 +316,16 @@ class _Reader:
 
         document.runs[variant] = read_run(node, self.findings)
 
-    def _bounds(
-        self,
-        name: str,
-        parse: Callable[[str], float | None],
-        what: str,
-        example: str,
-        values: dict[str, tuple[Scalar, Node]],
-    ) -> list[tuple[Scalar, Scalar]]:
-        """Limits for some of `BUDGETS`."""
-        bounds = self._numbers(name, values)
-        for key, value in bounds:
-            if key.text not in BUDGETS:
-                help = meant(key, key.text, BUDGETS, f"the keys are {', '.join(BUDGETS)}")
-                self.findings.error("SPC003", f"`{name}` has no key `{key.text}`", key, help)
-            elif parse(value.text) is None:
-                self.findings.error("SPC005", f"not {what}: `{value.text}`", value, example)
-        return bounds
+    def _bounds(self, name: str, values: dict[str, tuple[Scalar, Node]]) -> list[tuple[Scalar, Scalar]]:
+        """The limits of `budget:` or `growth:`."""
+        if name not in values:
+            return []
+        from archcalc.language.amounts import check_limit
+
+        limits = self._numbers(name, values)
+        for key, value in limits:
+            check_limit(name, key, value, self.findings)
+        return limits
 
     def _expect(self, document: Document, values: dict[str, tuple[Scalar, Node]]) -> None:
         if "expect" not in values:

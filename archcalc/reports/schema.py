@@ -9,7 +9,8 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from archcalc.language.document import BUDGETS, EXPECTATIONS, KEYS, LOSSES
+from archcalc.language.amounts import BUDGETS
+from archcalc.language.document import EXPECTATIONS, KEYS, LOSSES
 from archcalc.language.inputs import KEYS as INPUT_KEYS
 from archcalc.language.inputs import LAYOUTS
 from archcalc.layers import REGISTRY, Layer

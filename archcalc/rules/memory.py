@@ -40,10 +40,10 @@ def largest(model: Model, found: Footprint) -> list[tuple[str, int]]:
     weights = max(1, run.parameters)
     of_all = run.parameters + run.optimizer
     taken = {
-        node.id: model.costs.own(node).params * width * of_all // weights + run.layers.get(id(node), 0)
+        model.told(node): model.costs.own(node).params * width * of_all // weights + run.layers.get(id(node), 0)
         for node in model.costs.layers()
     }
-    return sorted(((id, bytes_) for id, bytes_ in taken.items() if bytes_), key=lambda pair: -pair[1])[:_NAMED]
+    return sorted(((layer, bytes_) for layer, bytes_ in taken.items() if bytes_), key=lambda pair: -pair[1])[:_NAMED]
 
 
 def _base_and_more(found: Footprint) -> tuple[int, int]:

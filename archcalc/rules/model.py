@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from archcalc.cost import Costs
 from archcalc.diagnostics import Note
-from archcalc.language.document import parse_amount
+from archcalc.language.amounts import parse_amount
 from archcalc.language.expressions import describe
 from archcalc.layers.base import Layer
 from archcalc.layers.shape import Identity
@@ -188,12 +188,17 @@ class Model(Edges):
         return {spot_of(placed.node) for placed in self.layers if self.shares(placed.node)}
 
     @cached_property
-    def _stored(self) -> dict[int, int]:
-        return {id(node): stored for node, stored, _ in walk(self.graph.nodes)}
+    def _times(self) -> dict[int, tuple[int, int]]:
+        return {id(node): (stored, runs) for node, stored, runs in walk(self.graph.nodes)}
 
     def stored(self, node: Node) -> int:
         """How many layers with their own weights `node` stands for."""
-        return self._stored[id(node)]
+        return self._times[id(node)][0]
+
+    def told(self, node: Node, runs: bool = False) -> str:
+        """A layer and how many copies it stands for, stored or with `runs` computed: "`encoder.0.fc` ×12"."""
+        count = self._times[id(node)][runs]
+        return f"`{node.id}`" + (f" ×{count:,}" if count > 1 else "")
 
     def shares(self, node: Node) -> bool:
         """Whether another layer shares weights of `node`."""

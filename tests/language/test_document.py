@@ -1,6 +1,6 @@
 """The top level of a file: which keys there are and what each holds."""
 
-from archcalc.language.document import parse_amount
+from archcalc.language.amounts import parse_amount
 from tests.each import each
 
 from .writing import at, graph, marked, read, refused, spec

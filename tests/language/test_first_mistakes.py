@@ -46,6 +46,11 @@ WHOLE = {
     "model: m\ninput: [8]\nlayers:\n  * relu\n": "write `- relu`, with a hyphen and a space",
     "model: m\ninput: [8]\nlayers:\n  - linear 3\n - relu\n": "start this `- ` in column 3",
     "model: m\ninput: [8]\nlayers:\n  - residual:\n      - relu\n    - relu\n": "in column 7 or 3",
+    "model: m\ninput: [8]\nlayers: [linear 8]\nbudget: 40M\n": "e.g. {params: 25M}",
+    "model: m\ninput: [8]\nlayers: [linear 8]\nbudget: {params: 40MB}\n": "write `40M`",
+    "model: m\ninput: [8]\nlayers: [linear 8]\nbudget: {parameters: 40M}\n": "write `params`",
+    "model: m\ninput: [8]\nlayers: [linear 8]\nbudget: {growth: 5%}\n": "a key of its own",
+    "model: m\ninput: [8]\nlayers: [linear 8]\ngrowth: 5%\n": "e.g. {params: 5%}",
     "model: m\ninclude: [none.yaml]\ninput: [8]\nlayers: [two 3, two 4]\n": "relative to the file that includes them",
 }
 

@@ -6,7 +6,7 @@ import pytest
 
 from archcalc.cost import Costs
 from archcalc.diagnostics import RequestError, SpecError
-from archcalc.language.document import parse_amount
+from archcalc.language.amounts import parse_amount
 from archcalc.network.load import graph_at, load_graph
 from archcalc.reports.fit.words import reason
 from archcalc.running import Running

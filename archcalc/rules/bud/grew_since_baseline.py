@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from archcalc.language.document import parse_percent
+from archcalc.language.amounts import parse_percent
 from archcalc.rules.base import Finding, Rule, rule
 from archcalc.rules.before import UnknownBaseError
 from archcalc.rules.measures import MEASURES, NAMES

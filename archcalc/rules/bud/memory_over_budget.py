@@ -44,7 +44,7 @@ class MemoryOverBudget(Rule):
                 if (bytes := one.peak) > limit:
                     assert one.run is not None
                     base = one.run.base
-                    named = ", ".join(f"`{id}` ({bytes_:,})" for id, bytes_ in largest(model, one))
+                    named = ", ".join(f"{layer} ({bytes_:,})" for layer, bytes_ in largest(model, one))
                     yield self.finding(
                         value,
                         f"{bytes:,} bytes for {pass_}, {bytes - limit:,} above the budget of {value.text}",

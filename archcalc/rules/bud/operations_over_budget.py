@@ -40,7 +40,7 @@ class OperationsOverBudget(Rule):
             actual = costs.totals.macs
             if actual > limit:
                 largest = sorted(costs.layers(), key=lambda node: -costs.own(node).macs)[:3]
-                named = ", ".join(f"`{node.id}` ({costs.own(node).macs:,})" for node in largest)
+                named = ", ".join(f"{model.told(node, runs=True)} ({costs.own(node).macs:,})" for node in largest)
                 yield self.finding(
                     value,
                     f"{actual:,} MACs, {actual - limit:,} above the budget of {value.text}",

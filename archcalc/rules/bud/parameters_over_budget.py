@@ -48,7 +48,7 @@ class ParametersOverBudget(Rule):
             actual = MEASURES[measure](model)
             if actual > limit:
                 largest = sorted(model.costs.layers(), key=lambda node: -count(node))[:3]
-                named = ", ".join(f"`{node.id}` ({count(node):,})" for node in largest)
+                named = ", ".join(f"{model.told(node)} ({count(node):,})" for node in largest)
                 yield self.finding(
                     value,
                     f"{actual:,} {NAMES[measure]}, {actual - limit:,} above the budget of {value.text}",
