@@ -37,8 +37,10 @@ def test_the_layers_that_take_most_memory():
     made = model("linear 64 bias=false, relu, linear 4 bias=false", "8")
     step, forward = (largest(made, found(made, training)) for training in (True, False))
     # A weight and two averages, with a step's number for Adam; backward keeps the inputs of both and what relu gives.
-    assert [(id, bytes_ // 100) for id, bytes_ in step] == [("linear1", 61), ("linear2", 30), ("relu", 2)]
-    assert forward == [("linear1", 8 * 64 * 4), ("linear2", 64 * 4 * 4)]
+    assert [(layer, bytes_ // 100) for layer, bytes_ in step] == [("`linear1`", 61), ("`linear2`", 30), ("`relu`", 2)]
+    assert forward == [("`linear1`", 8 * 64 * 4), ("`linear2`", 64 * 4 * 4)]
+    copies = model("{repeat: 3, layers: [linear 8 bias=false]}", "8")
+    assert largest(copies, found(copies, False)) == [("`repeat.0.linear` ×3", 3 * 8 * 8 * 4)]
 
 
 def test_a_training_step():
