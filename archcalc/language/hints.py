@@ -32,9 +32,16 @@ ELSEWHERE = {
 def two_layers(op: Scalar, value: Node, other: Scalar) -> tuple[str, str]:
     """Message and help for an entry with two keys that could each be its layer; `value` is that of the first."""
     help = f"`{other.text}` belongs under `{op.text}:` (indent it), or a `- ` is missing before it"
-    if isinstance(value, Sequence):  # it can have no keys
+    if other.text == "layers" and isinstance(value, Sequence) and all(_is_number(one) for one in value.items):
+        told = ", ".join(one.text for one in value.items if isinstance(one, Scalar))
+        help = f"a value for each copy stands in the repeat: `repeat: {{{op.text}: [{told}]}}`"
+    elif isinstance(value, Sequence):  # it can have no keys
         help = f"take `{other.text}` out, or write it as a layer of its own, with a `- ` before it"
     return f"one layer per item: found both `{op.text}` and `{other.text}`", help
+
+
+def _is_number(node: Node) -> bool:
+    return isinstance(node, Scalar) and node.text[:1].isdigit()
 
 
 def in_one_line(op: Scalar) -> Advice | None:

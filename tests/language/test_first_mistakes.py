@@ -46,6 +46,7 @@ WHOLE = {
     "model: m\ninput: [8]\nlayers:\n  * relu\n": "write `- relu`, with a hyphen and a space",
     "model: m\ninput: [8]\nlayers:\n  - linear 3\n - relu\n": "start this `- ` in column 3",
     "model: m\ninput: [8]\nlayers:\n  - residual:\n      - relu\n    - relu\n": "in column 7 or 3",
+    "model: m\ninput: [8]\nlayers:\n  - repeat: 2\n    c: [8, 9]\n    layers: [linear c]\n": "`repeat: {c: [8, 9]}`",
     "model: m\ninput: [8]\nlayers: [linear 8]\nbudget: 40M\n": "e.g. {params: 25M}",
     "model: m\ninput: [8]\nlayers: [linear 8]\nbudget: {params: 40MB}\n": "write `40M`",
     "model: m\ninput: [8]\nlayers: [linear 8]\nbudget: {parameters: 40M}\n": "write `params`",
