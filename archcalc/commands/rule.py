@@ -41,6 +41,8 @@ def _find(wanted: str, rules: dict[str, Rule]) -> str:
         return wanted.upper()
     if wanted.lower() in names:
         return names[wanted.lower()]
+    if any(code.rstrip("0123456789") == wanted.upper() for code in (*rules, *LANGUAGE)):
+        raise RequestError(f"`{wanted}` is a group of rules: `archcalc rule` lists those of each group")
     near = nearest(wanted, [*rules, *LANGUAGE, *names])
     hint = f"did you mean `{near}`?" if near else "`archcalc rule` lists them"
     raise RequestError(f"no rule is named `{wanted}`: {hint}")

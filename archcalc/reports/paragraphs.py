@@ -198,7 +198,7 @@ class Prose:
             for line in lines:
                 indent = len(line) - len(line.lstrip(" "))
                 room = page.width - indent
-                parts = [line[indent:]] if columns_of(line) <= page.width else _folded(line, room - 2)
+                parts = [line[indent:]] if columns_of(line) <= page.width else _folded(line[indent:], room - 2)
                 for index, part in enumerate(parts):
                     yield " " * (indent + (2 if index else 0)) + part, self.style
                     yield NEWLINE

@@ -21,6 +21,12 @@ def test_one_rule(archcalc, word):
     assert "\nReference:\n    Ioffe and Szegedy 2015" in done.out
 
 
+def test_on_a_narrow_screen(archcalc, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    end = "\nReference:\n    The formula for the output size in torch.nn.Conv2d: it\n      rounds down.\n"
+    assert archcalc("rule", "GEO201").out.endswith(end)
+
+
 def test_a_code_of_the_language(archcalc):
     done = archcalc("rule", "SPC003")
     assert done.out.startswith("SPC003  unknown-key\n\n  severity   error\n")
@@ -53,7 +59,13 @@ def test_every_rule_has_a_page(archcalc):
 
 
 @pytest.mark.parametrize(
-    ("word", "near"), [("PRM310X", "PRM30"), ("bias-befor-norm", "`bias-before-norm`"), ("zzz", "lists them")]
+    ("word", "near"),
+    [
+        ("PRM310X", "PRM30"),
+        ("bias-befor-norm", "`bias-before-norm`"),
+        ("zzz", "lists them"),
+        ("geo", "is a group of rules"),
+    ],
 )
 def test_unknown(archcalc, word, near):
     done = archcalc("rule", word)
