@@ -67,7 +67,7 @@ def test_what_is_wrong_is_told(said: dict[str, object], message: str) -> None:
         Running(**said)
 
 
-@pytest.mark.parametrize(("text", "message"), [("train, quickly", "'quickly' says nothing"), ("batch 1, batch 2", "'batch 2' is a second value of `batch`")])  # fmt: skip
+@pytest.mark.parametrize(("text", "message"), [("train, quickly", "'quickly' is not a run setting"), ("batch 1, batch 2", "'batch 2' is a second value of `batch`")])  # fmt: skip
 def test_a_line_that_means_nothing(text: str, message: str) -> None:
     with pytest.raises(RequestError, match=message):
         Running.parse(text)
