@@ -161,6 +161,12 @@ class Upsample(Layer):
         """In the format of the input."""
         return how.strides[0].formatted((how.batch, *y.shape))
 
+    def passing(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, int]:
+        """Copies for the kernel that reads channels last, or the weights of the neighbours."""
+        from archcalc.layers.kernels.interpolation import passing  # only memory asks
+
+        return passing(self.mode, how, self.strides(how, y, *inputs), y, inputs[0])
+
     def passes_shift(self, read: Tensor, y: Tensor, *inputs: Tensor) -> bool:
         """True: every position is shifted."""
         return True
