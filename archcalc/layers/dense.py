@@ -300,6 +300,7 @@ class LayerScale(FeatureAxis):
     """
 
     autocast = JOINED
+    joins = multiplies = True
     example = ("layerscale axis=-1", "20x64")
     notation = "y = γ ⊙ x        a learned factor for each channel or feature"
 

@@ -27,6 +27,11 @@ class LayerMemory(LayerFacts):
     # parameters, ROUTED with a product in 16 bits of its first input alone; all others in the widest of the types that they read.
     autocast: ClassVar[str] = ""
 
+    # True: an operation on the elements of its inputs, or on those and a parameter; the CPU copies what is narrower.
+    joins: ClassVar[bool] = False
+    # True: a product, the gradients of whose factors have the type of the result before their own.
+    multiplies: ClassVar[bool] = False
+
     # Tensors of the input's size that are needed temporarily: forward if nothing is kept, and backward, if autograd computes
     # its formula step by step. Source: tools/autograd/derivatives.yaml and FunctionsManual.cpp of PyTorch.
     makes: ClassVar[tuple[int, int]] = (0, 0)

@@ -87,6 +87,7 @@ class Arithmetic(Layer):
     takes_input = False
     broadcasts = True
     any_order = True
+    joins = True
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
         """Like elementwise operations on the operands, one after another."""
@@ -209,6 +210,14 @@ class Mul(Arithmetic):
             before = before or how.needs[index]
             shape = _broadcast(self.op, inputs[: index + 1])
         return Saved(tuple(kept), extra=extra)
+
+    def passing(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, int]:
+        """Also, if factors differ in type, their gradients in the wider one, and the copy of the narrower factor."""
+        from archcalc.layers.kernels.stretching import mixed_back  # only memory asks
+
+        if len(inputs) != 2 or len(set(how.given)) < 2 or how.gpu:
+            return super().passing(how, y, *inputs)
+        return 0, mixed_back(how, y, inputs)
 
     def torch(self, y: Tensor, x: Tensor, *inputs: Tensor) -> Code:
         """The same in PyTorch."""

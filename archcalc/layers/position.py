@@ -18,6 +18,8 @@ from archcalc.terms import work
 # Operations that rotate one element.
 ROTATING = ("products with cosine and sine", 2), ("addition", 1)
 ROTATION = sum(count for _, count in ROTATING)
+# Bytes of the number of a feature, and of its rate.
+_INDEX, _RATE = 8, 4
 
 
 @layer("posembed", aliases=("positionalembedding", "positionalencoding", "posenc", "positionembedding", "positional"))
@@ -29,6 +31,7 @@ class PosEmbed(Layer):
     """
 
     autocast = JOINED
+    joins = True
     example = ("posembed length=512", "20x64")
     notation = (
         "y[t] = x[t] + p[t]        p learned, or with kind=sinusoidal as follows\n"
@@ -78,6 +81,18 @@ class PosEmbed(Layer):
     def other_flops(self, y: Tensor, *inputs: Tensor) -> int:
         """One addition per element."""
         return work(y.elements, "element", ("addition", 1))
+
+    def is_wide(self, gpu: bool, *inputs: Tensor) -> bool:
+        """A table that is learned is in fp32; one that is computed has the type of the input."""
+        return self.kind == "learned"
+
+    def passing(self, how: Saving, y: Tensor, *inputs: Tensor) -> tuple[int, int]:
+        """The table with its sines, cosines and angles, if it is computed; backward the gradient of the rows that are read."""
+        rows, features = plain(y.shape[-2]), plain(y.shape[-1])
+        table, others = rows * features * how.width, rows * how.width + features * (_INDEX + _RATE)
+        if self.kind == "learned":
+            return 0, table * how.learns
+        return max(4 * table + others + features - y.numel * how.batch * how.width, 2 * table + others), 0
 
     def strides(self, how: Saving, y: Tensor, *inputs: Tensor) -> Strides:
         """Like an elementwise operation on the input and the table."""

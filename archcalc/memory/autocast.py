@@ -123,13 +123,26 @@ class Autocast:
     def joined(self, node: Node, inputs: list[Value], width: int) -> int:
         """Bytes of the temporary copies that the CPU makes of narrower operands while it computes a sum or a product.
 
-        Source: compute_types in aten/src/ATen/TensorIterator.cpp.
+        The wider one may be a parameter. Source: compute_types in aten/src/ATen/TensorIterator.cpp.
         """
-        assert node.layer is not None
-        if not self.is_on or self.running.gpu or len(inputs) < 2 or not is_pointwise(node.layer):
+        layer = node.layer
+        assert layer is not None
+        if not self.is_on or self.running.gpu or not (layer.joins or (len(inputs) > 1 and is_pointwise(layer))):
             return 0
         operands = zip(inputs, node.inputs)
         return sum(value.bytes // value.width * width for value, x in operands if value.width < width and not x.integer)
+
+    def joined_back(self, node: Node, inputs: list[Value], needs: tuple[bool, ...], width: int) -> int:
+        """Bytes of the gradients of narrower factors before they are in their own type, a cast of which comes last."""
+        layer = node.layer
+        assert layer is not None
+        if not self.is_on or self.running.gpu or not layer.multiplies:
+            return 0
+        return sum(
+            value.bytes // value.width * width
+            for value, x, needed in zip(inputs, node.inputs, needs)
+            if needed and value.width < width and not x.integer
+        )
 
     def copies(self, node: Node) -> bool:
         """Whether it may cast what a layer reads."""

@@ -204,7 +204,8 @@ class LayerRun(Scene):
             outputs = node.exit.outputs
             further = [self.env[id(extra)] for extra in outputs.values()] if outputs else []
             uncast = self.autocast.uncast(node, inputs, width)
-            passing_back = passing[1] + sum(sums) + self.fetched
+            joined = -(-self.autocast.joined_back(node, inputs, needs, width) // self.experts)
+            passing_back = passing[1] + sum(sums) + self.fetched + joined
             joining = asked.joining if self.peaks else 0
             experts = self.experts if self.peaks else 1
             ran = Ran(node, self.at, needs, given, output, further, kept, passing_back, joining, uncast, experts, sent)
