@@ -41,6 +41,24 @@ class Calls(nn.Module):
 def endless():
     while True:
         pass
+
+
+class Mute(Exception):
+    def __str__(self):
+        raise self
+
+
+class Beyond(BaseException):
+    pass
+
+
+class Raises(nn.Module):
+    def __init__(self, what):
+        super().__init__()
+        self.what = {"mute": Mute, "beyond": Beyond}[what]
+
+    def forward(self, x):
+        raise self.what
 """
 
 
@@ -74,3 +92,9 @@ def test_calls(file, monkeypatch):
     monkeypatch.setattr(record, "CALLS", 20)
     with pytest.raises(RequestError, match=r"cannot be run: it calls PyTorch more than 20 times \(slow.py:23\)"):
         read("slow.py:Calls", ["4"])
+
+
+def test_errors_without_a_text_and_past_every_except(file):
+    for what, kind in (("mute", "Mute"), ("beyond", "Beyond")):
+        with pytest.raises(RequestError, match=rf"'raises' cannot be run: {kind} \(slow.py:\d+\)"):
+            read("slow.py:Raises", ["4"], {"what": what})

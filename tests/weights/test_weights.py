@@ -89,6 +89,12 @@ def test_safetensors_are_counted(tmp_path):
     assert "model.layers.1" in shown
 
 
+def test_names_stay_on_their_line(tmp_path):
+    """Names are data of the file: what moves the cursor or breaks a line is escaped, for people too."""
+    shown = run("weights", saved(tmp_path, safetensors({"a\x1b[31m\u202e\nb.w": ("F32", [4])}))).stdout
+    assert r"a\x1b[31m\u202e\nb " in shown
+
+
 def test_gguf_is_counted(tmp_path):
     found = tensors_of(saved(tmp_path, gguf()))
     assert [(one.name, one.dtype, one.shape, one.bytes) for one in found] == [

@@ -17,9 +17,13 @@ SECONDS = 300
 CALLS = 2**17
 
 
+class EndlessError(RequestError):
+    """Code that does not end, or that ends by what no `except Exception` catches: it is not tried in other ways."""
+
+
 @contextmanager
 def bounded(name: str, doing: str) -> Iterator[None]:
-    """Raises `RequestError` if the body does not end in time, or raises `Endless`.
+    """Raises `EndlessError` if the body does not end in time, or raises what is neither an `Exception` nor an interrupt.
 
     The time is only measured where Python can be interrupted: in the main thread, and not on Windows.
 
@@ -30,8 +34,10 @@ def bounded(name: str, doing: str) -> Iterator[None]:
     try:
         with _timed() if _can_be_interrupted() else nullcontext():
             yield
-    except Endless as error:
-        raise RequestError(f"{name!r} {doing}: {told(error)}") from None
+    except (KeyboardInterrupt, GeneratorExit, Exception):
+        raise
+    except BaseException as error:  # such as `Endless`, or one that is meant to pass `except Exception`
+        raise EndlessError(f"{name!r} {doing}: {told(error)}") from None
 
 
 def _can_be_interrupted() -> bool:

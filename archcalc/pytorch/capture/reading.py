@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from archcalc.diagnostics import RequestError
-from archcalc.pytorch.capture.bound import bounded
+from archcalc.pytorch.capture.bound import EndlessError, bounded
 from archcalc.pytorch.capture.building import asks_numbers, quiet, told
 from archcalc.pytorch.capture.examples import Example, examples
 from archcalc.pytorch.capture.finding import find
@@ -49,8 +49,11 @@ def read(
         given, guessed = examples(found.module, inputs, found.inputs, partial(_is_run, found.module))
     try:
         reading = read_module(found.module, given, found.name, train, f"From {name}, as archcalc import reads it.")
+    except EndlessError:
+        raise
     except RequestError as error:
-        entries = _as_list(found.module, given)
+        with bounded(name, "cannot be run"):
+            entries = _as_list(found.module, given)
         if entries is not None:
             raise RequestError(f"{error}; it runs with a list of tensors: {entries} for each") from None
         if not guessed:

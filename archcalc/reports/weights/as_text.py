@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from archcalc.quoting import visible
 from archcalc.reports.blocks import Block, Gap, Group
 from archcalc.reports.columns import Column, Columns
 from archcalc.reports.numbers import exact, share, size
@@ -37,7 +38,10 @@ def render(report: Report) -> Block:
 def _table(name: str, parts: Sequence[Part], whole: int) -> Columns:
     columns = [Column(name), Column("tensors", rank=2), Column("numbers"), Column("bytes"), Column("%", rank=1)]
     rows = [
-        ((part.name, exact(part.tensors), exact(part.elements), size(part.bytes), share(part.bytes, whole)), None)
+        (
+            (visible(part.name), exact(part.tensors), exact(part.elements), size(part.bytes), share(part.bytes, whole)),
+            None,
+        )
         for part in parts
     ]
     return Columns(columns, rows)
