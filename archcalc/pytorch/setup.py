@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from archcalc.devices import Device
+from archcalc.devices import Device, is_file, names
 from archcalc.diagnostics import RequestError
 from archcalc.layers.normalization import GroupNorm
 from archcalc.memory.how import how
@@ -136,6 +136,11 @@ def find_device(name: str) -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError:
+        if is_file(name) or name in names():
+            raise RequestError(
+                f"{name} is not a device of this machine, where this is measured: use cpu, cuda, cuda:1 or mps; what "
+                "`archcalc calibrate` has measured here is predicted beside it"
+            ) from None
         raise RequestError(f"no device is named {name!r}: use cpu, cuda, cuda:1 or mps") from None
     if device.type == "cuda":
         if torch.version.cuda is None:

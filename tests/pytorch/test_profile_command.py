@@ -93,7 +93,7 @@ def test_an_interrupt_before_anything_was_measured(monkeypatch, capsys):
 
 @pytest.mark.parametrize(
     ("device", "sentence"),
-    [("tpu", "no device is named"), ("xla", "not supported"), ("cuda", "CUDA|CPU only"), ("cuda:99", "CUDA|CPU only|there is no")],
+    [("tpu", "no device is named"), ("./mine.json", "not a device of this machine"), ("a100", "not a device of this machine"), ("xla", "not supported"), ("cuda", "CUDA|CPU only"), ("cuda:99", "CUDA|CPU only|there is no")],
 )  # fmt: skip
 def test_devices_that_are_not_there(device, sentence):
     if device == "cuda" and HAS_CUDA:
