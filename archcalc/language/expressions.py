@@ -197,6 +197,9 @@ class _Parser:
                 help = "a `(` is not closed" if unclosed > 0 else "a `)` has no `(`"
             elif re.fullmatch(r"\d+(x\d+)+", text):
                 help = f"one number is wanted here, not a size; a product is written {text.replace('x', '*')}"
+            elif (part := re.fullmatch(r"(-?\d*):(-?\d*)(?::(\d*))?", text)) is not None:
+                keys = [f"{key}={value}" for key, value in (("end", part[2]), ("step", part[3])) if value]
+                help = f"one number is wanted here; a part of an axis is `{' '.join(('slice', part[1] or '0', *keys))}`"
             elif "," in text:
                 help = "commas belong only in min(a, b) and max(a, b); a size is written 3x5"
             elif re.fullmatch(r"[-+.\d]+[eE][-+]?\d+", text):

@@ -146,7 +146,14 @@ def test_places():
     assert "division by zero" in zero.message
 
 
-@each([("(64", "a `(` is not closed"), ("64)", "a `)` has no `(`"), ("(3,n)", "a size is written 3x5")])
+@each(
+    [
+        ("(64", "a `(` is not closed"),
+        ("64)", "a `)` has no `(`"),
+        ("(3,n)", "a size is written 3x5"),
+        ("2:5", "`slice 2 end=5`"),
+    ]
+)
 def test_help(text, help):
     assert help in wrong(f"conv 8 kernel={text}").help
 
