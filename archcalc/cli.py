@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import sys
 from contextlib import suppress
 from importlib import import_module
@@ -106,6 +107,16 @@ def group(ctx: click.Context) -> None:
     ctx.default_map = defaults(COMMANDS, ctx.invoked_subcommand)
 
 
+def _choice_meant(error: click.UsageError) -> str:
+    """Which of an option's choices a word was probably meant to be, as the end of the message; empty if none is close."""
+    kind = getattr(getattr(error, "param", None), "type", None)
+    wrong = re.search(r"'([^']*)' is not one of", error.message) if isinstance(kind, click.Choice) else None
+    if wrong is None or not isinstance(kind, click.Choice):
+        return ""
+    near = suggest(wrong[1], [str(one) for one in kind.choices])
+    return f": did you mean `{near}`?" if near else ""
+
+
 def _refusal(error: click.UsageError) -> str:
     """What is wrong with the command line, where that comes from if elsewhere, and where to get help."""
     if isinstance(error, click.NoSuchOption):
@@ -118,6 +129,7 @@ def _refusal(error: click.UsageError) -> str:
         said = message[:1].lower() + message[1:]
         if error.ctx is not None and error.ctx.info_name == "layers" and "extra argument" in said:
             said += ": `archcalc layer NAME` describes one"
+        said += _choice_meant(error)
     context, parameter = error.ctx, getattr(error, "param", None)
     if context is None:
         return said

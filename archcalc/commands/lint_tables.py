@@ -8,7 +8,7 @@ from typing import Any
 
 from archcalc.configuration import unknown
 from archcalc.diagnostics import RequestError
-from archcalc.language.amounts import BUDGETS, parse_amount, parse_percent
+from archcalc.language.amounts import BUDGETS, parse_amount, parse_percent, without_bytes
 from archcalc.rules.base import SEVERITIES, Finding
 from archcalc.rules.check import Budget
 from archcalc.rules.codes import LANGUAGE, WARNINGS
@@ -116,5 +116,7 @@ def _bounds(path: str, kind: str, glob: str, table: Any) -> dict[str, str]:
             raise unknown(path, f'{what} of "{glob}":', measure, BUDGETS)
         if isinstance(amount, bool) or not isinstance(amount, (int, str)) or parse(str(amount)) is None:
             raise RequestError(f'{path}: {measure} of "{glob}" must be {examples}, not {amount!r}')
+        if kind == "budgets" and (number := without_bytes(measure, str(amount))) is not None:
+            raise RequestError(f'{path}: {measure} of "{glob}" is a number, not bytes: write "{number}"')
         amounts[measure] = str(amount)
     return amounts

@@ -127,6 +127,7 @@ def test_a_budget_of_many_files_is_not_stale_and_not_mended(lint, write, setting
         ('[per-file-ignores]\n"*" = ["PRM3O1"]\n', "`PRM3O1`: did you mean `PRM301`?"),
         ('[per-file-ignores]\n"*" = 3\n', 'per-file-ignores of "*" must be a list of codes'),
         ('[budgets."*"]\nparam = "1M"\n', 'unknown budget of "*": `param`: did you mean `params`?'),
+        ('[budgets."*"]\nparams = "40MB"\n', 'params of "*" is a number, not bytes: write "40M"'),
         (
             '[budgets."*"]\nparams = "much"\n',
             'params of "*" must be an amount, e.g. "25M", "4G" or "8GiB", not \'much\'',
@@ -136,7 +137,7 @@ def test_a_budget_of_many_files_is_not_stale_and_not_mended(lint, write, setting
             'the budget of "params" must be a table under a pattern of files, e.g. "*" = {params = "25M"}',
         ),
         ('select = ["PRM3O1"]\n', "`PRM3O1`: did you mean `PRM301`?"),
-        ('fail-on = "warn"\n', "'warn' is not one of"),
+        ('fail-on = "warn"\n', "'warn' is not one of 'error', 'warning', 'info', 'never': did you mean `warning`?"),
         ("select = 3\n", "`3`"),
     ],
 )
