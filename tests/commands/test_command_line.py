@@ -40,6 +40,7 @@ LENET = "specs/lenet.yaml"
             "memory",
         ),
         (["memory", LENET, "--vram", "24"], "no such option '--vram': use --limit", "memory"),
+        (["lint", LENET, "--fail-on", "warn"], "'info', 'never': did you mean `warning`?", "lint"),
         (["fit", LENET, "--limit", "24GB"], "no such option '--limit': use --max memory=BYTES", "fit"),
         (
             ["memory", LENET, "--precision", "torch.float16"],
