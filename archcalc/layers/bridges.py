@@ -50,6 +50,17 @@ def into_layout(x: Tensor, wanted: str) -> list[Change]:
     return [Change(before=f"rearrange 'c {letters} -> ({letters}) c'", reads=reads, gives=one)] if x.rank < 5 else []
 
 
+def each_vector(x: Tensor, wanted: str) -> list[Change]:
+    """Layers that give `x` the wanted layout, for a layer after which an image is to be an image again."""
+    if wanted == CHANNELS_FIRST or not 2 < x.rank < 5:
+        return into_layout(x, wanted)
+    letters = "d h w"[-2 * x.rank + 3 :]
+    reads = Tensor((*x.shape[1:], x.shape[0]))
+    return [
+        Change(before=f"rearrange 'c {letters} -> {letters} c'", reads=reads, gives="for the channels of each pixel")
+    ]
+
+
 def into_rank(layer: Asked, x: Tensor, most: int) -> list[Change]:
     """Layers that give `x` as many axes as a layer takes, at most `most`; or the layer applied to each entry of `x`."""
     size, layout = plain(x.shape[0]), layer.layout

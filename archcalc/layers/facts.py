@@ -20,6 +20,8 @@ class LayerFacts:
     elementwise: ClassVar[bool] = False
     # True: an output position may depend on positions of its own sequence that come after it.
     sees_ahead: ClassVar[bool] = False
+    # True: along the axis that it mixes, a position sees itself and those before it, as their sum.
+    adds_up: ClassVar[bool] = False
     # True: the output holds each number of the input exactly once, at other positions or in another shape.
     reorders: ClassVar[bool] = False
     # True: every number of the output is one of the input; some may be missing or repeated.
@@ -64,6 +66,10 @@ class LayerFacts:
     def letters(self, *inputs: Tensor) -> tuple[list[str], str] | None:
         """For a sum of products, a letter for each axis of its operands and of its result; others are summed over."""
         return None
+
+    def moves(self, x: Tensor) -> tuple[int, ...]:
+        """The axes along which it moves elements to other positions."""
+        return ()
 
     def goes(self, axis: int, x: Tensor, y: Tensor) -> int | None:
         """Where an axis of the input ends up in the output of a layer that `reorders`; None if it is split or joined."""

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from archcalc.layers.arguments import Flag, Number, Size, Whole, arg
 from archcalc.layers.base import Layer, ShapeError, layer
+from archcalc.layers.bridges import each_vector
 from archcalc.layers.change import Change, divisors_near
 from archcalc.layers.code import Code, given, module
 from archcalc.layers.facts import ANY
@@ -307,6 +308,10 @@ class LayerNorm(Layer):
     def effect(self) -> str:
         """Over several axes, the layout does not matter."""
         return super().effect if len(self.axes) == 1 else KEEPS
+
+    def bridges(self, x: Tensor, wanted: str) -> list[Change]:
+        """What leaves the axes of an image apart: a convolution after the norm needs them."""
+        return each_vector(x, wanted)
 
     def wanted(self, *inputs: Tensor) -> tuple[Want, ...]:
         """Features last, over one axis."""

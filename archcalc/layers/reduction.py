@@ -295,6 +295,7 @@ class CumSum(Layer):
     keeps_nothing = True
     nonnegative = True
     notation = "y[i] = x[0] + … + x[i]"
+    adds_up = True
 
     layout = KEEPS
 

@@ -31,6 +31,10 @@ class Roll(Rearranging):
     )
     axes: tuple[int, ...] = arg(Size, "axes, e.g. 0x1", default=(0,), min=-8, aliases=("dims",), spreads=False)
 
+    def moves(self, x: Tensor) -> tuple[int, ...]:
+        """The axes that are shifted, as what leaves at one end comes back at the other."""
+        return tuple(axis % x.rank for axis in self.axes)
+
     def infer(self, x: Tensor, *others: Tensor) -> Tensor:
         """Raises `ShapeError` unless each shift has its axis."""
         if len(self.shift) != len(self.axes):
@@ -83,6 +87,10 @@ class Flip(Rearranging):
         """Raises `ShapeError` for axes the input does not have."""
         self.axis_indices("axis", x)
         return moved(x, x.shape)
+
+    def moves(self, x: Tensor) -> tuple[int, ...]:
+        """The axes that are reversed."""
+        return tuple(self.axis_indices("axis", x))
 
     def field(self, y: Tensor, x: Tensor) -> list[Field] | None:
         """Each position sees itself, unless positions are reversed."""

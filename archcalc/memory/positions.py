@@ -74,9 +74,11 @@ def kept(node: Node) -> dict[str, Shape]:
 
 
 def kept_window(node: Node, dim: str) -> dict[str, Shape]:
-    """What a causal convolution caches for one sample: the earlier positions that its next window reads."""
+    """What a causal convolution caches for one sample, the earlier positions that its next window reads; or a sum."""
     x = node.inputs[0]
     for axis in _axes(node, dim):
+        if _layer(node).adds_up and x.batched and axis in _layer(node).mixes(x):
+            return {"sum": (1, product(size for index, size in enumerate(x.shape) if index != axis))}
         window = _layer(node).reach(axis, x)
         if window is not None and window[0] + window[1]:
             others = product(size for index, size in enumerate(x.shape) if index != axis)
@@ -161,21 +163,42 @@ def looks_ahead(node: Node, dim: str) -> bool:
         return bool(reads or dim in named(node.exit.shape)) and not of_source(node, dim)
     if isinstance(node.layer, _PRODUCTS):
         return len(reads) > 1
+    x = node.inputs[0]
+    mixed = {*layer.mixes(x), *layer.moves(x)} if x.batched else set()  # tables are there as a whole
+    told = type(layer).sees_ahead is not False or layer.adds_up  # attention and recurrences say it themselves
+    if not (told or kept(node)) and mixed.intersection(_axes(node, dim)):
+        return True
     if any(layer.reach(axis, node.inputs[0]) for axis in _axes(node, dim)):
         return False  # decided by `_leads`
     # Windows and statistics of channels-first layers run over positions.
     return layer.layout == CHANNELS_FIRST and not layer.elementwise and any(dim in named(x.shape[1:]) for x in reads)
 
 
+def _is_of_all(node: Node, dim: str) -> bool:
+    """Whether a layer sums over the axis of positions, or the like."""
+    x = node.inputs[0]
+    return x.batched and bool({*_layer(node).mixes(x)}.intersection(_axes(node, dim)))
+
+
 def _check(graph: Graph, dim: str) -> None:
     """Raise `NotGenerativeError` if a layer on the path looks ahead, or distributes positions among experts."""
     leads = {id(node): lead for node, lead, _ in _leads(graph, dim)}
+    ends: set[int] = set()  # what was computed from all positions, as their mean
     for node in layers(graph.nodes):
         ahead = looks_ahead(node, dim) and dim in named(node.exit.shape)
         if ahead or leads.get(id(node), 0) > 0:
             raise NotGenerativeError(
                 f"{graph.model} does not generate: `{node.told}` sees the positions after each position too"
             )
+        if ends & {_origin(x) for x in _layer(node).sources(*node.inputs)}:
+            if dim in named(node.exit.shape):
+                raise NotGenerativeError(
+                    f"{graph.model} does not generate: `{node.told}` reads what was computed from all positions"
+                )
+            ends |= {id(node.exit), id(node.output)}
+        elif _is_of_all(node, dim):
+            made = (node.exit, node.output, *(node.exit.outputs or {}).values())
+            ends |= {id(x) for x in made if dim not in named(x.shape)}
         for shape in kept(node).values():
             if dim in named((*shape[:-2], shape[-1])):
                 raise NotGenerativeError(

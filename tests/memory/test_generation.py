@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import nullcontext
 
 import pytest
 import torch
@@ -15,6 +16,7 @@ from archcalc.memory.positions import NotGenerativeError
 from archcalc.network.load import build_graph, load_graph
 from archcalc.pytorch.instance import instantiate
 from tests.conftest import ROOT
+from tests.each import each
 from tests.program import inside
 from tests.runs import run_of
 
@@ -296,3 +298,25 @@ def test_a_position_beside_earlier_ones_keeps_those() -> None:
         ("gru", {"h": (1, 5)}),
     ]
     assert (found.cache_bytes, found.token_bytes) == (4 * 3 * (2 * 6 + 5), 0)
+
+
+@each(
+    [
+        "softmax axis=0", "softmax axis=1", "normalize 0", "normalize 1", "flip 0", "flip 1", "roll 1", "roll 1 axes=1",
+        "cumsum 0", "cumsum 1", "{add: [prev, [mean 0 keepdim=true]]}", "{add: [prev, [mean 1 keepdim=true]]}",
+        "{mul: [prev, [max 0, linear 8, sigmoid]]}", "{add: [prev, [gru 8 name=g, reshape 1x8 from=g.last]]}",
+    ]
+)  # fmt: skip
+def test_what_depends_on_later_positions_is_refused(layer: str) -> None:
+    graph = text("attention 2 causal=true", layer, "linear 4", dims="seq: 5", input="[seq, 8]")
+    x = torch.randn(1, 5, 8, requires_grad=True)
+    y = instantiate(graph).eval()(x)
+    seen = [torch.autograd.grad(y[:, one].square().sum(), x, retain_graph=True)[0] for one in range(5)]
+    ahead = any(bool(later[:, one + 1 :].any()) for one, later in enumerate(seen))
+    with pytest.raises(NotGenerativeError) if ahead else nullcontext():
+        generate(graph, run_of("generate", length=5, precision="fp32"))
+
+
+def test_a_running_sum_is_kept() -> None:
+    graph = text("embedding 9 dim=6", "cumsum 0", "linear 9")
+    assert generate(graph, run_of("generate", precision="fp32", length=7)).cache_bytes == 4 * 6
