@@ -8,7 +8,7 @@ from tests.memory.test_in_passing import apart
 
 LAYERS = (
     "layerscale", "{mul: [prev, p]}, tanh", "{mul: [p, prev]}, linear 8", "{mul: [prev, v]}", "{sub: [p, prev]}, tanh",
-    "{mul: [a, prev]}, tanh", "posembed, linear 2", "posembed kind=sinusoidal",
+    "{mul: [a, prev]}, tanh", "layerscale name=w, {mul: [w, a]}, tanh", "layerscale name=w, {mul: [a, w]}, linear 2", "posembed, linear 2", "posembed kind=sinusoidal",
 )  # fmt: skip
 
 

@@ -41,7 +41,8 @@ def mixed_back(how: Saving, y: Tensor, factors: Sequence[Tensor]) -> int:
         if how.needs[place]:
             own = sizes[place] * how.given[place]
             given += own
-            most = max(most, live + own)
-            live += own - whole
+            if own < whole:
+                most = max(most, live + own)
+                live += own - whole
             summed += factors[place].numel * how.batch * how.width * (factors[place].batched != y.batched)
     return most - given - summed
