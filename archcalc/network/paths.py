@@ -23,7 +23,12 @@ Grow = Callable[[Value, Value, int], Value]
 
 
 def propagate(
-    nodes: list[Node], values: MutableMapping[int, Value], rule: Rule, grow: Grow, state: Value = None
+    nodes: list[Node],
+    values: MutableMapping[int, Value],
+    rule: Rule,
+    grow: Grow,
+    state: Value = None,
+    later: bool = False,
 ) -> None:
     """Compute a value for every tensor of `nodes`; `values` maps the id of a tensor to its value.
 
@@ -31,32 +36,34 @@ def propagate(
         rule: the value of a layer's output, given its node and its inputs' values.
         grow: the value after n copies, given those after one and after two.
         state: the value of a scan's states, if not that of their initial values.
+        later: what is inside of copies, and what they start from, has the value of the second copy, not of the first.
     """
     for node, before in zip(nodes, [None, *nodes]):
         if not node.copies > 1:
-            _through(node, values, rule, grow, state)
+            _through(node, values, rule, grow, state, later)
             continue
         # Neither pass sees the other's values: inner copies start anew in the second.
         first: dict[int, Value] = {}
-        again = ChainMap({}, values)
+        second: dict[int, Value] = {}
+        again = ChainMap(second, values)
         through_first = ChainMap(first, values)
-        _through(node, through_first, rule, grow, state)
+        _through(node, through_first, rule, grow, state, later)
         once = through_first[id(node.exit)]  # copies without layers return an existing tensor
         entry = running(node, before)
         if entry is not None:
             again[id(entry)] = once
-        _through(node, again, rule, grow, state)
-        values.update(first)
+        _through(node, again, rule, grow, state, later)
+        values.update(second if later else first)
         values[id(node.output)] = grow(once, again[id(node.exit)], node.copies)
 
 
-def _through(node: Node, values: MutableMapping[int, Value], rule: Rule, grow: Grow, state: Value) -> None:
+def _through(node: Node, values: MutableMapping[int, Value], rule: Rule, grow: Grow, state: Value, later: bool) -> None:
     if node.listed and state is not None:
         values.update((id(one), state) for one in node.states.values())
     enter_copies(node, values)
     if node.layer is not None and node.children:
         _enter(node, values)
-    propagate(node.children, values, rule, grow, state)
+    propagate(node.children, values, rule, grow, state, later)
     values.update((id(every), values.get(id(one))) for one, every in node.listed)
     if node.layer is not None:
         value = rule(node, [values.get(id(tensor)) for tensor in node.inputs])

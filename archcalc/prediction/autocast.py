@@ -29,5 +29,8 @@ def widths(graph: Graph, running: Running) -> dict[int, int]:
         known = [width for width, x in zip(read, node.inputs) if width and not x.integer]
         return max(known, default=types.width)
 
-    propagate(graph.nodes, found, rule, lambda once, twice, copies: max(once or 0, twice or 0) or types.width)
+    def grow(once: int | None, twice: int | None, copies: int) -> int:
+        return max(once or 0, twice or 0) or types.width
+
+    propagate(graph.nodes, found, rule, grow, later=True)
     return found
