@@ -112,7 +112,7 @@ def test_entries_of_dictionaries_and_lists_are_inputs(folder):
 
 def test_complex_numbers_are_told(folder):
     done = run("import", "net:Turns", "--input", "3x8x8", cwd=folder)
-    told = "Complex numbers are real ones in the spec: that changes values and halves bytes, and changes no count."
+    told = "Complex numbers are real ones in the spec: that changes values and halves bytes, but changes no count."
     assert f"# {told}\n" in done.stdout
     assert told in done.stderr
     assert "Complex" not in run("import", "net:Net", cwd=folder).stdout

@@ -165,7 +165,7 @@ def test_states_are_carried() -> None:
     c4 = module.c4(c3)
     maps = c3, c4, module.c5(c4)
     for layer in module.fpn:
-        maps = layer.n(maps[2], *maps)[1:] + layer.n(maps[2], *maps)[:1]
+        maps = layer.n(*maps)[1:] + layer.n(*maps)[:1]
     assert torch.allclose(module(x), module.conv(maps[0]))
 
 

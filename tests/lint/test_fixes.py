@@ -308,9 +308,9 @@ layers:
   - head 10
 """
     mended = (
-        text.replace("  - layernorm", "  - rearrange 'c h w -> (h w) c'\n  - layernorm")
+        text.replace("  - layernorm", "  - rearrange 'c h w -> h w c'\n  - layernorm")
         .replace("    - linear n", "    - flatten\n    - linear n")
-        .replace("[identity, {", "[identity, transpose, {")
+        .replace("[identity, {", "[identity, rearrange 'h w c -> c h w', {")
     )
     path = write("a.yaml", text)
     assert lint(path, "--fix", "--select", "SHP").status == 1
