@@ -16,9 +16,11 @@ from archcalc.tracing.graph import Node, Out
 from archcalc.tracing.items import Item, State, renamed
 from archcalc.tracing.naming import base, references
 
-# The longest stretch to look for, in items, and how many items a repeat must save to be worth its own lines.
+# The longest stretch to look for, in items; how many items a repeat must save to be worth its own lines; and of how many
+# stretches with the same text one copy may consist, as all steps of an unrolled loop have the same text.
 _MOST = 400
 _WORTH = 5
+_ALIKE = 8
 
 
 class Found(NamedTuple):
@@ -76,15 +78,22 @@ class _Row:
         self.ends = [item.gives.node if item.gives is not None else None for item in items]
         self.read = read
         self.equal: dict[int, list[int]] = {}
+        self.stretches: dict[tuple[int, int], Found | None] = {}
 
     def best(self, at: int) -> Found | None:
         """The stretch that saves most, of those that begin in the first copy of one that begins here."""
         found: Found | None = None
         count = len(self.signs)
+        shortest = 0
         for length in range(2, min(_MOST, (count - at) // 2) + 1):
             if self.signs[at] == self.signs[at + length] and self._equal(length)[at] >= length:
+                shortest = shortest or length
+                if length > _ALIKE * shortest and length % shortest == 0:
+                    continue
                 for start in range(at, min(at + length, count - 2 * length + 1)):
-                    one = self._stretch(start, length)
+                    if (start, length) not in self.stretches:
+                        self.stretches[start, length] = self._stretch(start, length)
+                    one = self.stretches[start, length]
                     if one is not None and (found is None or one.saved > found.saved):
                         found = one
         return found
@@ -102,31 +111,42 @@ class _Row:
 
     def _stretch(self, at: int, length: int) -> Found | None:
         """The largest number of copies from there on that one repeat can replace; None if there are none."""
-        spans = [
-            slice(at + length * index, at + length * (index + 1))
-            for index in range(1 + self._equal(length)[at] // length)
-        ]
-        copies = [list(chain.from_iterable(self.inside[span])) for span in spans]
-        places = [{node: index for index, node in enumerate(copy)} for copy in copies]
-        slots = [list(chain.from_iterable(self.names[span])) for span in spans]
-        for times in range(len(spans), 1, -1):
-            states = _states(places[:times], slots[:times])
-            if states:
-                end = self.ends[spans[times - 1].stop - 1]
-                if self._is_closed(places[:times], slots[:times], {place for _, place in states}, end):
-                    return Found(at, length, times, states)
+        most = 1 + self._equal(length)[at] // length
+        places, slots = self._copies(at, length, min(2, most))
+        if most < 2 or not _states(places, slots):
+            return None  # what holds for some copies holds for the first two
+        places, slots = self._copies(at, length, most)
+        times, beyond = 2, most + 1
+        while beyond - times > 1:
+            middle = (times + beyond) // 2
+            times, beyond = (middle, beyond) if _states(places[:middle], slots[:middle]) else (times, middle)
+        while times > 1:
+            states = _states(places[:times], slots[:times]) or []
+            end = self.ends[at + length * times - 1]
+            open_one = self._open(places[:times], slots[:times], {place for _, place in states}, end)
+            if open_one is None:
+                return Found(at, length, times, states)
+            times = min(times - 1, open_one + 1)  # with more copies it stays open, unless it is the last
         return None
 
-    def _is_closed(
+    def _copies(self, at: int, length: int, times: int) -> tuple[list[dict[Node, int]], list[list[Out]]]:
+        """Of each copy, the place of every layer in it, and what its layers read."""
+        spans = [slice(at + length * index, at + length * (index + 1)) for index in range(times)]
+        copies = (chain.from_iterable(self.inside[span]) for span in spans)
+        places = [{node: index for index, node in enumerate(copy)} for copy in copies]
+        return places, [list(chain.from_iterable(self.names[span])) for span in spans]
+
+    def _open(
         self, places: list[dict[Node, int]], slots: list[list[Out]], states: set[int], end: Node | None
-    ) -> bool:
-        """Whether the layers of a copy are read only there, except for states, which may be read later."""
+    ) -> int | None:
+        """The first copy with a layer that is also read elsewhere; states, and the end of the last copy, may be."""
         there = Counter(out.node for outs in slots for out in outs)
-        return all(
-            self.read[node] == there[node] or (copy is places[-1] and (place in states or node is end))
-            for copy in places
-            for node, place in copy.items()
-        )
+        for index, copy in enumerate(places):
+            for node, place in copy.items():
+                is_given = index == len(places) - 1 and (place in states or node is end)
+                if self.read[node] != there[node] and not is_given:
+                    return index
+        return None
 
 
 def _states(places: list[dict[Node, int]], slots: list[list[Out]]) -> list[tuple[Out, int]] | None:

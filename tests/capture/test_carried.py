@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import copy
+from collections import Counter
 
+import pytest
 from torch import nn
 
 from archcalc.pytorch.capture.outputs import compare
+from archcalc.tracing import carried
+from archcalc.tracing.graph import Node, Out
+from archcalc.tracing.items import Item
 
 from .test_calls import Of, read
 
@@ -75,3 +80,30 @@ def test_a_tensor_that_starts_two_states_is_written_out():
 
     text = told(Of(forward, a=maps(4), b=maps(4)))
     assert "repeat: 3 state: {" in text, text
+
+
+def steps_of(count: int, monkeypatch: pytest.MonkeyPatch) -> int:
+    """How many columns of names are compared to see that the steps of an unrolled loop read a part each, and carry nothing."""
+    whole = Node("input", (), None, [], {})
+    items = []
+    for index in range(2 * count):
+        node = Node("abs" if index % 2 else "neg", (), None, [], {})
+        items.append(Item(Out(node), node))
+        items[-1].source = Out(whole, str(index))
+    seen = 0
+    plain = carried._states
+
+    def counted(places, slots):
+        nonlocal seen
+        seen += sum(map(len, slots))
+        return plain(places, slots)
+
+    monkeypatch.setattr(carried, "_states", counted)
+    assert not [*carried.carrying(items, ["neg", "abs"] * count, Counter())]
+    monkeypatch.undo()
+    return seen
+
+
+def test_long_loops_without_states_are_not_compared_copy_by_copy(monkeypatch):
+    """128 steps of ten layers took ten minutes."""
+    assert steps_of(128, monkeypatch) < 3 * steps_of(64, monkeypatch)
