@@ -74,6 +74,7 @@ class Interpreter:
                 first += child.copies
         elif node.copies > 1:
             self._copies(node, values, f"{path}.", 0)
+            self.paths[id(node)] = path  # of all copies, for a node that calls them again
         else:
             self._once(node, values, path)
 
