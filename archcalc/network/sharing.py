@@ -44,9 +44,9 @@ class Sharing:
                 self._pair(child, counterpart)
         elif not node.params and (_has_buffers_alone(node) or (node.children and _has_ties(node))):
             equal = _same(node, other) and _wiring(node) == _wiring(other)
-            if not equal and self._calls_again(other):
+            if not equal and (_has_own(node.children) or self._calls_again(other)):
                 self._pair_buffers(node, other)
-                return  # it has fewer modules, so that each layer is tied by itself
+                return  # its parameters are not those of the other one by one, so that each layer is tied by itself
             self._target[id(node)] = other
             self._cover(node.children)
             if equal:
@@ -129,6 +129,11 @@ def _has_buffers(node: Node) -> bool:
 
 def _has_ties(node: Node) -> bool:
     return bool(node.tied) or any(_has_ties(child) for child in node.children)
+
+
+def _has_own(nodes: list[Node]) -> bool:
+    """Whether layers have parameters of their own beside those that are tied, as a norm with factors tied to one without."""
+    return any(node.params or _has_own(node.children) for node in nodes)
 
 
 def _wiring(group: Node) -> list[tuple[Any, ...]]:
