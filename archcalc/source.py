@@ -122,7 +122,7 @@ def parse(source: Source) -> Node:
         findings.take(error)
         raise SpecError(list(findings)) from None
     except yaml.MarkedYAMLError as error:
-        from archcalc.misread import not_yaml
+        from archcalc.invalid_yaml import not_yaml
 
         raise not_yaml(source, error, findings) from None
     except (yaml.YAMLError, ValueError, OverflowError) as error:  # PyYAML's own scanner: an escape beyond Unicode
@@ -268,7 +268,7 @@ class _Tree:
             self.findings.error("SPC001", "a value holds no line breaks or control characters", node, "delete the `\\`")
         if node.line != node.end_line:
             node.end_line, node.end_column = node.line, len(self.source.line(node.line)) + 1
-            from archcalc.misread import continued
+            from archcalc.invalid_yaml import continued
 
             message = "a value must be on one line; this one continues over a line break"
             self.findings.error("SPC001", message, node, continued(self.source, node.line))

@@ -14,7 +14,7 @@ from .conftest import ROOT
 
 PACKAGE = ROOT / "archcalc"
 # From the ground up; a room may import itself and what stands before it.
-ORDER = ("patterns", "records", "lazy", "diagnostics", "advice", "quantity", "terms", "traced", "cases", "quoting", "project", "output", "workers", "largest", "foreign", "weights", "registry", "libyaml", "misread", "source", "sources", "shipped", "opening", "hub", "devices", "running", "language", "layers", "spelling", "network", "cost", "derivation", "worked", "memory", "prediction", "sweep", "symbolic", "peers", "expectations", "difference", "rules",
+ORDER = ("patterns", "records", "lazy", "diagnostics", "advice", "quantity", "terms", "traced", "cases", "quoting", "project", "output", "workers", "largest", "foreign", "weights", "registry", "libyaml", "invalid_yaml", "source", "sources", "shipped", "opening", "hub", "devices", "running", "language", "layers", "spelling", "network", "cost", "derivation", "worked", "memory", "prediction", "sweep", "symbolic", "peers", "expectations", "difference", "rules",
          "reports", "tracing", "onnx", "pytorch", "api", "terminal", "git", "revision", "configuration", "commands", "cli")  # fmt: skip
 FORBIDDEN = ("torch", "torchinfo", "numpy", "sympy", "pydantic")
 STATIC = (

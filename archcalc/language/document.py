@@ -245,7 +245,7 @@ class _Reader:
 
     def _layers(self, node: Node) -> list[Item]:
         if not isinstance(node, Sequence):
-            from archcalc.misread import entry_without_dash
+            from archcalc.invalid_yaml import entry_without_dash
 
             help = entry_without_dash(node.source, node.line) or "start each layer with `- `"
             self.findings.error("SPC010", "`layers:` must be a list", node, help)

@@ -12,7 +12,7 @@ from archcalc.layers.zeros import Zeros
 from archcalc.memory.parameters import Learned, buffer_bytes, stepping, trained_shapes
 from archcalc.memory.stored import Stored
 from archcalc.network.gradients import Backward, backward, sources
-from archcalc.network.graph import Node, walk
+from archcalc.network.graph import Node, steps_of, walk
 from archcalc.network.load import Graph
 from archcalc.quantity import product
 from archcalc.records import NamedTuple
@@ -164,7 +164,7 @@ class Structure:
     def function(self, nodes: list[Node], kept: set[int]) -> Function:
         """The function that runs `nodes` and returns `kept`."""
         if id(nodes) not in self._functions:
-            steps = list(_steps(nodes))
+            steps = list(steps_of(nodes))
             last = {key: index for index, step in enumerate(steps) for key in self.read(step)}
             last.update(dict.fromkeys(kept, len(steps)))
             beside = {id(x) for step in steps if step.layer is not None for x in step.inputs[1:]}
@@ -215,17 +215,6 @@ class Structure:
 def _hands_parts_on(group: Node) -> bool:
     """Whether copies pass the parts of a split on, which are then one variable."""
     return (group.unfolded or group.copies > 1) and any(x.parts for x in group.inputs)
-
-
-def _steps(nodes: list[Node]) -> Iterator[Node]:
-    """The steps of one function, in order, including those of lists written in place."""
-    for node in nodes:
-        if node.inline and not node.listed:
-            yield from _steps(node.children)
-            if node.layer is not None:
-                yield node
-        else:
-            yield node
 
 
 def _step(node: Node, index: int, last: dict[int, int], beside: set[int]) -> Step:

@@ -292,6 +292,17 @@ def in_scope(nodes: list[Node]) -> Iterator[Node]:
             yield from in_scope(node.children)
 
 
+def steps_of(nodes: list[Node]) -> Iterator[Node]:
+    """The nodes of a group in order of execution; inline lists belong to the enclosing group."""
+    for node in nodes:
+        if node.inline and not node.listed:
+            yield from steps_of(node.children)
+            if node.layer is not None:
+                yield node
+        else:
+            yield node
+
+
 def layers_of(nodes: list[Node]) -> Iterator[Node]:
     """Every node that is a layer, in order of execution."""
     for node in nodes:

@@ -9,9 +9,9 @@ from typing import Any
 from archcalc.layers.code import Code
 from archcalc.layers.merge import Add
 from archcalc.layers.tensor import Tensor
-from archcalc.network.graph import Node
+from archcalc.network.graph import Node, steps_of
 from archcalc.network.names import ALL
-from archcalc.pytorch.items import Item, beside, is_batched, results, steps
+from archcalc.pytorch.items import Item, beside, is_batched, results
 from archcalc.pytorch.names import BuildError, Variables, identifier
 from archcalc.pytorch.structure import Structure
 from archcalc.quoting import python_string
@@ -50,7 +50,7 @@ class Forward:
         self.reported: set[str] = set()  # what is passed to the probe
         self.prefer: dict[int, str] = {}  # variables that some tensors should go into if they are free
         self.lists: dict[str, int] = {}  # variables that hold a list, with its number of tensors
-        every = list(steps(nodes))
+        every = list(steps_of(nodes))
         self.variables = Variables(self._last_uses(every))
         self.beside = {id(item) for node in every for item in structure.inputs(node)[1:]}
         for name, item in inputs.items():

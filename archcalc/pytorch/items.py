@@ -7,22 +7,11 @@ from typing import Any, Union
 
 from archcalc.layers.algebra import MoE
 from archcalc.layers.tensor import Tensor
-from archcalc.network.graph import Node
+from archcalc.network.graph import Node, steps_of
 from archcalc.network.names import ALL
 
 # A tensor, the state of a recurrent layer, or a list of what all copies give.
 Item = Union[Tensor, "dict[str, Tensor]", "list[Any]"]
-
-
-def steps(nodes: list[Node]) -> Iterator[Node]:
-    """The nodes of a class in order of execution; inline lists belong to the enclosing class."""
-    for node in nodes:
-        if node.inline and not node.listed:
-            yield from steps(node.children)
-            if node.layer is not None:
-                yield node
-        else:
-            yield node
 
 
 def entry_of(node: Node) -> Tensor | None:
@@ -107,7 +96,7 @@ def produced(step: Node) -> set[int]:
 
 def producer(group: Node) -> Node | None:
     """The recurrent layer inside a group whose state the group returns."""
-    for step in steps(group.children):
+    for step in steps_of(group.children):
         if step.exit.outputs is not None and step.exit.outputs is group.exit.outputs:
             last = step.children[-1] if step.unfolded else step
             return last if last.layer is not None else producer(last)

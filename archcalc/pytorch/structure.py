@@ -13,7 +13,7 @@ from archcalc.layers.algebra import MoE
 from archcalc.layers.tensor import Alias, Tensor
 from archcalc.network.codes import code_of
 from archcalc.network.freezing import Trained
-from archcalc.network.graph import Node
+from archcalc.network.graph import Node, steps_of
 from archcalc.network.load import Graph
 from archcalc.network.sharing import Sharing
 from archcalc.pytorch.items import (
@@ -30,7 +30,6 @@ from archcalc.pytorch.items import (
     produced,
     producer,
     results,
-    steps,
 )
 from archcalc.pytorch.names import BuildError, unlike
 
@@ -109,7 +108,7 @@ class Structure:
 
     def _find(self, nodes: list[Node]) -> None:
         """Every group that is an instance of a class, outer ones first."""
-        for node in steps(nodes):
+        for node in steps_of(nodes):
             for group in self._scopes(node):
                 if not self.sharing.is_reused(node) and not self.sharing.is_reused(group):
                     self.instances.setdefault(self.signature(group), []).append(group)
@@ -238,7 +237,7 @@ class Structure:
         """What the steps of a group read or it returns that none of them makes, by id, in order."""
         found: dict[int, Item] = {}
         own: set[int] = set()
-        for step in steps(group.children):
+        for step in steps_of(group.children):
             for item in self.inputs(step):
                 if id(item) not in own:
                     found.setdefault(id(item), item)
@@ -253,7 +252,7 @@ class Structure:
         if id(node) not in self._modules:
             found: dict[int, Node] = {}
             for scope in self._scopes(node):
-                inner = list(steps(scope.children))
+                inner = list(steps_of(scope.children))
                 own = {id(step) for step in inner}
                 for needed in (needed for step in inner for needed in self.needed(step)):
                     if id(needed) not in own:
@@ -287,10 +286,10 @@ class Structure:
             )  # the parts of a split are not one tensor
             parts: list[Any] = [group.op if group.block else "", from_parts, len(self.free(group)), tuple(group.states)]
             parts.append((begins, *self.carried(group)))
-            read = {id(item) for step in steps(group.children) for item in self.inputs(step)} | {id(group.exit)}
+            read = {id(item) for step in steps_of(group.children) for item in self.inputs(step)} | {id(group.exit)}
             given = [*self.starts(group), *self.free(group)]
             parts.append(tuple(is_batched(item) and id(item) in read for item in given))
-            for number, step in enumerate(steps(group.children)):
+            for number, step in enumerate(steps_of(group.children)):
                 parts.append((self._step_signature(step, labels), self.frozen_inside(group, step)))
                 labels[id(step)] = ("step", number)
                 for name, item in outputs_of(step):

@@ -15,7 +15,7 @@ from archcalc.layers.algebra import MoE
 from archcalc.layers.code import Code
 from archcalc.layers.tensor import Tensor
 from archcalc.network.codes import code_of
-from archcalc.network.graph import Node
+from archcalc.network.graph import Node, steps_of
 from archcalc.network.load import Graph
 from archcalc.pytorch.classes import ClassText
 from archcalc.pytorch.file import File, Written
@@ -34,7 +34,6 @@ from archcalc.pytorch.items import (
     layer_inputs,
     producer,
     results,
-    steps,
 )
 from archcalc.pytorch.loops import Loop, carry
 from archcalc.pytorch.maker import Maker
@@ -148,7 +147,7 @@ class ClassWriter:
 
     def _statements(self, bodies: list[list[Node]]) -> None:
         """The statements of each step, for all instances side by side."""
-        for index, row in enumerate(zip(*(steps(nodes) for nodes in bodies))):
+        for index, row in enumerate(zip(*(steps_of(nodes) for nodes in bodies))):
             nodes = list(row)
             if nodes[0].listed:
                 self._scan(index, nodes, bodies[0])
