@@ -111,12 +111,10 @@ def _edit(source: Source, line: int, count: int) -> Edit:
     item, last = text[start + 2 :].strip(), line + count - 1
     if item.startswith("["):
         new = f"- repeat: {count}\n{' ' * start}  layers: {item}"
-    elif ": " in item or item.startswith("{"):
-        new = (
-            f"- {item}\n{' ' * start}  repeat: {count}"
-            if not item.startswith("{")
-            else f"- {{{item[1:-1]}, repeat: {count}}}"
-        )
+    elif item.startswith("{"):
+        new = f"- {{{item[1:-1]}, repeat: {count}}}"
+    elif ": " in item:
+        new = f"- {item}\n{' ' * start}  repeat: {count}"
     else:
         new = f"- {item} repeat={count}"
     return Edit(Span(source, line, start + 1, last, len(source.line(last)) + 1), new)
